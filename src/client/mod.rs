@@ -1,0 +1,1 @@
+//! The Rust SDK: Engine.IO and Socket.IO over websocket, REST, workflow builder, service node.

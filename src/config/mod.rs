@@ -1,0 +1,1 @@
+//! Configuration: raw (file, environment, flags) to resolved.

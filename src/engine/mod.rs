@@ -1,0 +1,1 @@
+//! The single writer: turns commands into durable events, then acts on the world.

@@ -1,0 +1,1 @@
+//! The built-in worker: tasks that run inside the binary.

@@ -1,0 +1,1 @@
+//! The append-only event log in segment files: the one truth of the engine.

@@ -1,0 +1,1 @@
+//! The only types that outsiders see, in REST and over Socket.IO. They hold no logic.

@@ -1,0 +1,1 @@
+//! Views in sled: what can be queried. Knows bytes, not rules.
