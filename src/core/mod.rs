@@ -1,1 +1,8 @@
 //! The rules of the engine. Pure: no I/O, no clock, no randomness, no imports from other modules.
+
+pub mod errors;
+pub mod ids;
+pub mod limits;
+pub mod payload;
+pub mod rejection;
+pub mod spec;

@@ -1,0 +1,188 @@
+//! Requests, in the imperative. A command may be rejected and is never stored.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::ids::{AttemptNo, Fingerprint, SessionId, TaskId, WorkerId, WorkflowId};
+use super::payload::Payload;
+use super::spec::WorkflowSpec;
+use super::event::Failure;
+
+#[derive(Debug, Clone)]
+pub enum Command {
+    SubmitWorkflow { workflow: WorkflowId, spec: Arc<WorkflowSpec>, body: Fingerprint, key: Option<Fingerprint> },
+    CancelWorkflow { workflow: WorkflowId },
+    PauseWorkflow { workflow: WorkflowId },
+    ResumeWorkflow { workflow: WorkflowId },
+    RetryWorkflow { workflow: WorkflowId },
+    CancelTask { task: TaskId },
+    RetryTask { task: TaskId },
+    RegisterWorker { session: SessionId, facts: Arc<WorkerFacts>, active: Option<Vec<Held>> },
+    Heartbeat { session: SessionId, heartbeat: Heartbeat },
+    SetWorkerStatus { session: SessionId, status: WorkerStatus },
+    /// The operator's drain of a worker, or its end.
+    DrainWorker { worker: WorkerId, drain: Drain },
+    Disconnect { session: SessionId, how: Disconnected },
+    AcceptTask { session: SessionId, task: TaskRef, attempt: Option<AttemptNo> },
+    ReportProgress { session: SessionId, task: TaskRef, attempt: Option<AttemptNo>, progress: Progress },
+    CompleteTask { session: SessionId, task: TaskRef, attempt: Option<AttemptNo>, result: Payload },
+    FailTask { session: SessionId, task: TaskRef, attempt: Option<AttemptNo>, report: FailureReport },
+    /// The parameters could not be filled; no worker has seen the attempt.
+    FailDispatch { task: TaskId, attempt: AttemptNo, failure: Failure },
+    /// The worker's connection did not take the assignment.
+    ReturnAttempt { task: TaskId, attempt: AttemptNo },
+    /// Time has passed: whatever is due happens.
+    Tick,
+}
+
+/// A task as a worker names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskRef {
+    Id(TaskId),
+    /// A submitter's own id, with the workflow where the report names it.
+    Own { id: Arc<str>, workflow: Option<WorkflowId> },
+}
+
+/// An attempt that a worker says it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub task: TaskRef,
+    pub attempt: Option<AttemptNo>,
+}
+
+/// What a worker declares at its registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerFacts {
+    pub worker: WorkerId,
+    /// The service name that tasks ask for and totals are kept by.
+    pub name: Arc<str>,
+    pub kind: WorkerKind,
+    pub task_types: BTreeSet<Arc<str>>,
+    /// `None`: any function.
+    pub functions: Option<BTreeSet<Arc<str>>>,
+    pub capabilities: Vec<Arc<str>>,
+    /// At least 1.
+    pub capacity: u32,
+    pub cpu_cores: u32,
+    pub memory_mb: u64,
+    pub gpu_memory_mb: u64,
+    pub has_gpu: bool,
+    pub models: BTreeSet<Arc<str>>,
+    pub tags: BTreeSet<Arc<str>>,
+    /// How often it promises to be heard of.
+    pub heartbeat_ms: u64,
+    /// It sends `attempt` with its reports, so that a task may go to it again at once.
+    pub fences: bool,
+    /// It understands `cluster:shutdown {restart: true}`.
+    pub restart_aware: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerKind {
+    /// Inside the binary.
+    BuiltIn,
+    /// An executor node: runs task types.
+    Executor,
+    /// An external service: offers capabilities.
+    Service,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Heartbeat {
+    pub status: Option<WorkerStatus>,
+    /// Exactly what it holds, where it says so.
+    pub active: Option<Vec<Held>>,
+    /// How many it holds, where it only counts.
+    pub active_count: Option<u32>,
+    pub reported: Reported,
+}
+
+/// Figures a worker says of itself; shown, never used.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reported {
+    pub cpu_usage: f64,
+    pub memory_usage: f64,
+    pub tasks_completed: u64,
+    pub tasks_failed: u64,
+    pub uptime_seconds: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkerStatus {
+    Starting,
+    Healthy,
+    Busy,
+    Overloaded,
+    Unhealthy,
+    Offline,
+    Draining,
+}
+
+impl WorkerStatus {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Busy => "busy",
+            Self::Overloaded => "overloaded",
+            Self::Unhealthy => "unhealthy",
+            Self::Offline => "offline",
+            Self::Draining => "draining",
+        }
+    }
+
+    /// `ready` is what services say for healthy.
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "starting" => Self::Starting,
+            "healthy" | "ready" => Self::Healthy,
+            "busy" => Self::Busy,
+            "overloaded" => Self::Overloaded,
+            "unhealthy" => Self::Unhealthy,
+            "offline" => Self::Offline,
+            "draining" => Self::Draining,
+            _ => return None,
+        })
+    }
+
+    /// Whether a worker in this state is given new work. Busy and overloaded are opinions about its load,
+    /// which its slots bound already.
+    pub const fn takes_work(self) -> bool {
+        match self {
+            Self::Starting | Self::Healthy | Self::Busy | Self::Overloaded => true,
+            Self::Unhealthy | Self::Offline | Self::Draining => false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drain {
+    Begin,
+    End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disconnected {
+    /// The worker said goodbye: its attempts are lost at once.
+    Cleanly,
+    /// The connection broke: it may come back within the grace.
+    Broken,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    pub percent: u8,
+    pub message: Arc<str>,
+    /// Partial output, forwarded to watchers.
+    pub data: Option<Payload>,
+}
+
+/// A failure as a worker reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FailureReport {
+    pub error: Arc<str>,
+    pub code: Option<Arc<str>>,
+    pub retryable: Option<bool>,
+    pub retry_after_ms: Option<u64>,
+    pub details: Option<Payload>,
+}

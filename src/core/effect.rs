@@ -1,0 +1,37 @@
+//! Duties to the outside, performed after the commit. Each is safe to repeat.
+
+use std::sync::Arc;
+
+use super::command::{Progress, WorkerFacts, WorkerStatus};
+use super::ids::{AttemptNo, SessionId, TaskId, WorkerId, WorkflowId};
+
+#[derive(Debug, Clone)]
+pub enum Effect {
+    SendAssignment { session: SessionId, worker: WorkerId, task: TaskId, attempt: AttemptNo },
+    SendCancel { session: SessionId, worker: WorkerId, task: TaskId, attempt: AttemptNo },
+    /// Everybody is told that a worker is here.
+    AnnounceWorker { facts: Arc<WorkerFacts> },
+    /// Everybody is told that a worker is gone.
+    AnnounceDeparture { facts: Arc<WorkerFacts> },
+    AnnounceStatus { worker: WorkerId, old: WorkerStatus, new: WorkerStatus },
+    /// A newer connection of the same worker took over.
+    CloseSession { session: SessionId },
+    ForwardProgress { task: TaskId, attempt: AttemptNo, progress: Progress },
+    /// The workflow has ended: it moves from memory to the store.
+    Archive { workflow: WorkflowId },
+}
+
+/// The answer to a command that was not rejected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Receipt {
+    Done,
+    Submitted { workflow: WorkflowId, first: First },
+    Registered { held: Vec<TaskId>, liveness_ms: u64 },
+}
+
+/// Whether a submission made a workflow or found the one it had made before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    Created,
+    Repeated,
+}

@@ -1,0 +1,252 @@
+//! The catalogue of errors: one entry for every code the program can raise, and none that it cannot.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A stable error code, written `GZnnnn`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Code(pub u16);
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GZ{:04}", self.0)
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Code {
+    /// The code written as `GZnnnn` or `nnnn`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("GZ").or_else(|| text.strip_prefix("gz")).unwrap_or(text);
+        let code = Self(digits.parse().ok()?);
+        lookup(code).map(|entry| entry.code)
+    }
+
+    /// The catalogue's entry.
+    ///
+    /// # Panics
+    /// When the code is not in the catalogue; a test raises every code of the program.
+    pub fn entry(self) -> &'static CatalogueEntry {
+        lookup(self).expect("every code that is raised is in the catalogue")
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    Transient,
+    Permanent,
+    Validation,
+    Auth,
+    Resource,
+    Network,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Info,
+    Warning,
+    Error,
+    Critical,
+}
+
+/// What one code means, and what to do about it.
+#[derive(Debug, Serialize)]
+pub struct CatalogueEntry {
+    #[serde(serialize_with = "as_text")]
+    pub code: Code,
+    pub name: &'static str,
+    pub what: &'static str,
+    pub fix: &'static str,
+    pub category: Category,
+    pub severity: Severity,
+    /// Whether a task that failed with this code is tried again by itself.
+    pub retryable: bool,
+    pub retry_after_ms: Option<u64>,
+    /// Status of a REST answer with this code.
+    pub http_status: u16,
+}
+
+fn as_text<S: serde::Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(code)
+}
+
+macro_rules! catalogue {
+    ($($number:literal $name:ident $category:ident $severity:ident $retryable:literal $status:literal
+       $what:literal $fix:literal)*) => {
+        $(pub const $name: Code = Code($number);)*
+
+        /// Every code, in ascending order.
+        pub const CATALOGUE: &[CatalogueEntry] = &[$(CatalogueEntry {
+            code: $name,
+            name: stringify!($name),
+            what: $what,
+            fix: $fix,
+            category: Category::$category,
+            severity: Severity::$severity,
+            retryable: $retryable,
+            retry_after_ms: None,
+            http_status: $status,
+        }),*];
+    };
+}
+
+catalogue! {
+    1001 INTERNAL_ERROR Permanent Critical false 500
+        "The program met a condition that its authors excluded."
+        "Keep the log output and report it; the state on disk is safe."
+    1010 SOCKETIO_CONNECTION_FAILED Network Error true 503
+        "The Socket.IO connection to the server could not be made or was lost."
+        "Check the URL and that `gleitzeit serve` runs; the client goes on trying by itself."
+    1020 SERVER_UNREACHABLE Network Error true 503
+        "No Gleitzeit server answers at the address."
+        "Start one with `gleitzeit serve`, or name its address with --url or GLEITZEIT_URL."
+    1030 OVERLOADED Resource Warning true 503
+        "Too many requests are waiting for the engine."
+        "Wait for the time in Retry-After, then send the same request again."
+    1031 SHUTTING_DOWN Transient Info true 503
+        "The server is stopping and takes no new requests."
+        "Send the request again when the server is back; nothing of it was stored."
+    1033 CIRCUIT_BREAKER_OPEN Resource Warning true 503
+        "The service failed several times in a row and gets no tasks until its pause is over."
+        "Look at the service's errors; the tasks wait and go on by themselves."
+    2001 TASK_EXECUTION_FAILED Transient Error true 500
+        "The worker reported that the task failed."
+        "Read the message of the attempt; mend the input or the service, then retry the task."
+    2002 TASK_TIMEOUT Transient Error true 504
+        "The task ran longer than its `timeout_seconds`."
+        "Raise `timeout_seconds`, or make the task smaller; the worker was told to stop."
+    2003 TASK_QUEUE_TIMEOUT Resource Error false 504
+        "No worker was free within the task's queue timeout."
+        "Ask `gleitzeit why` what it waited for; connect more workers or raise `queue_timeout_seconds`."
+    2004 TASK_RETRY_EXHAUSTED Permanent Error false 500
+        "The task lost its worker too often in a row."
+        "Look at the history in the message: a task that brings down each of its workers needs mending."
+    2005 TASK_NOT_FOUND Validation Error false 404
+        "There is no task with this id."
+        "List the tasks of a workflow with `gleitzeit status <workflow>`."
+    2006 TASK_CANCELLED Permanent Info false 409
+        "The task was cancelled."
+        "Retry the task or its workflow if it should run after all."
+    2007 TASK_ALREADY_ENDED Validation Warning false 409
+        "The task has ended; a report or a request for it changes nothing any more."
+        "Drop the report. A failed task can be run again with retry."
+    2008 STALE_ATTEMPT Validation Warning false 409
+        "The report belongs to an earlier attempt; another one has taken its place."
+        "Drop the report: the task is or was run by a later attempt."
+    2009 TASK_NOT_HELD Validation Warning false 409
+        "The task is not assigned to the worker that reports it."
+        "Report only tasks that were assigned on this connection."
+    2012 NO_WORKER_FOR_TASK Permanent Error false 409
+        "Every worker that could take the task has declared that it has no handler for it."
+        "Register a handler for the task's type, or correct the type in the workflow."
+    2020 FUNCTION_NOT_FOUND Permanent Error false 404
+        "The built-in worker has no function with this name."
+        "See `gleitzeit functions` for the names, or register a worker that has the function."
+    3001 WORKFLOW_VALIDATION_FAILED Validation Error false 422
+        "The workflow is not valid."
+        "Mend what the message names; nothing was stored."
+    3002 WORKFLOW_NOT_FOUND Validation Error false 404
+        "There is no workflow with this id."
+        "List the workflows with `gleitzeit list`."
+    3003 CIRCULAR_DEPENDENCY Validation Error false 422
+        "Tasks depend on each other in a circle, so none of them could ever start."
+        "Remove one of the dependencies that the message names."
+    3004 WORKFLOW_TIMEOUT Permanent Error false 504
+        "The workflow ran longer than its `timeout_seconds`."
+        "Raise the limit or look for the slow task in `gleitzeit status`."
+    3005 WORKFLOW_ALREADY_ENDED Validation Warning false 409
+        "The workflow has ended; the request changes nothing."
+        "Use retry to run what failed again."
+    3006 WORKFLOW_CONFLICT Validation Error false 409
+        "The id or idempotency key was used before, for another workflow."
+        "Use a new id or key, or send exactly the same body again."
+    3007 WORKFLOW_PARSE_ERROR Validation Error false 400
+        "The body is not the JSON or YAML it claims to be."
+        "Mend the place that the message names."
+    3008 WORKFLOW_CANCELLED Permanent Info false 409
+        "The workflow was cancelled before the task could end."
+        "Retry the workflow if it should go on."
+    3010 DEPENDENCY_NOT_SATISFIED Permanent Warning false 409
+        "A task that this one depends on did not succeed, so it was skipped."
+        "Retry the failed dependency; this task then runs as well."
+    3013 PARAMETER_SUBSTITUTION_FAILED Permanent Error false 422
+        "A template in the parameters could not be filled."
+        "Correct the reference; the message names what was available."
+    4001 AUTHENTICATION_REQUIRED Auth Error false 401
+        "The request carries no valid token."
+        "Send `Authorization: Bearer <token>`, or `authenticate {token}` on a socket."
+    5003 STORAGE_FAILED Resource Critical false 500
+        "The event log could not be read or written."
+        "Check the disk; `gleitzeit store verify` tells what is whole."
+    5004 DISK_SPACE_FULL Resource Error true 507
+        "The disk is full: new work is refused, reports of running work are still taken."
+        "Free some space; the server goes on by itself, without a restart."
+    5010 DATA_CORRUPTION Permanent Critical false 500
+        "Data on the disk does not match its checksum."
+        "Stop the server and run `gleitzeit store verify`; see `gleitzeit store repair`."
+    5011 EVENTS_RELEASED Permanent Info false 410
+        "These events were released by retention."
+        "Read on from the first kept position, which the message names."
+    5012 DATA_DIR_IN_USE Resource Error false 409
+        "Another process uses the data directory."
+        "Stop the other process, or choose another --data-dir."
+    5013 FORMAT_TOO_NEW Permanent Critical false 500
+        "The data directory was written by a newer version."
+        "Use that version or a later one."
+    7001 INVALID_ARGUMENT Validation Error false 400
+        "A value has the wrong type, is out of range, or is not one of the known ones."
+        "Correct the field that the message names."
+    7002 PAYLOAD_TOO_LARGE Validation Error false 413
+        "A body, result or message is larger than the limit."
+        "Send less, or store the data elsewhere and pass a reference."
+    7003 UNKNOWN_FIELD Validation Error false 422
+        "The body has a key that means nothing here."
+        "Correct the key; the message names the nearest known one."
+    7004 METHOD_OR_PATH_UNKNOWN Validation Error false 404
+        "There is nothing at this path, or not with this method."
+        "Compare the path with the API's documentation."
+    7005 UNSUPPORTED_MEDIA_TYPE Validation Error false 415
+        "The content type is neither JSON nor YAML."
+        "Send `Content-Type: application/json` or `application/yaml`."
+    7006 REQUIRED_FIELD_MISSING Validation Error false 422
+        "A required field is missing."
+        "Add the field that the message names."
+    7010 YAML_PARSE_ERROR Validation Error false 400
+        "The body is not valid YAML."
+        "Mend the line and column that the message names."
+    7020 NOT_REGISTERED Validation Error false 409
+        "The socket has not registered a node."
+        "Send `node:register` first; a newer connection of the same node takes over."
+    9512 NODE_HEARTBEAT_TIMEOUT Network Warning true 503
+        "The worker was not heard of for longer than its limit."
+        "Check the worker and its network; its tasks were given to others."
+}
+
+/// The entry of a code, if there is one.
+pub fn lookup(code: Code) -> Option<&'static CatalogueEntry> {
+    let place = CATALOGUE.binary_search_by_key(&code, |entry| entry.code).ok()?;
+    CATALOGUE.get(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_ascend_and_are_found() {
+        assert!(CATALOGUE.windows(2).all(|pair| pair[0].code < pair[1].code));
+        for entry in CATALOGUE {
+            assert_eq!(Code::parse(&entry.code.to_string()), Some(entry.code));
+            assert!(entry.what.ends_with('.') && entry.fix.ends_with('.'), "{}", entry.name);
+        }
+        assert_eq!(Code::parse("GZ0000"), None);
+    }
+}

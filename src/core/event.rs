@@ -1,0 +1,217 @@
+//! Facts, in the past tense. They are stored for ever: new variants and new fields of new variants go last, and
+//! a golden test pins the bytes of each.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::carried::CarriedWorkflow;
+use super::errors::Code;
+use super::ids::{AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
+use super::payload::{Payload, Stored};
+use super::spec::WorkflowSpec;
+use super::state::ServiceTotals;
+
+/// One entry of the log: a fact and the engine time at which it was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub at: Timestamp,
+    pub event: Event,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The process came up on this log; deadlines that only make sense in one run start anew.
+    EngineStarted { version: Arc<str> },
+    WorkflowSubmitted {
+        workflow: WorkflowId,
+        spec: Arc<WorkflowSpec>,
+        /// Of the submitted body: the same id with another body is a conflict.
+        body: Fingerprint,
+        key: Option<Fingerprint>,
+    },
+    WorkflowPaused { workflow: WorkflowId },
+    WorkflowResumed { workflow: WorkflowId },
+    /// All that had not ended is cancelled; attempts that run are told to stop until `release_until`.
+    WorkflowCancelled { workflow: WorkflowId, release_until: Timestamp },
+    /// All tasks have ended, or the first failure or the time limit ended the rest.
+    WorkflowEnded { workflow: WorkflowId, outcome: Outcome, release_until: Timestamp },
+    /// The failed tasks of a `retry` workflow get their second round.
+    RoundStarted { workflow: WorkflowId },
+    /// Somebody asked for these tasks, ascending, to run again; the workflow is open again.
+    TasksRetried { workflow: WorkflowId, tasks: Vec<u32> },
+    TaskOffered { task: TaskId, attempt: AttemptNo, worker: WorkerId },
+    TaskAccepted { task: TaskId, attempt: AttemptNo },
+    TaskCompleted { task: TaskId, attempt: AttemptNo, result: Stored },
+    /// A try that counts. `next` says whether another one follows.
+    TaskFailed { task: TaskId, attempt: AttemptNo, failure: Failure, next: AfterFailure, grant: GrantAfter },
+    /// The attempt is over through no fault of the task: its worker vanished, never accepted or forgot it.
+    AttemptLost { task: TaskId, attempt: AttemptNo, reason: LostReason, grant: GrantAfter },
+    /// The worker did not take the task. No try is consumed.
+    AttemptRefused { task: TaskId, attempt: AttemptNo, reason: RefusalReason },
+    /// The backoff is over and the task waits for a worker again.
+    TaskRequeued { task: TaskId },
+    TaskCancelled { task: TaskId, release_until: Timestamp },
+    TaskSkipped { task: TaskId, cause: TaskId },
+    /// A worker that had been told to stop confirmed it, or its grace is over.
+    GrantReleased { task: TaskId, attempt: AttemptNo, worker: WorkerId },
+    /// A report that came too late: evidence, never applied.
+    LateReportSeen { task: TaskId, attempt: AttemptNo, worker: WorkerId, outcome: LateOutcome, digest: Fingerprint },
+    /// An earlier workflow, written again so that the log before it can be released.
+    WorkflowCarried { workflow: Box<CarriedWorkflow> },
+    ServicesCarried { services: Vec<(Arc<str>, ServiceTotals)> },
+    /// Everything before `up_to` may be deleted; what was alive in it has been carried.
+    Released { up_to: Seq },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Outcome {
+    Completed,
+    Failed,
+    TimedOut,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub code: Code,
+    pub message: Arc<str>,
+    /// A code of the service's own, where it sent one that is not in the catalogue.
+    pub service_code: Option<Arc<str>>,
+    /// Any JSON the service added.
+    pub details: Option<Payload>,
+}
+
+impl Failure {
+    pub fn new(code: Code, message: impl Into<Arc<str>>) -> Self {
+        Self { code, message: message.into(), service_code: None, details: None }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AfterFailure {
+    RetryAt(Timestamp),
+    Final,
+}
+
+/// What becomes of the worker's slot when an attempt is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GrantAfter {
+    Freed,
+    /// The worker may still run it; the slot is kept until it confirms or the time is over.
+    ReleasingUntil(Timestamp),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LostReason {
+    /// The worker's connection broke and did not come back in time.
+    Disconnected,
+    /// The worker was connected but silent.
+    Silent,
+    /// Not accepted in time.
+    NotAccepted,
+    /// The worker came back without it.
+    Forgotten,
+    /// The worker stopped it although nobody had asked.
+    Abandoned,
+    /// It could not be handed to the worker's connection.
+    Undeliverable,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum RefusalReason {
+    AtCapacity,
+    NoHandler,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LateOutcome {
+    Completed,
+    Failed,
+}
+
+impl Event {
+    /// The large payloads of this event, in the order of their part numbers.
+    pub fn own_texts(&self) -> Vec<&Payload> {
+        match self {
+            Self::WorkflowSubmitted { spec, .. } => {
+                spec.tasks.iter().filter_map(|task| task.parameters.own_text()).collect()
+            }
+            Self::TaskCompleted { result, .. } => result.own_text().into_iter().collect(),
+            Self::WorkflowCarried { workflow } => workflow.own_texts(),
+            Self::EngineStarted { .. }
+            | Self::WorkflowPaused { .. }
+            | Self::WorkflowResumed { .. }
+            | Self::WorkflowCancelled { .. }
+            | Self::WorkflowEnded { .. }
+            | Self::RoundStarted { .. }
+            | Self::TasksRetried { .. }
+            | Self::TaskOffered { .. }
+            | Self::TaskAccepted { .. }
+            | Self::TaskFailed { .. }
+            | Self::AttemptLost { .. }
+            | Self::AttemptRefused { .. }
+            | Self::TaskRequeued { .. }
+            | Self::TaskCancelled { .. }
+            | Self::TaskSkipped { .. }
+            | Self::GrantReleased { .. }
+            | Self::LateReportSeen { .. }
+            | Self::ServicesCarried { .. }
+            | Self::Released { .. } => Vec::new(),
+        }
+    }
+
+    /// The workflow this fact is about: its partition.
+    pub fn workflow(&self) -> Option<WorkflowId> {
+        match self {
+            Self::WorkflowSubmitted { workflow, .. }
+            | Self::WorkflowPaused { workflow }
+            | Self::WorkflowResumed { workflow }
+            | Self::WorkflowCancelled { workflow, .. }
+            | Self::WorkflowEnded { workflow, .. }
+            | Self::RoundStarted { workflow }
+            | Self::TasksRetried { workflow, .. } => Some(*workflow),
+            Self::WorkflowCarried { workflow } => Some(workflow.id),
+            Self::TaskOffered { .. }
+            | Self::TaskAccepted { .. }
+            | Self::TaskCompleted { .. }
+            | Self::TaskFailed { .. }
+            | Self::AttemptLost { .. }
+            | Self::AttemptRefused { .. }
+            | Self::TaskRequeued { .. }
+            | Self::TaskCancelled { .. }
+            | Self::TaskSkipped { .. }
+            | Self::GrantReleased { .. }
+            | Self::LateReportSeen { .. } => self.task().map(|task| task.workflow),
+            Self::EngineStarted { .. } | Self::ServicesCarried { .. } | Self::Released { .. } => None,
+        }
+    }
+
+    /// The task this fact is about.
+    pub fn task(&self) -> Option<TaskId> {
+        match self {
+            Self::TaskOffered { task, .. }
+            | Self::TaskAccepted { task, .. }
+            | Self::TaskCompleted { task, .. }
+            | Self::TaskFailed { task, .. }
+            | Self::AttemptLost { task, .. }
+            | Self::AttemptRefused { task, .. }
+            | Self::TaskRequeued { task }
+            | Self::TaskCancelled { task, .. }
+            | Self::TaskSkipped { task, .. }
+            | Self::GrantReleased { task, .. }
+            | Self::LateReportSeen { task, .. } => Some(*task),
+            Self::EngineStarted { .. }
+            | Self::WorkflowSubmitted { .. }
+            | Self::WorkflowPaused { .. }
+            | Self::WorkflowResumed { .. }
+            | Self::WorkflowCancelled { .. }
+            | Self::WorkflowEnded { .. }
+            | Self::RoundStarted { .. }
+            | Self::TasksRetried { .. }
+            | Self::WorkflowCarried { .. }
+            | Self::ServicesCarried { .. }
+            | Self::Released { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Deadlines and limits, in one table. All of them are settings; these are the defaults.
+
+use std::time::Duration;
+
+/// Every deadline of the engine, in milliseconds, and every limit of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// From the assignment to `task:accepted`.
+    pub accept_ms: u64,
+    /// A worker whose connection broke keeps its attempts for this long.
+    pub disconnect_grace_ms: u64,
+    /// A worker must be heard of at least this often, or every second of its own heartbeats if that is longer.
+    pub liveness_ms: u64,
+    /// A worker that was told to stop keeps its slot for this long unless it confirms.
+    pub release_grace_ms: u64,
+    /// First pause before the same task goes again to a worker that refused it; doubles.
+    pub refusal_backoff_ms: u64,
+    pub refusal_backoff_max_ms: u64,
+    /// Lost attempts in a row after which a task fails with its history.
+    pub lost_attempts_max: u32,
+    /// Consecutive failures that open a service's breaker, and for how long.
+    pub breaker_failures: u32,
+    pub breaker_open_ms: u64,
+    /// How long an idempotency key is remembered.
+    pub idempotency_ms: u64,
+    /// Late reports that are kept as evidence for each task.
+    pub late_evidence_max: u8,
+    /// Attempts that one worker may hold, whatever it declares.
+    pub worker_capacity_max: u32,
+    /// Registered workers at once. 20,000 with 1 KiB of facts each stay within 20 MiB.
+    pub workers_max: usize,
+    pub result_bytes_max: usize,
+    pub submission: SubmissionLimits,
+}
+
+/// What one submission may hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmissionLimits {
+    pub body_bytes_max: usize,
+    pub json_depth_max: usize,
+    pub name_bytes_max: usize,
+    pub tasks_max: usize,
+    pub dependencies_max: usize,
+}
+
+/// A gap between two turns above this is a suspended process: nobody is blamed for silence during it.
+pub const SUSPENSION_GAP: Duration = Duration::from_secs(1);
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            accept_ms: 10_000,
+            disconnect_grace_ms: 30_000,
+            liveness_ms: 60_000,
+            release_grace_ms: 30_000,
+            refusal_backoff_ms: 100,
+            refusal_backoff_max_ms: 5_000,
+            lost_attempts_max: 5,
+            breaker_failures: 5,
+            breaker_open_ms: 60_000,
+            idempotency_ms: 24 * 60 * 60 * 1_000,
+            late_evidence_max: 8,
+            worker_capacity_max: 1_000,
+            workers_max: 20_000,
+            result_bytes_max: 8 << 20,
+            submission: SubmissionLimits::default(),
+        }
+    }
+}
+
+impl Default for SubmissionLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 32 << 20,
+            json_depth_max: 128,
+            name_bytes_max: 256,
+            tasks_max: 200_000,
+            // A fan-in of 10,000 and a few more is a workflow that people run.
+            dependencies_max: 20_000,
+        }
+    }
+}
