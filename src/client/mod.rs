@@ -1,1 +1,6 @@
 //! The Rust SDK: Engine.IO and Socket.IO over websocket, REST, workflow builder, service node.
+
+mod tls;
+pub mod wire;
+
+pub use tls::Tls;

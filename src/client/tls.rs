@@ -1,0 +1,56 @@
+//! Which certificates the client trusts, for the websocket and for REST alike.
+
+use std::sync::{Arc, Once};
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use super::wire::WireError;
+
+/// Whom to trust on `https://` and `wss://`.
+///
+/// The default trusts the public certificate authorities. [`Tls::only`] trusts exactly the certificates it
+/// is given, which is what a private installation with its own authority wants.
+///
+/// ```no_run
+/// use gleitzeit::client::Tls;
+///
+/// let pem = std::fs::read("company-ca.pem")?;
+/// let tls = Tls::only(&pem)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    config: Option<Arc<rustls::ClientConfig>>,
+}
+
+impl Tls {
+    /// Trusts the certificates of this PEM text and nothing else.
+    pub fn only(pem: &[u8]) -> Result<Self, WireError> {
+        install_crypto_provider();
+        let mut roots = rustls::RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| WireError::Certificates(error.to_string()))?;
+            roots.add(certificate).map_err(|error| WireError::Certificates(error.to_string()))?;
+        }
+        if roots.is_empty() {
+            return Err(WireError::Certificates("no certificate was found in the text".to_owned()));
+        }
+        let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        Ok(Self { config: Some(Arc::new(config)) })
+    }
+
+    pub(super) fn config(&self) -> Option<Arc<rustls::ClientConfig>> {
+        self.config.clone()
+    }
+}
+
+/// Makes ring the cryptography of this process, once. A program that chose another provider keeps it.
+pub(super) fn install_crypto_provider() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        if rustls::crypto::ring::default_provider().install_default().is_err() {
+            tracing::debug!("the program has installed a provider of cryptography already; it is kept");
+        }
+    });
+}
