@@ -1,6 +1,7 @@
 //! The rules of the engine. Pure: no I/O, no clock, no randomness, no imports from other modules.
 
 pub mod errors;
+pub mod graph;
 pub mod ids;
 pub mod limits;
 pub mod payload;
