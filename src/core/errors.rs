@@ -74,6 +74,7 @@ pub struct CatalogueEntry {
     pub http_status: u16,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's serialize_with hands over a reference")]
 fn as_text<S: serde::Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(code)
 }
