@@ -75,6 +75,8 @@ fn the_core_neither_waits_nor_touches_the_world() {
         let path = relative(&file.path);
         if path.starts_with("src/core/") {
             let code = code_of(&file.text);
+            // Its tests may ask for a thread with a small stack.
+            let code = code.split("mod tests").next().unwrap_or_default();
             found.extend(
                 outside.iter().filter(|name| code.contains(*name)).map(|name| format!("{path}: {name}")),
             );
