@@ -1,5 +1,6 @@
 //! The Rust SDK: Engine.IO and Socket.IO over websocket, REST, workflow builder, service node.
 
+pub mod node;
 mod tls;
 pub mod wire;
 

@@ -57,6 +57,8 @@ pub enum WireError {
     Silent(Duration),
     #[error("{0} acknowledgements are outstanding already; await some before asking for more")]
     TooManyAcks(usize),
+    #[error("{0} frames wait to be written already; the server reads too slowly")]
+    QueueFull(usize),
     #[error("the connection has ended: {0}")]
     Closed(String),
 }

@@ -106,6 +106,11 @@ impl ConnectOptions {
         self
     }
 
+    /// Whether the address can be used at all; says so before the first attempt to connect.
+    pub fn check(&self) -> Result<(), WireError> {
+        self.target().map(drop)
+    }
+
     /// The address of the websocket, from the address that the user wrote.
     pub(super) fn target(&self) -> Result<Target, WireError> {
         let refuse = |reason: &str| WireError::Url { url: self.url.clone(), reason: reason.to_owned() };

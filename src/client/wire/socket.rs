@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -161,6 +162,22 @@ impl Socket {
         Ok(promise)
     }
 
+    /// Sends an event without ever waiting; an error when the queue is full.
+    pub fn try_emit<T: Serialize + ?Sized>(&self, name: &str, data: &T) -> Result<(), WireError> {
+        self.try_send(self.encode(name, None, data)?)
+    }
+
+    /// Like [`emit_acked`](Self::emit_acked) without ever waiting; an error when the queue is full.
+    pub fn try_emit_acked<T: Serialize + ?Sized>(
+        &self,
+        name: &str,
+        data: &T,
+    ) -> Result<PendingAck, WireError> {
+        let promise = Pending::register(&self.shared.pending)?;
+        self.try_send(self.encode(name, Some(promise.id()), data)?)?;
+        Ok(promise)
+    }
+
     /// Sends an event and waits for its acknowledgement.
     pub async fn emit_with_ack<T: Serialize + ?Sized>(
         &self,
@@ -202,9 +219,19 @@ impl Socket {
     }
 
     async fn send(&self, frame: Utf8Bytes) -> Result<(), WireError> {
-        let ended = || WireError::Closed("the event was not sent".to_owned());
-        self.outgoing.send(frame).await.map_err(|_| ended())
+        self.outgoing.send(frame).await.map_err(|_| not_sent())
     }
+
+    fn try_send(&self, frame: Utf8Bytes) -> Result<(), WireError> {
+        self.outgoing.try_send(frame).map_err(|error| match error {
+            TrySendError::Full(_) => WireError::QueueFull(OUTGOING_FRAMES),
+            TrySendError::Closed(_) => not_sent(),
+        })
+    }
+}
+
+fn not_sent() -> WireError {
+    WireError::Closed("the event was not sent".to_owned())
 }
 
 fn text(buffer: BytesMut) -> Utf8Bytes {

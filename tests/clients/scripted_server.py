@@ -1,0 +1,135 @@
+"""A Socket.IO server on python-socketio that does what the lines on its standard input say.
+
+It plays the engine's side of the protocol in tests of clients, so that a client is tested against an
+implementation that is not ours. The first line on standard output is {"port": n}; after that one line for each
+event that arrives: {"event": name, "data": ..., "sid": ..., "acked": bool}. Connections show up as the events
+"connect" and "disconnect". It ends when standard input ends.
+
+Commands, one JSON object a line:
+  {"do": "emit", "event": name, "data": ...}           to every registered client
+  {"do": "call", "event": name, "data": ...}           the same, and reports the acknowledgement as "answered"
+  {"do": "answer", "event": name, "with": [...]}       the next answers to this event; null withholds one
+  {"do": "token", "value": text}                       the only token to accept from now on
+  {"do": "cut"}                                        ends every connection without a word
+  {"do": "binary"}                                     sends a binary event
+"""
+
+import argparse
+import asyncio
+import collections
+import json
+import ssl
+import sys
+
+import socketio
+from aiohttp import web
+
+NAMESPACE = "/cluster"
+
+server = socketio.AsyncServer(async_mode="aiohttp", namespaces=[NAMESPACE], ping_interval=1, ping_timeout=2)
+answers = collections.defaultdict(collections.deque)
+state = {"token": None, "sessions": 0, "sids": set()}
+
+
+def report(**line):
+    print(json.dumps(line), flush=True)
+
+
+def default_answer(event, data):
+    if event != "node:register":
+        return {"ok": True, "seq": 1}
+    state["sessions"] += 1
+    return {
+        "ok": True,
+        "node_id": data["node_id"],
+        "session": f"s{state['sessions']}",
+        "lease_ms": 60000,
+        "heartbeat_ms": 30000,
+        "held": [task["task_id"] for task in data["active"]],
+    }
+
+
+@server.on("connect", namespace=NAMESPACE)
+async def connect(sid, environ, auth):
+    report(event="connect", data=auth, sid=sid)
+    state["sids"].add(sid)
+    await server.emit("connected", {"message": "hello", "sid": sid}, to=sid, namespace=NAMESPACE)
+
+
+@server.on("disconnect", namespace=NAMESPACE)
+async def disconnect(sid, reason):
+    state["sids"].discard(sid)
+    report(event="disconnect", data=str(reason), sid=sid)
+
+
+@server.on("authenticate", namespace=NAMESPACE)
+async def authenticate(sid, data):
+    report(event="authenticate", data=data, sid=sid)
+    if state["token"] in (None, data["token"]):
+        await server.emit("authenticated", {"success": True}, to=sid, namespace=NAMESPACE)
+    else:
+        await server.emit("authentication_failed", {"error": "bad token"}, to=sid, namespace=NAMESPACE)
+
+
+@server.on("*", namespace=NAMESPACE)
+async def anything(event, sid, data):
+    scripted = answers[event]
+    answer = scripted.popleft() if scripted else default_answer(event, data)
+    report(event=event, data=data, sid=sid)
+    if answer is None:
+        await asyncio.Event().wait()
+    return answer
+
+
+async def obey(command):
+    match command["do"]:
+        case "emit":
+            await server.emit(command["event"], command["data"], namespace=NAMESPACE)
+        case "call":
+            for sid in list(state["sids"]):
+                answer = await server.call(command["event"], command["data"], to=sid, namespace=NAMESPACE)
+                report(event="answered", data=answer, sid=sid)
+        case "answer":
+            answers[command["event"]].extend(command["with"])
+        case "token":
+            state["token"] = command["value"]
+        case "cut":
+            for sid in list(state["sids"]):
+                environ = server.get_environ(sid, namespace=NAMESPACE)
+                environ["aiohttp.request"].transport.abort()
+        case "binary":
+            await server.emit("blob", b"\x00\x01", namespace=NAMESPACE)
+        case other:
+            raise ValueError(f"unknown command {other!r}")
+
+
+async def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--certificate")
+    parser.add_argument("--key")
+    arguments = parser.parse_args()
+    tls = None
+    if arguments.certificate:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(arguments.certificate, arguments.key)
+
+    app = web.Application()
+    server.attach(app)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    await site.start()
+    report(port=site._server.sockets[0].getsockname()[1])
+
+    lines = asyncio.StreamReader(limit=64 * 1024 * 1024)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
+    )
+    running = set()
+    while line := await lines.readline():
+        task = asyncio.create_task(obey(json.loads(line)))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+
+asyncio.run(main())
