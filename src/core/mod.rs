@@ -3,7 +3,10 @@
 pub mod errors;
 pub mod graph;
 pub mod ids;
+pub mod json_text;
 pub mod limits;
+pub mod nearest;
 pub mod payload;
 pub mod rejection;
 pub mod spec;
+pub mod template;
