@@ -1,1 +1,4 @@
 //! The command line, one file per verb.
+
+#[cfg(feature = "demo")]
+pub mod demo;

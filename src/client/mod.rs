@@ -5,3 +5,5 @@ mod tls;
 pub mod wire;
 
 pub use tls::Tls;
+#[cfg(feature = "demo")]
+pub(crate) use tls::install_crypto_provider;

@@ -46,7 +46,7 @@ impl Tls {
 }
 
 /// Makes ring the cryptography of this process, once. A program that chose another provider keeps it.
-pub(super) fn install_crypto_provider() {
+pub(crate) fn install_crypto_provider() {
     static INSTALL: Once = Once::new();
     INSTALL.call_once(|| {
         if rustls::crypto::ring::default_provider().install_default().is_err() {

@@ -1,0 +1,14 @@
+//! `gleitzeit demo`: a real workflow over real services, on one machine, with nothing else installed.
+
+pub mod api;
+pub mod database;
+pub mod dataset;
+pub mod fault;
+pub mod ml;
+pub mod model;
+pub mod receiver;
+#[cfg(test)]
+mod tests;
+
+/// Hears how far a task is, in percent and in words.
+pub type Report<'a> = &'a mut dyn FnMut(u8, &str);
