@@ -53,7 +53,7 @@ impl ApiService {
         &self,
         task_id: &str,
         parameters: Value,
-        report: &mut (dyn FnMut(u8, &str) + Send),
+        report: &mut (dyn FnMut(u8, &str) -> Result<(), Fault> + Send),
     ) -> Result<Value, Fault> {
         let request: Request = serde_json::from_value(parameters).map_err(|error| {
             Fault::refuse(format!("the API service cannot read the task's external_parameters: {error}"))
@@ -71,7 +71,7 @@ impl ApiService {
             ))
         })?;
         let url = format!("{}{}", self.base_url, request.endpoint);
-        report(20, &format!("{method} {url}"));
+        report(20, &format!("{method} {url}"))?;
         let mut call = self.http.request(method, &url).header("Idempotency-Key", task_id);
         for (name, value) in &request.headers {
             call = call.header(name, value);
@@ -81,7 +81,7 @@ impl ApiService {
         }
         let response = call.send().await.map_err(|error| call_fault(&url, &error))?;
         let status = response.status();
-        report(70, &format!("{url} answered {status}"));
+        report(70, &format!("{url} answered {status}"))?;
         let answer = read(response, &url).await?;
         if !status.is_success() {
             let start: String = String::from_utf8_lossy(&answer).chars().take(SHOWN_CHARS).collect();

@@ -122,7 +122,7 @@ fn store(
     report(
         30,
         &format!("table {table} has the columns {}", columns.iter().copied().collect::<Vec<_>>().join(", ")),
-    );
+    )?;
 
     let names = columns.iter().fold(String::new(), |names, column| names + ", \"" + column + "\"");
     let places = ", ?".repeat(columns.len());
@@ -140,7 +140,7 @@ fn store(
                 .map_err(|error| sql_fault(&error))?;
         }
     }
-    report(80, &format!("{inserted} rows are inserted"));
+    report(80, &format!("{inserted} rows are inserted"))?;
     let total: i64 = transaction
         .query_row(&format!("SELECT count(*) FROM \"{table}\""), params![], |row| row.get(0))
         .map_err(|error| sql_fault(&error))?;
@@ -245,6 +245,6 @@ fn query(
             .map_err(|error| sql_fault(&error))?;
         rows.push(Value::Object(record));
     }
-    report(90, &format!("{} rows are read", rows.len()));
+    report(90, &format!("{} rows are read", rows.len()))?;
     Ok(json!({ "table": table, "count": rows.len(), "rows": rows }))
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::client::node::TaskError;
+
 #[derive(Debug)]
 pub struct Fault {
     pub message: String,
@@ -18,6 +20,13 @@ impl Fault {
     /// The task was right, and the world was not ready for it.
     pub fn fail(message: impl fmt::Display) -> Self {
         Self { message: message.to_string(), retryable: true }
+    }
+}
+
+impl From<Fault> for TaskError {
+    fn from(fault: Fault) -> Self {
+        let error = Self::new(fault.message);
+        if fault.retryable { error.transient() } else { error.permanent() }
     }
 }
 

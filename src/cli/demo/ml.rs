@@ -102,15 +102,15 @@ impl MlService {
         let model_id: String = ID_PREFIX.chars().chain(digest.chars().take(ID_DIGITS)).collect();
 
         let (training, held_out) = dataset::split(data.records, data.test_fraction, data.seed)?;
-        report(10, &format!("{} rows to learn from, {} held out", training.len(), held_out.len()));
+        report(10, &format!("{} rows to learn from, {} held out", training.len(), held_out.len()))?;
         let (classifier, choice) = Classifier::train(&training, schema, search, data.seed, report)?;
         self.save(&model_id, &classifier)?;
-        report(85, &format!("model {model_id} is stored"));
+        report(85, &format!("model {model_id} is stored"))?;
 
         // Judged is what was stored, as every later prediction will read it.
         let classifier = self.load(&model_id)?;
         let evaluation = evaluate(&classifier, &held_out)?;
-        report(95, &format!("accuracy {:.4} on {} held-out rows", evaluation.accuracy, held_out.len()));
+        report(95, &format!("accuracy {:.4} on {} held-out rows", evaluation.accuracy, held_out.len()))?;
         Ok(json!({
             "model_id": model_id,
             "algorithm": "logistic regression (L2, L-BFGS)",
@@ -128,9 +128,9 @@ impl MlService {
     fn predict(&self, model_id: &str, records: &[Record], report: Report) -> Result<Value, Fault> {
         dataset::check_size(records)?;
         let classifier = self.load(model_id)?;
-        report(30, &format!("model {model_id} is loaded"));
+        report(30, &format!("model {model_id} is loaded"))?;
         let predictions = classifier.predict(records)?;
-        report(80, &format!("{} rows are classified", predictions.len()));
+        report(80, &format!("{} rows are classified", predictions.len()))?;
         let mut counts: BTreeMap<&str, usize> =
             classifier.schema.classes.iter().map(|class| (class.as_str(), 0)).collect();
         for prediction in &predictions {

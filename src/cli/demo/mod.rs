@@ -7,8 +7,11 @@ pub mod fault;
 pub mod ml;
 pub mod model;
 pub mod receiver;
+pub mod services;
 #[cfg(test)]
 mod tests;
 
-/// Hears how far a task is, in percent and in words.
-pub type Report<'a> = &'a mut dyn FnMut(u8, &str);
+use fault::Fault;
+
+/// Hears how far a task is, in percent and in words; its error ends the task.
+pub type Report<'a> = &'a mut dyn FnMut(u8, &str) -> Result<(), Fault>;

@@ -89,7 +89,7 @@ impl Search {
                     "strength {alpha}: accuracy {mean:.4} in {} fits of cross-validation",
                     self.folds * self.repeats
                 ),
-            );
+            )?;
         }
         Ok(scores)
     }

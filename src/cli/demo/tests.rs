@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::api::ApiService;
 use super::database::DatabaseService;
+use super::fault::Fault;
 use super::ml::MlService;
 use super::receiver::{self, Receiver};
 
@@ -18,7 +19,10 @@ fn iris() -> Vec<Value> {
     rows.unwrap().into_iter().map(Value::Object).collect()
 }
 
-fn quiet(_: u8, _: &str) {}
+#[expect(clippy::unnecessary_wraps, reason = "a listener may end the task, and this one never does")]
+fn quiet(_: u8, _: &str) -> Result<(), Fault> {
+    Ok(())
+}
 
 fn training() -> Value {
     json!({
@@ -42,7 +46,12 @@ fn a_model_learns_and_survives_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let service = MlService::open(directory.path().to_owned()).unwrap();
     let mut heard = Vec::new();
-    let trained = service.handle(training(), &mut |percent, _| heard.push(percent)).unwrap();
+    let trained = service
+        .handle(training(), &mut |percent, _| {
+            heard.push(percent);
+            Ok(())
+        })
+        .unwrap();
     assert!(heard.len() >= 4 && heard.is_sorted(), "{heard:?}");
     assert!(trained["accuracy"].as_f64().unwrap() > 0.9, "{trained}");
     assert_eq!((trained["n_train"].as_u64(), trained["n_test"].as_u64()), (Some(105), Some(45)));
