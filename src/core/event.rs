@@ -22,7 +22,7 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// The process came up on this log; deadlines that only make sense in one run start anew.
-    EngineStarted { version: Arc<str> },
+    EngineStarted { version: Arc<str>, release_until: Timestamp },
     WorkflowSubmitted {
         workflow: WorkflowId,
         spec: Arc<WorkflowSpec>,
@@ -40,6 +40,8 @@ pub enum Event {
     RoundStarted { workflow: WorkflowId },
     /// Somebody asked for these tasks, ascending, to run again; the workflow is open again.
     TasksRetried { workflow: WorkflowId, tasks: Vec<u32> },
+    /// A worker is known by this service name from now on. Written once, not at every connection.
+    WorkerNamed { worker: WorkerId, name: Arc<str> },
     TaskOffered { task: TaskId, attempt: AttemptNo, worker: WorkerId },
     TaskAccepted { task: TaskId, attempt: AttemptNo },
     TaskCompleted { task: TaskId, attempt: AttemptNo, result: Stored },
@@ -59,7 +61,7 @@ pub enum Event {
     LateReportSeen { task: TaskId, attempt: AttemptNo, worker: WorkerId, outcome: LateOutcome, digest: Fingerprint },
     /// An earlier workflow, written again so that the log before it can be released.
     WorkflowCarried { workflow: Box<CarriedWorkflow> },
-    ServicesCarried { services: Vec<(Arc<str>, ServiceTotals)> },
+    ServicesCarried { services: Vec<(Arc<str>, ServiceTotals)>, workers: Vec<(WorkerId, Arc<str>)> },
     /// Everything before `up_to` may be deleted; what was alive in it has been carried.
     Released { up_to: Seq },
 }
@@ -114,8 +116,18 @@ pub enum LostReason {
     Forgotten,
     /// The worker stopped it although nobody had asked.
     Abandoned,
-    /// It could not be handed to the worker's connection.
-    Undeliverable,
+}
+
+impl LostReason {
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Disconnected => "the worker's connection broke and did not come back in time",
+            Self::Silent => "the worker was silent for longer than its limit",
+            Self::NotAccepted => "the worker did not accept the task in time",
+            Self::Forgotten => "the worker came back without the task",
+            Self::Abandoned => "the worker stopped the task although nobody had asked",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -146,6 +158,7 @@ impl Event {
             | Self::WorkflowEnded { .. }
             | Self::RoundStarted { .. }
             | Self::TasksRetried { .. }
+            | Self::WorkerNamed { .. }
             | Self::TaskOffered { .. }
             | Self::TaskAccepted { .. }
             | Self::TaskFailed { .. }
@@ -183,7 +196,10 @@ impl Event {
             | Self::TaskSkipped { .. }
             | Self::GrantReleased { .. }
             | Self::LateReportSeen { .. } => self.task().map(|task| task.workflow),
-            Self::EngineStarted { .. } | Self::ServicesCarried { .. } | Self::Released { .. } => None,
+            Self::EngineStarted { .. }
+            | Self::WorkerNamed { .. }
+            | Self::ServicesCarried { .. }
+            | Self::Released { .. } => None,
         }
     }
 
@@ -209,6 +225,7 @@ impl Event {
             | Self::WorkflowEnded { .. }
             | Self::RoundStarted { .. }
             | Self::TasksRetried { .. }
+            | Self::WorkerNamed { .. }
             | Self::WorkflowCarried { .. }
             | Self::ServicesCarried { .. }
             | Self::Released { .. } => None,

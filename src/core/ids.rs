@@ -131,7 +131,19 @@ impl WorkerId {
     pub fn new(text: &str) -> Self {
         Self(Arc::from(text))
     }
+
+    /// The executor inside the binary.
+    pub fn built_in() -> Self {
+        Self::new(BUILT_IN)
+    }
+
+    pub fn is_built_in(&self) -> bool {
+        &*self.0 == BUILT_IN
+    }
 }
+
+/// No service may register under this id.
+const BUILT_IN: &str = "built-in";
 
 impl fmt::Display for WorkerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,9 +18,6 @@ pub struct Limits {
     pub refusal_backoff_max_ms: u64,
     /// Lost attempts in a row after which a task fails with its history.
     pub lost_attempts_max: u32,
-    /// Consecutive failures that open a service's breaker, and for how long.
-    pub breaker_failures: u32,
-    pub breaker_open_ms: u64,
     /// How long an idempotency key is remembered.
     pub idempotency_ms: u64,
     /// Late reports that are kept as evidence for each task.
@@ -43,6 +40,11 @@ pub struct SubmissionLimits {
     pub dependencies_max: usize,
 }
 
+/// Consecutive failures that open a service's breaker. A constant, because replay must come to the same state.
+pub const BREAKER_FAILURES: u32 = 5;
+/// How long an open breaker stays open.
+pub const BREAKER_OPEN_MS: u64 = 60_000;
+
 /// A gap between two turns above this is a suspended process: nobody is blamed for silence during it.
 pub const SUSPENSION_GAP: Duration = Duration::from_secs(1);
 
@@ -56,8 +58,6 @@ impl Default for Limits {
             refusal_backoff_ms: 100,
             refusal_backoff_max_ms: 5_000,
             lost_attempts_max: 5,
-            breaker_failures: 5,
-            breaker_open_ms: 60_000,
             idempotency_ms: 24 * 60 * 60 * 1_000,
             late_evidence_max: 8,
             worker_capacity_max: 1_000,

@@ -1,0 +1,154 @@
+//! Folding a fact into the state. Total: a fact cannot be refused, so replay never fails.
+
+mod change;
+mod end;
+mod submit;
+mod task;
+
+use std::sync::Arc;
+
+use super::event::{Event, Record};
+use super::ids::{TaskId, Timestamp, WorkerId};
+use super::state::{Grant, Phase, State, Timer, Turn, WorkflowStatus};
+
+/// Worker names that are remembered. Beyond it those that hold nothing are forgotten.
+const WORKER_NAMES_MAX: usize = 50_000;
+
+impl State {
+    /// Folds one fact in. An event about an unknown workflow is one of a released prefix, and is passed over
+    /// until the workflow is carried.
+    pub fn apply(&mut self, record: &Record) {
+        let seq = self.next_seq;
+        let at = record.at;
+        self.next_seq = seq.next();
+        self.now = self.now.max(at);
+        match &record.event {
+            Event::EngineStarted { release_until, .. } => self.extend_releases(*release_until),
+            Event::WorkflowSubmitted { workflow, spec, body, key } => {
+                self.submit(*workflow, spec, *body, *key, seq, at);
+            }
+            Event::WorkflowPaused { workflow } => self.set_open_status(*workflow, WorkflowStatus::Paused),
+            Event::WorkflowResumed { workflow } => self.set_open_status(*workflow, WorkflowStatus::Running),
+            Event::WorkflowCancelled { workflow, release_until } => {
+                self.cancel_workflow(*workflow, *release_until, seq, at);
+            }
+            Event::WorkflowEnded { workflow, outcome, release_until } => {
+                self.end_workflow(*workflow, *outcome, *release_until, seq, at);
+            }
+            Event::RoundStarted { workflow } => self.start_round(*workflow, at),
+            Event::TasksRetried { workflow, tasks } => self.retry_tasks(*workflow, tasks, at),
+            Event::WorkerNamed { worker, name } => self.name_worker(worker, name),
+            Event::TaskOffered { task, attempt, worker } => self.offer(*task, *attempt, worker, at),
+            Event::TaskAccepted { task, attempt } => self.accept(*task, *attempt, at),
+            Event::TaskCompleted { task, attempt, result } => self.complete(*task, *attempt, result, seq, at),
+            Event::TaskFailed { task, attempt, failure, next, grant } => {
+                self.fail(*task, *attempt, failure, *next, *grant, seq, at);
+            }
+            Event::AttemptLost { task, attempt, reason, grant } => {
+                self.lose(*task, *attempt, *reason, *grant, at);
+            }
+            Event::AttemptRefused { task, attempt, reason } => self.refuse(*task, *attempt, *reason, at),
+            Event::TaskRequeued { task } => self.requeue(*task, at),
+            Event::TaskCancelled { task, release_until } => self.cancel_task(*task, *release_until, seq, at),
+            Event::TaskSkipped { task, cause } => self.skip(*task, *cause, seq, at),
+            Event::GrantReleased { task, attempt, worker } => {
+                self.free(worker, *task, *attempt);
+            }
+            Event::LateReportSeen { task, .. } => {
+                if let Some(task) = self.task_mut(*task) {
+                    task.late = task.late.saturating_add(1);
+                }
+            }
+            Event::WorkflowCarried { workflow } => self.carry(workflow, seq),
+            Event::ServicesCarried { services, workers } => {
+                self.services.extend(services.iter().cloned());
+                self.workers.extend(workers.iter().cloned());
+            }
+            Event::Released { up_to } => self.released = *up_to,
+        }
+    }
+
+    /// A worker that was told to stop before the restart could not confirm: its grace starts anew.
+    fn extend_releases(&mut self, until: Timestamp) {
+        let releasing: Vec<_> = self
+            .grants
+            .all()
+            .filter(|(_, _, _, grant)| !grant.phase.is_current())
+            .map(|(worker, task, attempt, grant)| (worker.clone(), task, attempt, grant.since))
+            .collect();
+        for (worker, task, attempt, since) in releasing {
+            self.free(&worker, task, attempt);
+            self.hold(&worker, task, attempt, Grant { phase: Phase::Releasing { until }, since });
+        }
+    }
+
+    fn set_open_status(&mut self, id: super::ids::WorkflowId, status: WorkflowStatus) {
+        let Some(workflow) = self.workflows.get_mut(&id) else { return };
+        let never_started = status == WorkflowStatus::Running && workflow.started_at.is_none();
+        workflow.status = if never_started { WorkflowStatus::Pending } else { status };
+        self.settle_turn(id);
+    }
+
+    /// Parks the workflow's waiting tasks, or lets them take turns again, as its status and limit demand.
+    fn settle_turn(&mut self, id: super::ids::WorkflowId) {
+        let Some(workflow) = self.workflows.get(&id) else { return };
+        let turn = if workflow.dispatches() { Turn::Takes } else { Turn::Parked };
+        for class in workflow.classes.iter() {
+            self.ready.set_turn(*class, id, turn);
+        }
+    }
+
+    fn name_worker(&mut self, worker: &WorkerId, name: &Arc<str>) {
+        self.workers.insert(worker.clone(), Arc::clone(name));
+        if self.workers.len() > WORKER_NAMES_MAX {
+            let idle = self.workers.keys().find(|known| *known != worker && self.grants.count(known) == 0);
+            if let Some(idle) = idle.cloned() {
+                self.workers.remove(&idle);
+            }
+        }
+    }
+
+    fn task_mut(&mut self, id: TaskId) -> Option<&mut super::state::Task> {
+        self.workflows.get_mut(&id.workflow)?.tasks.get_mut(id.at())
+    }
+
+    /// Drops a workflow that has ended and that the store holds. Not a fact: memory is a cache of the store.
+    pub fn forget(&mut self, id: super::ids::WorkflowId) {
+        let Some(workflow) = self.workflows.get(&id).filter(|workflow| workflow.status.has_ended()) else {
+            return;
+        };
+        let classes = Arc::clone(&workflow.classes);
+        self.drop_indexes(id);
+        self.workflows.remove(&id);
+        for class in classes.iter() {
+            self.ready.leave(*class);
+        }
+    }
+
+    /// Takes a workflow's keys and ids out of the indexes.
+    fn drop_indexes(&mut self, id: super::ids::WorkflowId) {
+        let Some(workflow) = self.workflows.get(&id) else { return };
+        if let Some(key) = workflow.key {
+            self.keys.remove(&key);
+        }
+        for task in &workflow.spec.tasks {
+            if let Some(uuid) = task.own_id.as_deref().and_then(super::ids::canonical_uuid) {
+                self.own_ids.remove(&uuid);
+            }
+        }
+    }
+
+    fn hold(&mut self, worker: &WorkerId, task: TaskId, attempt: super::ids::AttemptNo, grant: Grant) {
+        if let Phase::Releasing { until } = grant.phase {
+            self.timers.set(until, Timer::Release(worker.clone(), task, attempt));
+        }
+        self.grants.insert(worker, task, attempt, grant);
+    }
+
+    fn free(&mut self, worker: &WorkerId, task: TaskId, attempt: super::ids::AttemptNo) {
+        let grant = self.grants.remove(worker, task, attempt);
+        if let Some(Grant { phase: Phase::Releasing { until }, .. }) = grant {
+            self.timers.clear(until, Timer::Release(worker.clone(), task, attempt));
+        }
+    }
+}

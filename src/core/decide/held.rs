@@ -1,0 +1,110 @@
+//! What a report is about, and whether it still counts.
+
+use crate::core::command::TaskRef;
+use crate::core::errors;
+use crate::core::event::{Event, LateOutcome};
+use crate::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, WorkerId};
+use crate::core::presence::{Presence, Present};
+use crate::core::rejection::Rejection;
+use crate::core::state::{Phase, State};
+
+/// A report, seen against what its worker holds.
+pub(super) enum Standing {
+    /// About the attempt that runs now.
+    Current { task: TaskId, attempt: AttemptNo, phase: Phase },
+    /// Too late. `releasing` is the attempt it ends, where the worker had been told to stop.
+    Late { task: TaskId, attempt: AttemptNo, releasing: Option<AttemptNo>, rejection: Rejection },
+}
+
+/// The worker that is registered on this connection. The `node_id` in a payload proves nothing.
+pub(super) fn reporter(presence: &Presence, session: SessionId) -> Result<&Present, Rejection> {
+    presence.of_session(session).ok_or_else(|| {
+        Rejection::new(
+            errors::NOT_REGISTERED,
+            "no node is registered on this connection: send node:register first (a newer connection of the same \
+             node takes its place)",
+        )
+    })
+}
+
+/// # Errors
+/// When nothing is known of the task.
+pub(super) fn standing(
+    state: &State,
+    worker: &WorkerId,
+    reference: &TaskRef,
+    attempt: Option<AttemptNo>,
+) -> Result<Standing, Rejection> {
+    let id = resolve(state, worker, reference).ok_or_else(|| unknown(reference))?;
+    let task = state.task(id).ok_or_else(|| unknown(reference))?;
+    let held = |no: AttemptNo| state.grants.get(worker, id, no);
+    let mine = task.holder() == Some(worker) && attempt.is_none_or(|no| no == task.attempt);
+    if let (true, Some(grant)) = (mine, held(task.attempt)) {
+        return Ok(Standing::Current { task: id, attempt: task.attempt, phase: grant.phase });
+    }
+    let releasing = state
+        .grants
+        .of_task(worker, id)
+        .find(|(no, grant)| !grant.phase.is_current() && attempt.is_none_or(|wanted| wanted == *no))
+        .map(|(no, _)| no);
+    let reported = attempt.or(releasing).unwrap_or(task.attempt);
+    let rejection = if task.status.has_ended() {
+        Rejection::new(errors::TASK_ALREADY_ENDED, format!("task {id} is {} already", task.status.name()))
+    } else if releasing.is_some() || attempt.is_some_and(|no| no < task.attempt) {
+        Rejection::new(
+            errors::STALE_ATTEMPT,
+            format!("attempt {reported} of task {id} no longer counts: it is at attempt {}", task.attempt),
+        )
+    } else {
+        Rejection::new(errors::TASK_NOT_HELD, format!("task {id} is not assigned to worker {worker}"))
+    };
+    Ok(Standing::Late { task: id, attempt: reported, releasing, rejection })
+}
+
+/// The task that a worker means.
+pub(super) fn resolve(state: &State, worker: &WorkerId, reference: &TaskRef) -> Option<TaskId> {
+    match reference {
+        TaskRef::Id(id) => Some(*id),
+        TaskRef::Own { id, workflow: Some(workflow) } => {
+            let known = state.by_own_uuid(id).filter(|task| task.workflow == *workflow);
+            known.or_else(|| {
+                let index = state.workflow(*workflow)?.spec.find(id)?;
+                Some(TaskId::new(*workflow, index))
+            })
+        }
+        TaskRef::Own { id, workflow: None } => state.by_own_uuid(id).or_else(|| {
+            state.grants.of(worker).map(|(task, _, _)| task).find(|task| {
+                let spec = state.workflow(task.workflow).map(|workflow| workflow.spec.task(task.index));
+                spec.and_then(|spec| spec.own_id.as_deref()) == Some(id)
+            })
+        }),
+    }
+}
+
+fn unknown(reference: &TaskRef) -> Rejection {
+    let name = match reference {
+        TaskRef::Id(id) => id.to_string(),
+        TaskRef::Own { id, .. } => id.to_string(),
+    };
+    Rejection::new(errors::TASK_NOT_FOUND, format!("no unfinished workflow has a task {name}"))
+}
+
+/// The evidence of a late report, and the slot it frees. Evidence of one task is bounded.
+pub(super) fn late_events(
+    state: &State,
+    presence: &Presence,
+    worker: &WorkerId,
+    task: TaskId,
+    (attempt, releasing): (AttemptNo, Option<AttemptNo>),
+    (outcome, digest): (LateOutcome, Fingerprint),
+) -> Vec<Event> {
+    let mut events = Vec::new();
+    let kept = state.task(task).map_or(u8::MAX, |task| task.late);
+    if kept < presence.limits.late_evidence_max {
+        events.push(Event::LateReportSeen { task, attempt, worker: worker.clone(), outcome, digest });
+    }
+    if let Some(attempt) = releasing {
+        events.push(Event::GrantReleased { task, attempt, worker: worker.clone() });
+    }
+    events
+}

@@ -1,0 +1,108 @@
+//! What a command means in a given state: events, effects and an answer. Pure.
+
+mod due;
+mod end;
+mod held;
+mod report;
+mod schedule;
+mod verbs;
+mod worker;
+
+use std::sync::Arc;
+
+use super::command::Command;
+use super::effect::{Effect, Receipt};
+use super::event::Event;
+use super::ids::{Fingerprint, Timestamp, WorkflowId};
+use super::presence::Presence;
+use super::rejection::Rejection;
+use super::state::{State, Workflow};
+
+pub use due::{decide_due, decide_timer};
+pub use end::settle;
+pub use schedule::next_offer;
+
+/// What the outside contributes to a decision.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    pub now: Timestamp,
+    /// A fresh random number.
+    pub seed: u64,
+    pub existing: Existing,
+}
+
+/// What the store knows of workflows that are no longer in memory.
+#[derive(Debug, Clone, Default)]
+pub struct Existing {
+    /// The earlier submission with the same id or idempotency key.
+    pub submitted: Option<(WorkflowId, Fingerprint)>,
+    /// The ended workflow that a command is about.
+    pub workflow: Option<Arc<Workflow>>,
+}
+
+#[derive(Debug)]
+pub struct Decision {
+    pub events: Vec<Event>,
+    pub effects: Vec<Effect>,
+    /// A refusal with events is a report that came too late: it changes nothing but the evidence.
+    pub answer: Result<Receipt, Rejection>,
+}
+
+impl Decision {
+    const fn nothing() -> Self {
+        Self { events: Vec::new(), effects: Vec::new(), answer: Ok(Receipt::Done) }
+    }
+
+    fn events(events: Vec<Event>) -> Self {
+        Self { events, ..Self::nothing() }
+    }
+
+    const fn refused(events: Vec<Event>, rejection: Rejection) -> Self {
+        Self { events, effects: Vec::new(), answer: Err(rejection) }
+    }
+}
+
+/// # Errors
+/// A rejection changes nothing.
+pub fn decide(
+    state: &State,
+    presence: &Presence,
+    inputs: &Inputs,
+    command: &Command,
+) -> Result<Decision, Rejection> {
+    match command {
+        Command::SubmitWorkflow { workflow, spec, body, key } => {
+            verbs::submit(state, presence, inputs, *workflow, spec, *body, *key)
+        }
+        Command::CancelWorkflow { workflow } => verbs::cancel_workflow(state, presence, inputs, *workflow),
+        Command::PauseWorkflow { workflow } => verbs::pause(state, inputs, *workflow),
+        Command::ResumeWorkflow { workflow } => verbs::resume(state, inputs, *workflow),
+        Command::RetryWorkflow { workflow } => verbs::retry_workflow(state, inputs, *workflow),
+        Command::CancelTask { task } => verbs::cancel_task(state, presence, inputs, *task),
+        Command::RetryTask { task } => verbs::retry_task(state, inputs, *task),
+        Command::RegisterWorker { session, facts, active } => {
+            worker::register(state, presence, *session, facts, active.as_deref())
+        }
+        Command::Heartbeat { session, heartbeat } => worker::heartbeat(state, presence, *session, heartbeat),
+        Command::SetWorkerStatus { session, status } => worker::set_status(presence, *session, *status),
+        Command::DrainWorker { worker, .. } => worker::drain(presence, worker),
+        Command::Disconnect { session, how } => worker::disconnect(state, presence, *session, *how),
+        Command::AcceptTask { session, task, attempt } => {
+            report::accept(state, presence, *session, task, *attempt)
+        }
+        Command::ReportProgress { session, task, attempt, progress } => {
+            report::progress(state, presence, *session, task, *attempt, progress)
+        }
+        Command::CompleteTask { session, task, attempt, result } => {
+            report::complete(state, presence, *session, task, *attempt, result)
+        }
+        Command::FailTask { session, task, attempt, report } => {
+            report::fail(state, presence, inputs, *session, task, *attempt, report)
+        }
+        Command::FailDispatch { task, attempt, failure } => {
+            Ok(report::fail_dispatch(state, *task, *attempt, failure))
+        }
+        Command::ReturnAttempt { task, attempt } => Ok(report::return_attempt(state, *task, *attempt)),
+        Command::Tick => Ok(Decision::nothing()),
+    }
+}

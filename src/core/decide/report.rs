@@ -1,0 +1,231 @@
+//! Reports of workers: accepted, progress, completed, failed.
+
+use std::sync::Arc;
+
+use super::Decision;
+use super::end::{cancel_effect, loss, skipped_by};
+use super::held::{Standing, late_events, reporter, standing};
+use super::Inputs;
+use crate::core::command::{FailureReport, Progress, TaskRef};
+use crate::core::effect::Effect;
+use crate::core::errors::{self, Code};
+use crate::core::event::{
+    AfterFailure, Event, Failure, GrantAfter, LateOutcome, LostReason, RefusalReason,
+};
+use crate::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId};
+use crate::core::match_workers::can_run;
+use crate::core::payload::{Payload, Stored};
+use crate::core::presence::{Presence, Present};
+use crate::core::rejection::Rejection;
+use crate::core::retry;
+use crate::core::state::{Phase, State};
+
+pub(super) fn accept(
+    state: &State,
+    presence: &Presence,
+    session: SessionId,
+    reference: &TaskRef,
+    attempt: Option<AttemptNo>,
+) -> Result<Decision, Rejection> {
+    let worker = reporter(presence, session)?;
+    match standing(state, &worker.facts.worker, reference, attempt)? {
+        Standing::Current { task, attempt, phase: Phase::Offered } => {
+            Ok(Decision::events(vec![Event::TaskAccepted { task, attempt }]))
+        }
+        Standing::Current { .. } => Ok(Decision::nothing()),
+        // A worker that starts what it should not have started is told to stop.
+        Standing::Late { task, attempt, rejection, .. } => {
+            let effects = cancel_effect(worker, task, attempt).into_iter().collect();
+            Ok(Decision { events: Vec::new(), effects, answer: Err(rejection) })
+        }
+    }
+}
+
+pub(super) fn progress(
+    state: &State,
+    presence: &Presence,
+    session: SessionId,
+    reference: &TaskRef,
+    attempt: Option<AttemptNo>,
+    progress: &Progress,
+) -> Result<Decision, Rejection> {
+    let worker = reporter(presence, session)?;
+    match standing(state, &worker.facts.worker, reference, attempt)? {
+        Standing::Current { task, attempt, .. } => {
+            let effects = vec![Effect::ForwardProgress { task, attempt, progress: progress.clone() }];
+            Ok(Decision { effects, ..Decision::nothing() })
+        }
+        Standing::Late { rejection, .. } => Err(rejection),
+    }
+}
+
+pub(super) fn complete(
+    state: &State,
+    presence: &Presence,
+    session: SessionId,
+    reference: &TaskRef,
+    attempt: Option<AttemptNo>,
+    result: &Payload,
+) -> Result<Decision, Rejection> {
+    let worker = reporter(presence, session)?;
+    let id = &worker.facts.worker;
+    match standing(state, id, reference, attempt)? {
+        Standing::Current { task, attempt, .. } => {
+            let size = result.as_str().len();
+            if size > presence.limits.result_bytes_max {
+                return Err(Rejection::new(
+                    errors::PAYLOAD_TOO_LARGE,
+                    format!(
+                        "the result of task {task} has {size} bytes; the limit is {}",
+                        presence.limits.result_bytes_max
+                    ),
+                ));
+            }
+            let result = Stored::fresh(result.clone(), &mut 0);
+            Ok(Decision::events(vec![Event::TaskCompleted { task, attempt, result }]))
+        }
+        Standing::Late { task, attempt, releasing, rejection } => {
+            let outcome = (LateOutcome::Completed, Fingerprint::of(result.as_str().as_bytes()));
+            let events = late_events(state, presence, id, task, (attempt, releasing), outcome);
+            Ok(Decision::refused(events, rejection))
+        }
+    }
+}
+
+/// What the words of a failure mean.
+enum Meaning {
+    AtCapacity,
+    NoHandler,
+    Cancelled,
+    Failed,
+}
+
+impl Meaning {
+    /// The existing services say these things in words only.
+    fn of(report: &FailureReport) -> Self {
+        let error = &*report.error;
+        if error == "Service at capacity" || error == "Node at capacity" {
+            Self::AtCapacity
+        } else if error.starts_with("No handler registered for task type") {
+            Self::NoHandler
+        } else if error == "Task cancelled" {
+            Self::Cancelled
+        } else {
+            Self::Failed
+        }
+    }
+}
+
+pub(super) fn fail(
+    state: &State,
+    presence: &Presence,
+    inputs: &Inputs,
+    session: SessionId,
+    reference: &TaskRef,
+    attempt: Option<AttemptNo>,
+    report: &FailureReport,
+) -> Result<Decision, Rejection> {
+    let worker = reporter(presence, session)?;
+    let id = &worker.facts.worker;
+    let (task, attempt, phase) = match standing(state, id, reference, attempt)? {
+        Standing::Current { task, attempt, phase } => (task, attempt, phase),
+        Standing::Late { task, attempt, releasing, rejection } => {
+            if matches!(Meaning::of(report), Meaning::Cancelled) && releasing.is_some() {
+                let attempt = releasing.unwrap_or(attempt);
+                return Ok(Decision::events(vec![Event::GrantReleased { task, attempt, worker: id.clone() }]));
+            }
+            let outcome = (LateOutcome::Failed, Fingerprint::of(report.error.as_bytes()));
+            let events = late_events(state, presence, id, task, (attempt, releasing), outcome);
+            return Ok(Decision::refused(events, rejection));
+        }
+    };
+    let events = match Meaning::of(report) {
+        Meaning::AtCapacity if phase == Phase::Offered => {
+            vec![Event::AttemptRefused { task, attempt, reason: RefusalReason::AtCapacity }]
+        }
+        Meaning::NoHandler => no_handler(state, presence, worker, task, attempt),
+        Meaning::Cancelled => {
+            loss(state, presence, inputs.now, task, attempt, LostReason::Abandoned, GrantAfter::Freed)
+        }
+        Meaning::AtCapacity | Meaning::Failed => {
+            let failure = failure_of(report);
+            let plan = retry::Report { retryable: report.retryable, retry_after_ms: report.retry_after_ms };
+            let next = retry::next(state, task, failure.code, &plan, inputs);
+            failed(state, task, attempt, failure, next, GrantAfter::Freed)
+        }
+    };
+    Ok(Decision::events(events))
+}
+
+/// The task goes elsewhere, or fails for good when nobody else is there to take it.
+fn no_handler(
+    state: &State,
+    presence: &Presence,
+    worker: &Present,
+    task: TaskId,
+    attempt: AttemptNo,
+) -> Vec<Event> {
+    let refused = Event::AttemptRefused { task, attempt, reason: RefusalReason::NoHandler };
+    let Some(workflow) = state.workflow(task.workflow) else { return vec![refused] };
+    let route = workflow.spec.route_of(task.index);
+    let barred = |other: &Present| workflow.task(task.index).is_barred_from(&other.facts.worker);
+    let elsewhere = presence.workers().any(|other| {
+        let another = other.facts.worker != worker.facts.worker;
+        another && other.is_connected() && can_run(&other.facts, route) && !barred(other)
+    });
+    if elsewhere {
+        return vec![refused];
+    }
+    let kind = route.external_type.as_ref().unwrap_or(&route.task_type);
+    let failure = Failure::new(
+        errors::NO_WORKER_FOR_TASK,
+        format!("no connected worker has a handler for task type {kind}; the last one asked was {}", worker.facts.name),
+    );
+    failed(state, task, attempt, failure, AfterFailure::Final, GrantAfter::Freed)
+}
+
+fn failure_of(report: &FailureReport) -> Failure {
+    let known = report.code.as_deref().and_then(Code::parse);
+    Failure {
+        code: known.unwrap_or(errors::TASK_EXECUTION_FAILED),
+        message: Arc::clone(&report.error),
+        service_code: report.code.clone().filter(|_| known.is_none()),
+        details: report.details.clone(),
+    }
+}
+
+/// A try that counts, with what a final failure does to the tasks that depend on it.
+pub(super) fn failed(
+    state: &State,
+    task: TaskId,
+    attempt: AttemptNo,
+    failure: Failure,
+    next: AfterFailure,
+    grant: GrantAfter,
+) -> Vec<Event> {
+    let mut events = vec![Event::TaskFailed { task, attempt, failure, next, grant }];
+    if next == AfterFailure::Final
+        && let Some(workflow) = state.workflow(task.workflow)
+    {
+        events.extend(skipped_by(workflow, task.index));
+    }
+    events
+}
+
+/// The parameters could not be filled: no worker has seen the attempt, and trying again would not help.
+pub(super) fn fail_dispatch(state: &State, task: TaskId, attempt: AttemptNo, failure: &Failure) -> Decision {
+    let current = state.task(task).is_some_and(|known| known.attempt == attempt && known.holder().is_some());
+    if !current {
+        return Decision::nothing();
+    }
+    Decision::events(failed(state, task, attempt, failure.clone(), AfterFailure::Final, GrantAfter::Freed))
+}
+
+/// The connection had no room: the worker is treated as full for a moment, and no try is consumed.
+pub(super) fn return_attempt(state: &State, task: TaskId, attempt: AttemptNo) -> Decision {
+    let current = state.task(task).is_some_and(|known| known.attempt == attempt && known.holder().is_some());
+    if !current {
+        return Decision::nothing();
+    }
+    Decision::events(vec![Event::AttemptRefused { task, attempt, reason: RefusalReason::AtCapacity }])
+}

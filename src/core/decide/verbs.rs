@@ -1,0 +1,200 @@
+//! What people ask for: submit, cancel, pause, resume, retry.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::end::{cancel_effect, release_until, skipped_by, stop_all};
+use super::{Decision, Inputs};
+use crate::core::carried::CarriedWorkflow;
+use crate::core::effect::{Effect, First, Receipt};
+use crate::core::errors;
+use crate::core::event::Event;
+use crate::core::ids::{Fingerprint, TaskId, WorkflowId};
+use crate::core::presence::Presence;
+use crate::core::rejection::Rejection;
+use crate::core::spec::WorkflowSpec;
+use crate::core::state::{State, StatusKind, Workflow, WorkflowStatus};
+
+pub(super) fn submit(
+    state: &State,
+    presence: &Presence,
+    inputs: &Inputs,
+    id: WorkflowId,
+    spec: &Arc<WorkflowSpec>,
+    body: Fingerprint,
+    key: Option<Fingerprint>,
+) -> Result<Decision, Rejection> {
+    let live = |workflow: &Workflow| (workflow.id, workflow.body);
+    let remembered =
+        |workflow: &&Workflow| inputs.now.since(workflow.created_at) < presence.limits.idempotency_ms;
+    let earlier = state
+        .workflow(id)
+        .map(live)
+        .or_else(|| key.and_then(|key| state.by_key(key)).filter(remembered).map(live))
+        .or(inputs.existing.submitted);
+    if let Some((workflow, earlier_body)) = earlier {
+        if earlier_body != body {
+            return Err(Rejection::new(
+                errors::WORKFLOW_CONFLICT,
+                format!("workflow {workflow} was submitted with the same id or idempotency key and another body"),
+            ));
+        }
+        let answer = Ok(Receipt::Submitted { workflow, first: First::Repeated });
+        return Ok(Decision { answer, ..Decision::nothing() });
+    }
+    taken_task_id(state, spec)?;
+    let events = vec![Event::WorkflowSubmitted { workflow: id, spec: Arc::clone(spec), body, key }];
+    let answer = Ok(Receipt::Submitted { workflow: id, first: First::Created });
+    Ok(Decision { events, effects: Vec::new(), answer })
+}
+
+/// A UUID names one task in the whole system.
+fn taken_task_id(state: &State, spec: &WorkflowSpec) -> Result<(), Rejection> {
+    let taken = spec.tasks.iter().filter_map(|task| task.own_id.as_deref()).find_map(|own| {
+        state.by_own_uuid(own).map(|task| (own, task))
+    });
+    taken.map_or(Ok(()), |(own, task)| {
+        Err(Rejection::new(
+            errors::WORKFLOW_CONFLICT,
+            format!("task id {own} is in use by workflow {}; give the task a new id", task.workflow),
+        ))
+    })
+}
+
+fn known(state: &State, inputs: &Inputs, id: WorkflowId) -> Result<Workflow, Rejection> {
+    let archived = inputs.existing.workflow.as_deref().filter(|workflow| workflow.id == id);
+    state
+        .workflow(id)
+        .or(archived)
+        .cloned()
+        .ok_or_else(|| Rejection::new(errors::WORKFLOW_NOT_FOUND, format!("there is no workflow {id}")))
+}
+
+fn unfinished(state: &State, inputs: &Inputs, id: WorkflowId) -> Result<Workflow, Rejection> {
+    let workflow = known(state, inputs, id)?;
+    if workflow.status.has_ended() {
+        return Err(Rejection::new(
+            errors::WORKFLOW_ALREADY_ENDED,
+            format!("workflow {id} is {} already", workflow.status.name()),
+        ));
+    }
+    Ok(workflow)
+}
+
+pub(super) fn cancel_workflow(
+    state: &State,
+    presence: &Presence,
+    inputs: &Inputs,
+    id: WorkflowId,
+) -> Result<Decision, Rejection> {
+    let workflow = unfinished(state, inputs, id)?;
+    let (mut effects, release_until) = stop_all(state, presence, &workflow, inputs.now);
+    effects.push(Effect::Archive { workflow: id });
+    let events = vec![Event::WorkflowCancelled { workflow: id, release_until }];
+    Ok(Decision { events, effects, ..Decision::nothing() })
+}
+
+pub(super) fn pause(state: &State, inputs: &Inputs, id: WorkflowId) -> Result<Decision, Rejection> {
+    let workflow = unfinished(state, inputs, id)?;
+    if workflow.status == WorkflowStatus::Paused {
+        return Ok(Decision::nothing());
+    }
+    Ok(Decision::events(vec![Event::WorkflowPaused { workflow: id }]))
+}
+
+pub(super) fn resume(state: &State, inputs: &Inputs, id: WorkflowId) -> Result<Decision, Rejection> {
+    let workflow = unfinished(state, inputs, id)?;
+    if workflow.status != WorkflowStatus::Paused {
+        return Ok(Decision::nothing());
+    }
+    Ok(Decision::events(vec![Event::WorkflowResumed { workflow: id }]))
+}
+
+pub(super) fn retry_workflow(state: &State, inputs: &Inputs, id: WorkflowId) -> Result<Decision, Rejection> {
+    let workflow = known(state, inputs, id)?;
+    let again: Vec<u32> = (0..workflow.spec.total())
+        .filter(|index| {
+            let kind = workflow.task(*index).status.kind();
+            kind.has_ended() && kind != StatusKind::Completed
+        })
+        .collect();
+    if again.is_empty() {
+        return Err(Rejection::new(
+            errors::INVALID_ARGUMENT,
+            format!("workflow {id} has no failed, cancelled or skipped task to run again"),
+        ));
+    }
+    Ok(Decision::events(reopened(state, &workflow, again)))
+}
+
+pub(super) fn retry_task(state: &State, inputs: &Inputs, id: TaskId) -> Result<Decision, Rejection> {
+    let workflow = known(state, inputs, id.workflow)?;
+    let task = workflow.tasks.get(id.at()).ok_or_else(|| no_task(id))?;
+    match task.status.kind() {
+        StatusKind::Retrying => Ok(Decision::events(vec![Event::TaskRequeued { task: id }])),
+        StatusKind::Failed | StatusKind::Cancelled | StatusKind::Skipped => {
+            Ok(Decision::events(reopened(state, &workflow, with_dependents(&workflow, id.index))))
+        }
+        kind @ (StatusKind::Pending
+        | StatusKind::Queued
+        | StatusKind::Assigned
+        | StatusKind::Processing
+        | StatusKind::Completed) => Err(Rejection::new(
+            errors::INVALID_ARGUMENT,
+            format!("task {id} is {}; only a failed, cancelled, skipped or retrying task can be retried", kind.name()),
+        )),
+    }
+}
+
+/// The task and whatever was skipped or cancelled after it.
+fn with_dependents(workflow: &Workflow, root: u32) -> Vec<u32> {
+    let mut again = BTreeSet::from([root]);
+    let mut queue = VecDeque::from([root]);
+    while let Some(index) = queue.pop_front() {
+        for dependent in workflow.graph.dependents(index) {
+            let kind = workflow.task(*dependent).status.kind();
+            let fell_with_it = matches!(kind, StatusKind::Skipped | StatusKind::Cancelled);
+            if fell_with_it && again.insert(*dependent) {
+                queue.push_back(*dependent);
+            }
+        }
+    }
+    again.into_iter().collect()
+}
+
+/// A workflow that has left memory comes back whole before its tasks run again.
+fn reopened(state: &State, workflow: &Workflow, tasks: Vec<u32>) -> Vec<Event> {
+    let mut events = Vec::new();
+    if state.workflow(workflow.id).is_none() {
+        events.push(Event::WorkflowCarried { workflow: Box::new(CarriedWorkflow::of(workflow, state)) });
+    }
+    events.push(Event::TasksRetried { workflow: workflow.id, tasks });
+    events
+}
+
+pub(super) fn cancel_task(
+    state: &State,
+    presence: &Presence,
+    inputs: &Inputs,
+    id: TaskId,
+) -> Result<Decision, Rejection> {
+    let workflow = known(state, inputs, id.workflow)?;
+    let task = workflow.tasks.get(id.at()).ok_or_else(|| no_task(id))?;
+    if task.status.has_ended() {
+        return Err(Rejection::new(
+            errors::TASK_ALREADY_ENDED,
+            format!("task {id} is {} already", task.status.name()),
+        ));
+    }
+    let holder = task.holder().and_then(|worker| presence.worker(worker));
+    let effects = holder.and_then(|worker| cancel_effect(worker, id, task.attempt)).into_iter().collect();
+    let grace = inputs.now.plus(presence.limits.release_grace_ms);
+    let release_until = task.holder().map_or(grace, |worker| release_until(presence, worker, inputs.now));
+    let mut events = vec![Event::TaskCancelled { task: id, release_until }];
+    events.extend(skipped_by(&workflow, id.index));
+    Ok(Decision { events, effects, ..Decision::nothing() })
+}
+
+fn no_task(id: TaskId) -> Rejection {
+    Rejection::new(errors::TASK_NOT_FOUND, format!("workflow {} has no task number {}", id.workflow, id.index))
+}

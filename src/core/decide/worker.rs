@@ -1,0 +1,201 @@
+//! Workers that come, are heard of, and go.
+
+use std::sync::Arc;
+
+use super::Decision;
+use super::end::{cancel_effect, loss};
+use super::held::{reporter, resolve};
+use crate::core::command::{Disconnected, Heartbeat, Held, WorkerFacts, WorkerKind, WorkerStatus};
+use crate::core::effect::{Effect, Receipt};
+use crate::core::errors;
+use crate::core::event::{Event, GrantAfter, LostReason};
+use crate::core::ids::{AttemptNo, SessionId, TaskId, WorkerId};
+use crate::core::presence::{Presence, Present};
+use crate::core::rejection::Rejection;
+use crate::core::state::{Phase, State};
+
+pub(super) fn register(
+    state: &State,
+    presence: &Presence,
+    session: SessionId,
+    facts: &Arc<WorkerFacts>,
+    active: Option<&[Held]>,
+) -> Result<Decision, Rejection> {
+    let id = &facts.worker;
+    if id.is_built_in() != (facts.kind == WorkerKind::BuiltIn) {
+        return Err(Rejection::new(errors::INVALID_ARGUMENT, format!("the node id {id} is taken by the server itself")));
+    }
+    if presence.worker(id).is_none() && presence.workers.len() >= presence.limits.workers_max {
+        return Err(Rejection::new(
+            errors::OVERLOADED,
+            format!("{} workers are registered, which is the limit", presence.limits.workers_max),
+        )
+        .retry_after(30_000));
+    }
+    let mut events = Vec::new();
+    if state.workers.get(id) != Some(&facts.name) {
+        events.push(Event::WorkerNamed { worker: id.clone(), name: Arc::clone(&facts.name) });
+    }
+    let mut effects = Vec::new();
+    let old = presence.worker(id).and_then(|worker| worker.session).filter(|old| *old != session);
+    effects.extend(old.map(|session| Effect::CloseSession { session }));
+    effects.push(Effect::AnnounceWorker { facts: Arc::clone(facts) });
+    let mut held: Vec<TaskId> = current(state, id).map(|(task, _)| task).collect();
+    if let Some(active) = active {
+        let named = named(state, id, active);
+        let missing = current(state, id).filter(|(task, attempt)| !named.contains(&(*task, *attempt)));
+        events.extend(missing.flat_map(|(task, attempt)| {
+            loss(state, presence, state.now, task, attempt, LostReason::Forgotten, GrantAfter::Freed)
+        }));
+        events.extend(released(state, id, &named));
+        effects.extend(stop_strays(state, id, session, &named));
+        held.retain(|task| named.iter().any(|(named, _)| named == task));
+    }
+    let liveness_ms = presence.limits.liveness_ms.max(2 * facts.heartbeat_ms);
+    Ok(Decision { events, effects, answer: Ok(Receipt::Registered { held, liveness_ms }) })
+}
+
+/// The attempts that the worker says it holds, as far as they are known. One without a number is the one it
+/// holds now.
+fn named(state: &State, worker: &WorkerId, active: &[Held]) -> Vec<(TaskId, AttemptNo)> {
+    let known = active.iter().filter_map(|held| {
+        let task = resolve(state, worker, &held.task)?;
+        let attempt = held.attempt.or_else(|| state.grants.of_task(worker, task).map(|(no, _)| no).max())?;
+        Some((task, attempt))
+    });
+    known.collect()
+}
+
+fn current<'a>(state: &'a State, worker: &WorkerId) -> impl Iterator<Item = (TaskId, AttemptNo)> + 'a {
+    state.grants.of(worker).filter(|(_, _, grant)| grant.phase.is_current()).map(|(task, no, _)| (task, no))
+}
+
+/// Attempts that the worker was told to stop, and no longer has.
+fn released(state: &State, worker: &WorkerId, named: &[(TaskId, AttemptNo)]) -> Vec<Event> {
+    let releasing = state.grants.of(worker).filter(|(_, _, grant)| !grant.phase.is_current());
+    releasing
+        .filter(|(task, attempt, _)| !named.contains(&(*task, *attempt)))
+        .map(|(task, attempt, _)| Event::GrantReleased { task, attempt, worker: worker.clone() })
+        .collect()
+}
+
+/// What the worker still runs although it should not is told to stop.
+fn stop_strays(
+    state: &State,
+    worker: &WorkerId,
+    session: SessionId,
+    named: &[(TaskId, AttemptNo)],
+) -> Vec<Effect> {
+    let stray = |(task, attempt): &&(TaskId, AttemptNo)| {
+        state.grants.get(worker, *task, *attempt).is_none_or(|grant| !grant.phase.is_current())
+    };
+    named
+        .iter()
+        .filter(stray)
+        .map(|(task, attempt)| Effect::SendCancel { session, worker: worker.clone(), task: *task, attempt: *attempt })
+        .collect()
+}
+
+pub(super) fn heartbeat(
+    state: &State,
+    presence: &Presence,
+    session: SessionId,
+    heartbeat: &Heartbeat,
+) -> Result<Decision, Rejection> {
+    let worker = reporter(presence, session)?;
+    let id = &worker.facts.worker;
+    let forgotten: Vec<(TaskId, AttemptNo)> = match &heartbeat.active {
+        Some(active) => {
+            let named = named(state, id, active);
+            unnamed(state, worker).filter(|held| !named.contains(held)).collect()
+        }
+        None => uncounted(state, worker, heartbeat),
+    };
+    let events = forgotten
+        .into_iter()
+        .flat_map(|(task, attempt)| {
+            loss(state, presence, state.now, task, attempt, LostReason::Forgotten, GrantAfter::Freed)
+        })
+        .collect();
+    Ok(Decision::events(events))
+}
+
+/// What a heartbeat's list must name: attempts accepted before the heartbeat before it. A list may have been
+/// made before a newer assignment arrived.
+fn unnamed<'a>(state: &'a State, worker: &'a Present) -> impl Iterator<Item = (TaskId, AttemptNo)> + 'a {
+    let since = worker.last_heartbeat.unwrap_or_default();
+    let held = state.grants.of(&worker.facts.worker);
+    held.filter(move |(_, _, grant)| grant.phase == Phase::Accepted && grant.since < since)
+        .map(|(task, attempt, _)| (task, attempt))
+}
+
+/// A count does not say which attempts a worker holds. After a reconnect, two heartbeats in a row that count no
+/// more than was granted since show that everything older is lost.
+fn uncounted(state: &State, worker: &Present, heartbeat: &Heartbeat) -> Vec<(TaskId, AttemptNo)> {
+    let since = worker.reconnected_at.unwrap_or_default();
+    let held = || state.grants.of(&worker.facts.worker).filter(|(_, _, grant)| grant.phase.is_current());
+    let newer = held().filter(|(_, _, grant)| grant.since >= since).count();
+    let low = heartbeat.active_count.is_some_and(|count| count as usize <= newer);
+    if !low || worker.low_counts == 0 {
+        return Vec::new();
+    }
+    held().filter(|(_, _, grant)| grant.since < since).map(|(task, attempt, _)| (task, attempt)).collect()
+}
+
+pub(super) fn set_status(
+    presence: &Presence,
+    session: SessionId,
+    status: WorkerStatus,
+) -> Result<Decision, Rejection> {
+    let worker = reporter(presence, session)?;
+    let change = Effect::AnnounceStatus { worker: worker.facts.worker.clone(), old: worker.status, new: status };
+    Ok(Decision { effects: vec![change], ..Decision::nothing() })
+}
+
+pub(super) fn drain(presence: &Presence, worker: &WorkerId) -> Result<Decision, Rejection> {
+    let known = presence.worker(worker);
+    known.map(|_| Decision::nothing()).ok_or_else(|| {
+        Rejection::new(errors::INVALID_ARGUMENT, format!("no worker {worker} is known; see `gleitzeit services`"))
+    })
+}
+
+pub(super) fn disconnect(
+    state: &State,
+    presence: &Presence,
+    session: SessionId,
+    how: Disconnected,
+) -> Result<Decision, Rejection> {
+    let Some(worker) = presence.of_session(session) else { return Ok(Decision::nothing()) };
+    let id = &worker.facts.worker;
+    let effects = vec![Effect::AnnounceDeparture { facts: Arc::clone(&worker.facts) }];
+    let events = match how {
+        Disconnected::Broken => Vec::new(),
+        Disconnected::Cleanly => gone(state, presence, id, GrantAfter::Freed),
+    };
+    Ok(Decision { events, effects, ..Decision::nothing() })
+}
+
+/// A worker is gone for good: all it held is lost, and `grant` says whether it may still run it.
+pub(super) fn gone(state: &State, presence: &Presence, worker: &WorkerId, grant: GrantAfter) -> Vec<Event> {
+    let mut events: Vec<Event> = current(state, worker)
+        .flat_map(|(task, attempt)| {
+            loss(state, presence, state.now, task, attempt, LostReason::Disconnected, grant)
+        })
+        .collect();
+    if grant == GrantAfter::Freed {
+        events.extend(released(state, worker, &[]));
+    }
+    events
+}
+
+/// A worker that is connected but silent: its attempts go elsewhere, and it is told to stop them.
+pub(super) fn silent(state: &State, presence: &Presence, worker: &Present, grant: GrantAfter) -> (Vec<Event>, Vec<Effect>) {
+    let id = &worker.facts.worker;
+    let held: Vec<_> = current(state, id).collect();
+    let effects = held.iter().filter_map(|(task, attempt)| cancel_effect(worker, *task, *attempt)).collect();
+    let events = held
+        .into_iter()
+        .flat_map(|(task, attempt)| loss(state, presence, state.now, task, attempt, LostReason::Silent, grant))
+        .collect();
+    (events, effects)
+}

@@ -1,0 +1,150 @@
+//! One worker, as far as it is known.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::core::command::{Progress, Reported, WorkerFacts, WorkerKind, WorkerStatus};
+use crate::core::ids::{SessionId, TaskId, Timestamp, WorkerId};
+use crate::core::limits::Limits;
+use crate::core::spec::Priority;
+use crate::core::state::{Breaker, ClassId, State};
+
+/// Refusals that one worker's record remembers; beyond it the oldest waits have passed anyway.
+const REFUSALS_MAX: usize = 10_000;
+
+#[derive(Debug)]
+pub struct Present {
+    pub facts: Arc<WorkerFacts>,
+    /// Absent while the connection is broken.
+    pub session: Option<SessionId>,
+    pub connected_at: Timestamp,
+    pub last_seen: Timestamp,
+    pub last_heartbeat: Option<Timestamp>,
+    pub status: WorkerStatus,
+    /// An operator asked that it gets no new work.
+    pub drained: bool,
+    pub reported: Reported,
+    /// Latest progress of what it runs.
+    pub progress: FxHashMap<TaskId, (Timestamp, Progress)>,
+    /// What it can really hold, as its refusal showed.
+    pub(in crate::core) correction: Option<u32>,
+    /// When it came back while it held attempts.
+    pub(in crate::core) reconnected_at: Option<Timestamp>,
+    /// Heartbeats in a row that count fewer tasks than we do.
+    pub(in crate::core) low_counts: u32,
+    pub(in crate::core) previous_heartbeat: Option<Timestamp>,
+    pub(in crate::core) refusals: FxHashMap<TaskId, Refusal>,
+    pub(in crate::core) serves: BTreeSet<ClassId>,
+    /// Its place in the turns of each class while it has free slots.
+    pub(super) turns: BTreeMap<ClassId, u64>,
+    credits: [u32; 4],
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Refusal {
+    pub until: Timestamp,
+    delay_ms: u64,
+}
+
+impl Present {
+    pub(super) fn new(session: SessionId, facts: Arc<WorkerFacts>, now: Timestamp) -> Self {
+        Self {
+            facts,
+            session: Some(session),
+            connected_at: now,
+            last_seen: now,
+            last_heartbeat: None,
+            status: WorkerStatus::Healthy,
+            drained: false,
+            reported: Reported::default(),
+            progress: FxHashMap::default(),
+            correction: None,
+            reconnected_at: Some(now),
+            low_counts: 0,
+            previous_heartbeat: None,
+            refusals: FxHashMap::default(),
+            serves: BTreeSet::new(),
+            turns: BTreeMap::new(),
+            credits: Priority::ALL.map(Priority::weight),
+        }
+    }
+
+    /// A worker that is only known from its grants.
+    pub(super) fn absent(worker: WorkerId, name: Arc<str>, now: Timestamp) -> Self {
+        let facts = WorkerFacts {
+            worker,
+            name,
+            kind: WorkerKind::Service,
+            task_types: BTreeSet::new(),
+            functions: None,
+            capabilities: Vec::new(),
+            capacity: 1,
+            cpu_cores: 0,
+            memory_mb: 0,
+            gpu_memory_mb: 0,
+            has_gpu: false,
+            models: BTreeSet::new(),
+            tags: BTreeSet::new(),
+            heartbeat_ms: 0,
+            fences: false,
+            restart_aware: false,
+        };
+        Self { session: None, status: WorkerStatus::Offline, ..Self::new(SessionId(0), Arc::new(facts), now) }
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// How long it may be silent: two of its own heartbeats, and never less than the general limit.
+    pub fn silence_limit(&self, limits: &Limits) -> u64 {
+        limits.liveness_ms.max(2 * self.facts.heartbeat_ms)
+    }
+
+    /// Slots it has at all, as far as is known now.
+    pub fn capacity(&self) -> u32 {
+        self.correction.unwrap_or(u32::MAX).min(self.facts.capacity)
+    }
+
+    /// Attempts that may be offered to it now.
+    pub fn free_slots(&self, state: &State, now: Timestamp) -> u32 {
+        if !self.is_connected() || self.drained || !self.status.takes_work() {
+            return 0;
+        }
+        let used = state.grants.count(&self.facts.worker);
+        let free = self.capacity().saturating_sub(used);
+        match state.breaker(&self.facts.name, now) {
+            Breaker::Closed => free,
+            Breaker::Open { .. } => 0,
+            Breaker::HalfOpen => free.min(u32::from(used == 0)),
+        }
+    }
+
+    /// Whether the worker still has turns for this priority before the others come to theirs.
+    pub(in crate::core) fn has_credit(&self, priority: Priority) -> bool {
+        self.credits.get(priority as usize).is_some_and(|credit| *credit > 0)
+    }
+
+    pub(super) fn charge(&mut self, priority: Priority) {
+        if !self.has_credit(priority) {
+            self.credits = Priority::ALL.map(Priority::weight);
+        }
+        if let Some(credit) = self.credits.get_mut(priority as usize) {
+            *credit -= 1;
+        }
+    }
+
+    /// Notes a refusal and says until when the pair is left alone.
+    pub(super) fn refuse(&mut self, task: TaskId, limits: &Limits, now: Timestamp) -> Timestamp {
+        if self.refusals.len() >= REFUSALS_MAX {
+            self.refusals.retain(|_, refusal| refusal.until > now);
+        }
+        let known = self.refusals.get(&task).map(|refusal| refusal.delay_ms * 2);
+        let delay_ms = known.unwrap_or(limits.refusal_backoff_ms).min(limits.refusal_backoff_max_ms);
+        let until = now.plus(delay_ms);
+        self.refusals.insert(task, Refusal { until, delay_ms });
+        until
+    }
+}

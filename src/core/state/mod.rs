@@ -1,0 +1,92 @@
+//! Everything the engine knows for a fact: a fold of the log, and the indexes that follow from it.
+
+mod chunks;
+mod grants;
+mod ready;
+mod services;
+mod task;
+mod timers;
+mod workflow;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+pub use chunks::Chunks;
+pub use grants::{Grant, Grants, Phase};
+pub use ready::{ClassId, Ready, Turn};
+pub use services::{Breaker, ServiceTotals};
+pub use task::{AttemptNote, StatusKind, Task, TaskStatus, Trouble};
+pub use timers::{Timer, Timers};
+pub use workflow::{Counts, Workflow, WorkflowStatus};
+
+use super::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid};
+
+#[derive(Debug, Default)]
+pub struct State {
+    /// The seq that the next event will have.
+    pub next_seq: Seq,
+    /// Time of the latest event.
+    pub now: Timestamp,
+    /// Workflows that have not ended, and ended ones that the store does not hold yet.
+    pub workflows: BTreeMap<WorkflowId, Workflow>,
+    pub grants: Grants,
+    /// Totals by service name.
+    pub services: BTreeMap<Arc<str>, ServiceTotals>,
+    /// The service name of each worker that was ever seen, oldest dropped first.
+    pub workers: BTreeMap<WorkerId, Arc<str>>,
+    pub ready: Ready,
+    pub timers: Timers,
+    /// Events before this seq have been released.
+    pub released: Seq,
+    /// Idempotency keys of the workflows in memory.
+    pub(in crate::core) keys: FxHashMap<Fingerprint, WorkflowId>,
+    /// Tasks of the workflows in memory whose own id is a UUID.
+    pub(in crate::core) own_ids: FxHashMap<u128, TaskId>,
+}
+
+impl State {
+    pub fn workflow(&self, id: WorkflowId) -> Option<&Workflow> {
+        self.workflows.get(&id)
+    }
+
+    pub fn task(&self, id: TaskId) -> Option<&Task> {
+        self.workflows.get(&id.workflow)?.tasks.get(id.at())
+    }
+
+    /// The workflow in memory that was submitted with this idempotency key.
+    pub fn by_key(&self, key: Fingerprint) -> Option<&Workflow> {
+        self.workflows.get(self.keys.get(&key)?)
+    }
+
+    /// The task whose own id is this UUID.
+    pub fn by_own_uuid(&self, id: &str) -> Option<TaskId> {
+        self.own_ids.get(&canonical_uuid(id)?).copied()
+    }
+
+    /// The service name under which a worker's reports are counted.
+    pub fn service_of(&self, worker: &WorkerId) -> Arc<str> {
+        self.workers.get(worker).map_or_else(|| Arc::clone(&worker.0), Arc::clone)
+    }
+
+    /// The breaker of a service.
+    pub fn breaker(&self, service: &str, now: Timestamp) -> Breaker {
+        self.services.get(service).map_or(Breaker::Closed, |totals| totals.breaker(now))
+    }
+}
+
+/// Two states are equal when they hold the same facts; queues and timers follow from them.
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.next_seq == other.next_seq
+            && self.services == other.services
+            && self.grants == other.grants
+            && self.timers == other.timers
+            && self.workflows.len() == other.workflows.len()
+            && self.workflows.values().zip(other.workflows.values()).all(|(a, b)| {
+                // Class numbers are handed out anew after a restart.
+                *a == Workflow { classes: Arc::clone(&a.classes), ..b.clone() }
+            })
+    }
+}
