@@ -3,36 +3,93 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::event::Failure;
 use super::ids::{AttemptNo, Fingerprint, SessionId, TaskId, WorkerId, WorkflowId};
 use super::payload::Payload;
 use super::spec::WorkflowSpec;
-use super::event::Failure;
 
 #[derive(Debug, Clone)]
 pub enum Command {
-    SubmitWorkflow { workflow: WorkflowId, spec: Arc<WorkflowSpec>, body: Fingerprint, key: Option<Fingerprint> },
-    CancelWorkflow { workflow: WorkflowId },
-    PauseWorkflow { workflow: WorkflowId },
-    ResumeWorkflow { workflow: WorkflowId },
-    RetryWorkflow { workflow: WorkflowId },
-    CancelTask { task: TaskId },
-    RetryTask { task: TaskId },
-    RegisterWorker { session: SessionId, facts: Arc<WorkerFacts>, active: Option<Vec<Held>> },
-    Heartbeat { session: SessionId, heartbeat: Heartbeat },
-    SetWorkerStatus { session: SessionId, status: WorkerStatus },
+    SubmitWorkflow {
+        workflow: WorkflowId,
+        spec: Arc<WorkflowSpec>,
+        body: Fingerprint,
+        key: Option<Fingerprint>,
+    },
+    CancelWorkflow {
+        workflow: WorkflowId,
+    },
+    PauseWorkflow {
+        workflow: WorkflowId,
+    },
+    ResumeWorkflow {
+        workflow: WorkflowId,
+    },
+    RetryWorkflow {
+        workflow: WorkflowId,
+    },
+    CancelTask {
+        task: TaskId,
+    },
+    RetryTask {
+        task: TaskId,
+    },
+    RegisterWorker {
+        session: SessionId,
+        facts: Arc<WorkerFacts>,
+        active: Option<Vec<Held>>,
+    },
+    Heartbeat {
+        session: SessionId,
+        heartbeat: Heartbeat,
+    },
+    SetWorkerStatus {
+        session: SessionId,
+        status: WorkerStatus,
+    },
     /// The operator's drain of a worker, or its end.
-    DrainWorker { worker: WorkerId, drain: Drain },
-    Disconnect { session: SessionId, how: Disconnected },
-    AcceptTask { session: SessionId, task: TaskRef, attempt: Option<AttemptNo> },
-    ReportProgress { session: SessionId, task: TaskRef, attempt: Option<AttemptNo>, progress: Progress },
-    CompleteTask { session: SessionId, task: TaskRef, attempt: Option<AttemptNo>, result: Payload },
-    FailTask { session: SessionId, task: TaskRef, attempt: Option<AttemptNo>, report: FailureReport },
+    DrainWorker {
+        worker: WorkerId,
+        drain: Drain,
+    },
+    Disconnect {
+        session: SessionId,
+        how: Disconnected,
+    },
+    AcceptTask {
+        session: SessionId,
+        task: TaskRef,
+        attempt: Option<AttemptNo>,
+    },
+    ReportProgress {
+        session: SessionId,
+        task: TaskRef,
+        attempt: Option<AttemptNo>,
+        progress: Progress,
+    },
+    CompleteTask {
+        session: SessionId,
+        task: TaskRef,
+        attempt: Option<AttemptNo>,
+        result: Payload,
+    },
+    FailTask {
+        session: SessionId,
+        task: TaskRef,
+        attempt: Option<AttemptNo>,
+        report: FailureReport,
+    },
     /// The parameters could not be filled; no worker has seen the attempt.
-    FailDispatch { task: TaskId, attempt: AttemptNo, failure: Failure },
+    FailDispatch {
+        task: TaskId,
+        attempt: AttemptNo,
+        failure: Failure,
+    },
     /// The worker's connection did not take the assignment.
-    ReturnAttempt { task: TaskId, attempt: AttemptNo },
-    /// Time has passed: whatever is due happens.
-    Tick,
+    ReturnAttempt {
+        task: TaskId,
+        attempt: AttemptNo,
+    },
 }
 
 /// A task as a worker names it.
@@ -40,7 +97,10 @@ pub enum Command {
 pub enum TaskRef {
     Id(TaskId),
     /// A submitter's own id, with the workflow where the report names it.
-    Own { id: Arc<str>, workflow: Option<WorkflowId> },
+    Own {
+        id: Arc<str>,
+        workflow: Option<WorkflowId>,
+    },
 }
 
 /// An attempt that a worker says it holds.

@@ -7,18 +7,44 @@ use super::ids::{AttemptNo, SessionId, TaskId, WorkerId, WorkflowId};
 
 #[derive(Debug, Clone)]
 pub enum Effect {
-    SendAssignment { session: SessionId, worker: WorkerId, task: TaskId, attempt: AttemptNo },
-    SendCancel { session: SessionId, worker: WorkerId, task: TaskId, attempt: AttemptNo },
+    SendAssignment {
+        session: SessionId,
+        worker: WorkerId,
+        task: TaskId,
+        attempt: AttemptNo,
+    },
+    SendCancel {
+        session: SessionId,
+        worker: WorkerId,
+        task: TaskId,
+        attempt: AttemptNo,
+    },
     /// Everybody is told that a worker is here.
-    AnnounceWorker { facts: Arc<WorkerFacts> },
+    AnnounceWorker {
+        facts: Arc<WorkerFacts>,
+    },
     /// Everybody is told that a worker is gone.
-    AnnounceDeparture { facts: Arc<WorkerFacts> },
-    AnnounceStatus { worker: WorkerId, old: WorkerStatus, new: WorkerStatus },
+    AnnounceDeparture {
+        facts: Arc<WorkerFacts>,
+    },
+    AnnounceStatus {
+        worker: WorkerId,
+        old: WorkerStatus,
+        new: WorkerStatus,
+    },
     /// A newer connection of the same worker took over.
-    CloseSession { session: SessionId },
-    ForwardProgress { task: TaskId, attempt: AttemptNo, progress: Progress },
+    CloseSession {
+        session: SessionId,
+    },
+    ForwardProgress {
+        task: TaskId,
+        attempt: AttemptNo,
+        progress: Progress,
+    },
     /// The workflow has ended: it moves from memory to the store.
-    Archive { workflow: WorkflowId },
+    Archive {
+        workflow: WorkflowId,
+    },
 }
 
 /// The answer to a command that was not rejected.

@@ -22,7 +22,10 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// The process came up on this log; deadlines that only make sense in one run start anew.
-    EngineStarted { version: Arc<str>, release_until: Timestamp },
+    EngineStarted {
+        version: Arc<str>,
+        release_until: Timestamp,
+    },
     WorkflowSubmitted {
         workflow: WorkflowId,
         spec: Arc<WorkflowSpec>,
@@ -30,40 +33,110 @@ pub enum Event {
         body: Fingerprint,
         key: Option<Fingerprint>,
     },
-    WorkflowPaused { workflow: WorkflowId },
-    WorkflowResumed { workflow: WorkflowId },
+    WorkflowPaused {
+        workflow: WorkflowId,
+    },
+    WorkflowResumed {
+        workflow: WorkflowId,
+    },
     /// All that had not ended is cancelled; attempts that run are told to stop until `release_until`.
-    WorkflowCancelled { workflow: WorkflowId, release_until: Timestamp },
+    WorkflowCancelled {
+        workflow: WorkflowId,
+        release_until: Timestamp,
+    },
     /// All tasks have ended, or the first failure or the time limit ended the rest.
-    WorkflowEnded { workflow: WorkflowId, outcome: Outcome, release_until: Timestamp },
+    WorkflowEnded {
+        workflow: WorkflowId,
+        outcome: Outcome,
+        release_until: Timestamp,
+    },
     /// The failed tasks of a `retry` workflow get their second round.
-    RoundStarted { workflow: WorkflowId },
+    RoundStarted {
+        workflow: WorkflowId,
+    },
     /// Somebody asked for these tasks, ascending, to run again; the workflow is open again.
-    TasksRetried { workflow: WorkflowId, tasks: Vec<u32> },
+    TasksRetried {
+        workflow: WorkflowId,
+        tasks: Vec<u32>,
+    },
     /// A worker is known by this service name from now on. Written once, not at every connection.
-    WorkerNamed { worker: WorkerId, name: Arc<str> },
-    TaskOffered { task: TaskId, attempt: AttemptNo, worker: WorkerId },
-    TaskAccepted { task: TaskId, attempt: AttemptNo },
-    TaskCompleted { task: TaskId, attempt: AttemptNo, result: Stored },
+    WorkerNamed {
+        worker: WorkerId,
+        name: Arc<str>,
+    },
+    TaskOffered {
+        task: TaskId,
+        attempt: AttemptNo,
+        worker: WorkerId,
+    },
+    TaskAccepted {
+        task: TaskId,
+        attempt: AttemptNo,
+    },
+    TaskCompleted {
+        task: TaskId,
+        attempt: AttemptNo,
+        result: Stored,
+    },
     /// A try that counts. `next` says whether another one follows.
-    TaskFailed { task: TaskId, attempt: AttemptNo, failure: Failure, next: AfterFailure, grant: GrantAfter },
+    TaskFailed {
+        task: TaskId,
+        attempt: AttemptNo,
+        failure: Failure,
+        next: AfterFailure,
+        grant: GrantAfter,
+    },
     /// The attempt is over through no fault of the task: its worker vanished, never accepted or forgot it.
-    AttemptLost { task: TaskId, attempt: AttemptNo, reason: LostReason, grant: GrantAfter },
+    AttemptLost {
+        task: TaskId,
+        attempt: AttemptNo,
+        reason: LostReason,
+        grant: GrantAfter,
+    },
     /// The worker did not take the task. No try is consumed.
-    AttemptRefused { task: TaskId, attempt: AttemptNo, reason: RefusalReason },
+    AttemptRefused {
+        task: TaskId,
+        attempt: AttemptNo,
+        reason: RefusalReason,
+    },
     /// The backoff is over and the task waits for a worker again.
-    TaskRequeued { task: TaskId },
-    TaskCancelled { task: TaskId, release_until: Timestamp },
-    TaskSkipped { task: TaskId, cause: TaskId },
+    TaskRequeued {
+        task: TaskId,
+    },
+    TaskCancelled {
+        task: TaskId,
+        release_until: Timestamp,
+    },
+    TaskSkipped {
+        task: TaskId,
+        cause: TaskId,
+    },
     /// A worker that had been told to stop confirmed it, or its grace is over.
-    GrantReleased { task: TaskId, attempt: AttemptNo, worker: WorkerId },
+    GrantReleased {
+        task: TaskId,
+        attempt: AttemptNo,
+        worker: WorkerId,
+    },
     /// A report that came too late: evidence, never applied.
-    LateReportSeen { task: TaskId, attempt: AttemptNo, worker: WorkerId, outcome: LateOutcome, digest: Fingerprint },
+    LateReportSeen {
+        task: TaskId,
+        attempt: AttemptNo,
+        worker: WorkerId,
+        outcome: LateOutcome,
+        digest: Fingerprint,
+    },
     /// An earlier workflow, written again so that the log before it can be released.
-    WorkflowCarried { workflow: Box<CarriedWorkflow> },
-    ServicesCarried { services: Vec<(Arc<str>, ServiceTotals)>, workers: Vec<(WorkerId, Arc<str>)> },
+    WorkflowCarried {
+        workflow: Box<CarriedWorkflow>,
+    },
+    ServicesCarried {
+        services: Vec<(Arc<str>, ServiceTotals)>,
+        workers: Vec<(WorkerId, Arc<str>)>,
+    },
     /// Everything before `up_to` may be deleted; what was alive in it has been carried.
-    Released { up_to: Seq },
+    Released {
+        up_to: Seq,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -32,7 +32,8 @@ fn offers_type(facts: &WorkerFacts, route: &Route) -> bool {
     if offers(wanted) {
         return true;
     }
-    let specific = SPECIFIC.iter().find(|(kind, _)| **kind == *route.task_type).map_or(&[][..], |(_, all)| all);
+    let specific =
+        SPECIFIC.iter().find(|(kind, _)| **kind == *route.task_type).map_or(&[][..], |(_, all)| all);
     let chooses = specific.contains(&&**wanted) && specific.iter().any(|name| offers(name));
     offers(&route.task_type) && !chooses
 }

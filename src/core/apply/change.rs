@@ -44,19 +44,19 @@ impl State {
     pub(super) fn change(&mut self, id: TaskId, to: TaskStatus, queue: Queue) {
         let Some(workflow) = self.workflows.get_mut(&id.workflow) else { return };
         let place = Place::of(workflow, id.index);
-        let dispatched = workflow.dispatches();
+        let before = workflow.dispatches();
         let Some(task) = workflow.tasks.get_mut(id.at()) else { return };
         let from = std::mem::replace(&mut task.status, to);
         let (old, new) = (from.kind(), task.status.kind());
         workflow.counts.remove(old);
         workflow.counts.add(new);
-        let dispatches = workflow.dispatches();
+        let after = workflow.dispatches();
         if old == StatusKind::Queued && queue != Queue::Gone {
             self.ready.remove(place.class, place.priority, id);
         }
         self.clear_timer(id, &from, &place);
         self.enter(id, &place, queue);
-        if dispatched != dispatches {
+        if before != after {
             self.settle_turn(id.workflow);
         }
     }
@@ -123,8 +123,7 @@ impl State {
     }
 
     fn wake_dependents(&mut self, id: TaskId, at: Timestamp) {
-        let Some(graph) = self.workflows.get(&id.workflow).map(|workflow| Arc::clone(&workflow.graph))
-        else {
+        let Some(graph) = self.workflows.get(&id.workflow).map(|workflow| Arc::clone(&workflow.graph)) else {
             return;
         };
         for dependent in graph.dependents(id.index) {

@@ -7,9 +7,15 @@ use crate::core::ids::{Seq, TaskId, Timestamp, WorkflowId};
 use crate::core::state::{State, TaskStatus, Timer, WorkflowStatus};
 
 impl State {
-    pub(super) fn cancel_workflow(&mut self, id: WorkflowId, release_until: Timestamp, seq: Seq, at: Timestamp) {
+    pub(super) fn cancel_workflow(
+        &mut self,
+        id: WorkflowId,
+        release_until: Timestamp,
+        seq: Seq,
+        at: Timestamp,
+    ) {
         self.cut(id, errors::WORKFLOW_CANCELLED, release_until, seq, at);
-        self.close(id, WorkflowStatus::Cancelled, at);
+        self.close(id, WorkflowStatus::Cancelled, seq, at);
     }
 
     pub(super) fn end_workflow(
@@ -26,7 +32,7 @@ impl State {
             Outcome::TimedOut => (WorkflowStatus::Failed, errors::WORKFLOW_TIMEOUT),
         };
         self.cut(id, code, release_until, seq, at);
-        self.close(id, status, at);
+        self.close(id, status, seq, at);
     }
 
     /// Cancels every task that has not ended.
@@ -63,6 +69,7 @@ impl State {
         if workflow.status.has_ended() {
             workflow.status = WorkflowStatus::Running;
             workflow.ended_at = None;
+            workflow.ended_seq = None;
             workflow.second_round = false;
             workflow.timed_from = at;
             if let Some(deadline) = workflow.total_deadline() {
@@ -105,10 +112,11 @@ impl State {
         self.change(id, status, queue);
     }
 
-    fn close(&mut self, id: WorkflowId, status: WorkflowStatus, at: Timestamp) {
+    fn close(&mut self, id: WorkflowId, status: WorkflowStatus, seq: Seq, at: Timestamp) {
         let Some(workflow) = self.workflows.get_mut(&id) else { return };
         workflow.status = status;
         workflow.ended_at = Some(at);
+        workflow.ended_seq = Some(seq);
         let handle = workflow.clone();
         self.clear_total(&handle);
     }

@@ -7,9 +7,11 @@ mod task;
 
 use std::sync::Arc;
 
+pub use submit::{count, graph_of};
+
 use super::event::{Event, Record};
-use super::ids::{TaskId, Timestamp, WorkerId};
-use super::state::{Grant, Phase, State, Timer, Turn, WorkflowStatus};
+use super::ids::{AttemptNo, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
+use super::state::{Grant, Phase, State, Task, Timer, Turn, WorkflowStatus};
 
 /// Worker names that are remembered. Beyond it those that hold nothing are forgotten.
 const WORKER_NAMES_MAX: usize = 50_000;
@@ -82,7 +84,7 @@ impl State {
         }
     }
 
-    fn set_open_status(&mut self, id: super::ids::WorkflowId, status: WorkflowStatus) {
+    fn set_open_status(&mut self, id: WorkflowId, status: WorkflowStatus) {
         let Some(workflow) = self.workflows.get_mut(&id) else { return };
         let never_started = status == WorkflowStatus::Running && workflow.started_at.is_none();
         workflow.status = if never_started { WorkflowStatus::Pending } else { status };
@@ -90,7 +92,7 @@ impl State {
     }
 
     /// Parks the workflow's waiting tasks, or lets them take turns again, as its status and limit demand.
-    fn settle_turn(&mut self, id: super::ids::WorkflowId) {
+    fn settle_turn(&mut self, id: WorkflowId) {
         let Some(workflow) = self.workflows.get(&id) else { return };
         let turn = if workflow.dispatches() { Turn::Takes } else { Turn::Parked };
         for class in workflow.classes.iter() {
@@ -108,13 +110,15 @@ impl State {
         }
     }
 
-    fn task_mut(&mut self, id: TaskId) -> Option<&mut super::state::Task> {
+    fn task_mut(&mut self, id: TaskId) -> Option<&mut Task> {
         self.workflows.get_mut(&id.workflow)?.tasks.get_mut(id.at())
     }
 
     /// Drops a workflow that has ended and that the store holds. Not a fact: memory is a cache of the store.
-    pub fn forget(&mut self, id: super::ids::WorkflowId) {
-        let Some(workflow) = self.workflows.get(&id).filter(|workflow| workflow.status.has_ended()) else {
+    /// `ended_seq` says which of its ends was stored.
+    pub fn forget(&mut self, id: WorkflowId, ended_seq: Seq) {
+        let Some(workflow) = self.workflows.get(&id).filter(|known| known.ended_seq == Some(ended_seq))
+        else {
             return;
         };
         let classes = Arc::clone(&workflow.classes);
@@ -126,7 +130,7 @@ impl State {
     }
 
     /// Takes a workflow's keys and ids out of the indexes.
-    fn drop_indexes(&mut self, id: super::ids::WorkflowId) {
+    fn drop_indexes(&mut self, id: WorkflowId) {
         let Some(workflow) = self.workflows.get(&id) else { return };
         if let Some(key) = workflow.key {
             self.keys.remove(&key);
@@ -138,14 +142,14 @@ impl State {
         }
     }
 
-    fn hold(&mut self, worker: &WorkerId, task: TaskId, attempt: super::ids::AttemptNo, grant: Grant) {
+    fn hold(&mut self, worker: &WorkerId, task: TaskId, attempt: AttemptNo, grant: Grant) {
         if let Phase::Releasing { until } = grant.phase {
             self.timers.set(until, Timer::Release(worker.clone(), task, attempt));
         }
         self.grants.insert(worker, task, attempt, grant);
     }
 
-    fn free(&mut self, worker: &WorkerId, task: TaskId, attempt: super::ids::AttemptNo) {
+    fn free(&mut self, worker: &WorkerId, task: TaskId, attempt: AttemptNo) {
         let grant = self.grants.remove(worker, task, attempt);
         if let Some(Grant { phase: Phase::Releasing { until }, .. }) = grant {
             self.timers.clear(until, Timer::Release(worker.clone(), task, attempt));

@@ -18,7 +18,8 @@ impl State {
         seq: Seq,
         at: Timestamp,
     ) {
-        let waiting = |dependencies: &Vec<u32>| u32::try_from(dependencies.len()).expect("at most 200,000 tasks");
+        let waiting =
+            |dependencies: &Vec<u32>| u32::try_from(dependencies.len()).expect("at most 200,000 tasks");
         let tasks: Chunks<Task> =
             spec.tasks.iter().map(|task| Task::new(waiting(&task.dependencies), at)).collect();
         self.insert(Workflow {
@@ -33,6 +34,7 @@ impl State {
             timed_from: at,
             started_at: None,
             ended_at: None,
+            ended_seq: None,
             second_round: false,
             counts: count(&tasks),
             tasks,
@@ -62,6 +64,7 @@ impl State {
             timed_from: carried.timed_from,
             started_at: carried.started_at,
             ended_at: carried.ended_at,
+            ended_seq: carried.ended_at.map(|_| seq),
             second_round: carried.second_round,
             counts: count(&tasks),
             tasks,

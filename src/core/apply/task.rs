@@ -31,7 +31,14 @@ impl State {
         self.change(id, TaskStatus::Processing { worker, since: at }, Queue::Lane);
     }
 
-    pub(super) fn complete(&mut self, id: TaskId, attempt: AttemptNo, result: &Stored, seq: Seq, at: Timestamp) {
+    pub(super) fn complete(
+        &mut self,
+        id: TaskId,
+        attempt: AttemptNo,
+        result: &Stored,
+        seq: Seq,
+        at: Timestamp,
+    ) {
         let Some(worker) = self.holder(id, attempt) else { return };
         let began = self.grants.get(&worker, id, attempt).map_or(at, |grant| grant.since);
         self.free(&worker, id, attempt);
@@ -48,7 +55,10 @@ impl State {
         self.end_task(id, TaskStatus::Completed { result: result.settled(seq), worker }, seq, at);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "these are the fields of the event and its place in the log")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "these are the fields of the event and its place in the log"
+    )]
     pub(super) fn fail(
         &mut self,
         id: TaskId,

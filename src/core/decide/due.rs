@@ -39,7 +39,8 @@ pub fn decide_timer(
 fn run_out(state: &State, presence: &Presence, inputs: &Inputs, id: TaskId) -> (Vec<Event>, Vec<Effect>) {
     let Some(task) = state.task(id) else { return (Vec::new(), Vec::new()) };
     let Some(holder) = task.holder() else { return (Vec::new(), Vec::new()) };
-    let limit_ms = state.workflow(id.workflow).map_or(0, |workflow| workflow.spec.policy_of(id.index).run_timeout_ms);
+    let limit_ms =
+        state.workflow(id.workflow).map_or(0, |workflow| workflow.spec.policy_of(id.index).run_timeout_ms);
     let failure = Failure::new(
         errors::TASK_TIMEOUT,
         format!("attempt {} ran longer than {} s on {holder}", task.attempt, seconds(limit_ms)),
@@ -52,13 +53,19 @@ fn run_out(state: &State, presence: &Presence, inputs: &Inputs, id: TaskId) -> (
 
 fn queue_out(state: &State, presence: &Presence, inputs: &Inputs, id: TaskId) -> Vec<Event> {
     let Some(task) = state.task(id) else { return Vec::new() };
-    let why = crate::core::why::explain(state, presence, id, inputs.now).map_or_else(String::new, |why| why.summary);
+    let why = crate::core::why::explain(state, presence, id, inputs.now)
+        .map_or_else(String::new, |why| why.summary);
     let failure = Failure::new(errors::TASK_QUEUE_TIMEOUT, format!("no worker took the task in time: {why}"));
     failed(state, id, task.attempt, failure, AfterFailure::Final, GrantAfter::Freed)
 }
 
 /// A deadline of the running process. Whoever was heard of in time gets a new one from the caller.
-pub fn decide_due(state: &State, presence: &Presence, inputs: &Inputs, due: &Due) -> (Vec<Event>, Vec<Effect>) {
+pub fn decide_due(
+    state: &State,
+    presence: &Presence,
+    inputs: &Inputs,
+    due: &Due,
+) -> (Vec<Event>, Vec<Effect>) {
     match due {
         Due::Offer(offer) => not_accepted(state, presence, inputs, offer),
         Due::Silence(worker) => unheard(state, presence, inputs, worker),
@@ -102,5 +109,9 @@ fn unheard(state: &State, presence: &Presence, inputs: &Inputs, id: &WorkerId) -
 }
 
 fn seconds(ms: u64) -> String {
-    if ms.is_multiple_of(1_000) { (ms / 1_000).to_string() } else { format!("{}.{:03}", ms / 1_000, ms % 1_000) }
+    if ms.is_multiple_of(1_000) {
+        (ms / 1_000).to_string()
+    } else {
+        format!("{}.{:03}", ms / 1_000, ms % 1_000)
+    }
 }

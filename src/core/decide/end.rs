@@ -76,7 +76,12 @@ pub(super) fn skipped_by(workflow: &Workflow, root: u32) -> Vec<Event> {
 
 /// What has become due for a workflow because of its tasks: its end, or its second round. Asked again after
 /// every change until there is nothing more.
-pub fn settle(state: &State, presence: &Presence, id: WorkflowId, now: Timestamp) -> Option<(Event, Vec<Effect>)> {
+pub fn settle(
+    state: &State,
+    presence: &Presence,
+    id: WorkflowId,
+    now: Timestamp,
+) -> Option<(Event, Vec<Effect>)> {
     let workflow = state.workflow(id)?;
     if workflow.status.has_ended() {
         return None;
@@ -94,8 +99,11 @@ pub fn settle(state: &State, presence: &Presence, id: WorkflowId, now: Timestamp
     if counts.unsettled() > 0 {
         return None;
     }
-    let outcome =
-        if unsuccessful > 0 && strategy != ErrorStrategy::Skip { Outcome::Failed } else { Outcome::Completed };
+    let outcome = if unsuccessful > 0 && strategy != ErrorStrategy::Skip {
+        Outcome::Failed
+    } else {
+        Outcome::Completed
+    };
     Some(ending(state, presence, workflow, outcome, now))
 }
 
@@ -129,7 +137,8 @@ pub(super) fn stop_all(
         if let Some(worker) = task.holder() {
             until = until.max(release_until(presence, worker, now));
             let held = presence.worker(worker);
-            effects.extend(held.and_then(|worker| cancel_effect(worker, workflow.task_id(index), task.attempt)));
+            effects
+                .extend(held.and_then(|worker| cancel_effect(worker, workflow.task_id(index), task.attempt)));
         }
     }
     debug_assert!(effects.len() <= state.grants.all().count(), "only holders are told to stop");

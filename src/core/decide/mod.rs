@@ -86,7 +86,7 @@ pub fn decide(
         Command::Heartbeat { session, heartbeat } => worker::heartbeat(state, presence, *session, heartbeat),
         Command::SetWorkerStatus { session, status } => worker::set_status(presence, *session, *status),
         Command::DrainWorker { worker, .. } => worker::drain(presence, worker),
-        Command::Disconnect { session, how } => worker::disconnect(state, presence, *session, *how),
+        Command::Disconnect { session, how } => Ok(worker::disconnect(state, presence, *session, *how)),
         Command::AcceptTask { session, task, attempt } => {
             report::accept(state, presence, *session, task, *attempt)
         }
@@ -103,6 +103,5 @@ pub fn decide(
             Ok(report::fail_dispatch(state, *task, *attempt, failure))
         }
         Command::ReturnAttempt { task, attempt } => Ok(report::return_attempt(state, *task, *attempt)),
-        Command::Tick => Ok(Decision::nothing()),
     }
 }

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use super::Decision;
+use super::Inputs;
 use super::end::{cancel_effect, loss, skipped_by};
 use super::held::{Standing, late_events, reporter, standing};
-use super::Inputs;
 use crate::core::command::{FailureReport, Progress, TaskRef};
 use crate::core::effect::Effect;
 use crate::core::errors::{self, Code};
-use crate::core::event::{
-    AfterFailure, Event, Failure, GrantAfter, LateOutcome, LostReason, RefusalReason,
-};
+use crate::core::event::{AfterFailure, Event, Failure, GrantAfter, LateOutcome, LostReason, RefusalReason};
 use crate::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId};
 use crate::core::match_workers::can_run;
 use crate::core::payload::{Payload, Stored};
@@ -132,7 +130,11 @@ pub(super) fn fail(
         Standing::Late { task, attempt, releasing, rejection } => {
             if matches!(Meaning::of(report), Meaning::Cancelled) && releasing.is_some() {
                 let attempt = releasing.unwrap_or(attempt);
-                return Ok(Decision::events(vec![Event::GrantReleased { task, attempt, worker: id.clone() }]));
+                return Ok(Decision::events(vec![Event::GrantReleased {
+                    task,
+                    attempt,
+                    worker: id.clone(),
+                }]));
             }
             let outcome = (LateOutcome::Failed, Fingerprint::of(report.error.as_bytes()));
             let events = late_events(state, presence, id, task, (attempt, releasing), outcome);
@@ -179,7 +181,10 @@ fn no_handler(
     let kind = route.external_type.as_ref().unwrap_or(&route.task_type);
     let failure = Failure::new(
         errors::NO_WORKER_FOR_TASK,
-        format!("no connected worker has a handler for task type {kind}; the last one asked was {}", worker.facts.name),
+        format!(
+            "no connected worker has a handler for task type {kind}; the last one asked was {}",
+            worker.facts.name
+        ),
     );
     failed(state, task, attempt, failure, AfterFailure::Final, GrantAfter::Freed)
 }

@@ -28,10 +28,12 @@ pub fn next_offer(state: &State, presence: &Presence, now: Timestamp) -> Option<
 /// What this worker gets next: first what came back from another one, then by priority and turn.
 fn next_for(state: &State, presence: &Presence, worker: &Present, now: Timestamp) -> Option<TaskId> {
     let classes = || worker.serves.iter().copied().filter(|class| state.ready.open().contains(class));
-    let returned = classes().flat_map(|class| state.ready.returned(class)).map(|(task, _)| task).find(|task| {
-        let dispatches = state.workflow(task.workflow).is_some_and(crate::core::state::Workflow::dispatches);
-        dispatches && presence.may_take(state, worker, *task, now)
-    });
+    let returned =
+        classes().flat_map(|class| state.ready.returned(class)).map(|(task, _)| task).find(|task| {
+            let dispatches =
+                state.workflow(task.workflow).is_some_and(crate::core::state::Workflow::dispatches);
+            dispatches && presence.may_take(state, worker, *task, now)
+        });
     returned.or_else(|| {
         let head = |priority| head_of(state, classes(), priority);
         let turn = Priority::ALL.into_iter().filter(|priority| worker.has_credit(*priority)).find_map(head);

@@ -36,7 +36,9 @@ pub(super) fn submit(
         if earlier_body != body {
             return Err(Rejection::new(
                 errors::WORKFLOW_CONFLICT,
-                format!("workflow {workflow} was submitted with the same id or idempotency key and another body"),
+                format!(
+                    "workflow {workflow} was submitted with the same id or idempotency key and another body"
+                ),
             ));
         }
         let answer = Ok(Receipt::Submitted { workflow, first: First::Repeated });
@@ -50,9 +52,11 @@ pub(super) fn submit(
 
 /// A UUID names one task in the whole system.
 fn taken_task_id(state: &State, spec: &WorkflowSpec) -> Result<(), Rejection> {
-    let taken = spec.tasks.iter().filter_map(|task| task.own_id.as_deref()).find_map(|own| {
-        state.by_own_uuid(own).map(|task| (own, task))
-    });
+    let taken = spec
+        .tasks
+        .iter()
+        .filter_map(|task| task.own_id.as_deref())
+        .find_map(|own| state.by_own_uuid(own).map(|task| (own, task)));
     taken.map_or(Ok(()), |(own, task)| {
         Err(Rejection::new(
             errors::WORKFLOW_CONFLICT,
@@ -141,7 +145,10 @@ pub(super) fn retry_task(state: &State, inputs: &Inputs, id: TaskId) -> Result<D
         | StatusKind::Processing
         | StatusKind::Completed) => Err(Rejection::new(
             errors::INVALID_ARGUMENT,
-            format!("task {id} is {}; only a failed, cancelled, skipped or retrying task can be retried", kind.name()),
+            format!(
+                "task {id} is {}; only a failed, cancelled, skipped or retrying task can be retried",
+                kind.name()
+            ),
         )),
     }
 }
@@ -196,5 +203,8 @@ pub(super) fn cancel_task(
 }
 
 fn no_task(id: TaskId) -> Rejection {
-    Rejection::new(errors::TASK_NOT_FOUND, format!("workflow {} has no task number {}", id.workflow, id.index))
+    Rejection::new(
+        errors::TASK_NOT_FOUND,
+        format!("workflow {} has no task number {}", id.workflow, id.index),
+    )
 }

@@ -23,7 +23,10 @@ pub(super) fn register(
 ) -> Result<Decision, Rejection> {
     let id = &facts.worker;
     if id.is_built_in() != (facts.kind == WorkerKind::BuiltIn) {
-        return Err(Rejection::new(errors::INVALID_ARGUMENT, format!("the node id {id} is taken by the server itself")));
+        return Err(Rejection::new(
+            errors::INVALID_ARGUMENT,
+            format!("the node id {id} is taken by the server itself"),
+        ));
     }
     if presence.worker(id).is_none() && presence.workers.len() >= presence.limits.workers_max {
         return Err(Rejection::new(
@@ -66,7 +69,7 @@ fn named(state: &State, worker: &WorkerId, active: &[Held]) -> Vec<(TaskId, Atte
     known.collect()
 }
 
-fn current<'a>(state: &'a State, worker: &WorkerId) -> impl Iterator<Item = (TaskId, AttemptNo)> + 'a {
+fn current<'a>(state: &'a State, worker: &'a WorkerId) -> impl Iterator<Item = (TaskId, AttemptNo)> + 'a {
     state.grants.of(worker).filter(|(_, _, grant)| grant.phase.is_current()).map(|(task, no, _)| (task, no))
 }
 
@@ -92,7 +95,12 @@ fn stop_strays(
     named
         .iter()
         .filter(stray)
-        .map(|(task, attempt)| Effect::SendCancel { session, worker: worker.clone(), task: *task, attempt: *attempt })
+        .map(|(task, attempt)| Effect::SendCancel {
+            session,
+            worker: worker.clone(),
+            task: *task,
+            attempt: *attempt,
+        })
         .collect()
 }
 
@@ -148,14 +156,18 @@ pub(super) fn set_status(
     status: WorkerStatus,
 ) -> Result<Decision, Rejection> {
     let worker = reporter(presence, session)?;
-    let change = Effect::AnnounceStatus { worker: worker.facts.worker.clone(), old: worker.status, new: status };
+    let change =
+        Effect::AnnounceStatus { worker: worker.facts.worker.clone(), old: worker.status, new: status };
     Ok(Decision { effects: vec![change], ..Decision::nothing() })
 }
 
 pub(super) fn drain(presence: &Presence, worker: &WorkerId) -> Result<Decision, Rejection> {
     let known = presence.worker(worker);
     known.map(|_| Decision::nothing()).ok_or_else(|| {
-        Rejection::new(errors::INVALID_ARGUMENT, format!("no worker {worker} is known; see `gleitzeit services`"))
+        Rejection::new(
+            errors::INVALID_ARGUMENT,
+            format!("no worker {worker} is known; see `gleitzeit services`"),
+        )
     })
 }
 
@@ -164,15 +176,15 @@ pub(super) fn disconnect(
     presence: &Presence,
     session: SessionId,
     how: Disconnected,
-) -> Result<Decision, Rejection> {
-    let Some(worker) = presence.of_session(session) else { return Ok(Decision::nothing()) };
+) -> Decision {
+    let Some(worker) = presence.of_session(session) else { return Decision::nothing() };
     let id = &worker.facts.worker;
     let effects = vec![Effect::AnnounceDeparture { facts: Arc::clone(&worker.facts) }];
     let events = match how {
         Disconnected::Broken => Vec::new(),
         Disconnected::Cleanly => gone(state, presence, id, GrantAfter::Freed),
     };
-    Ok(Decision { events, effects, ..Decision::nothing() })
+    Decision { events, effects, ..Decision::nothing() }
 }
 
 /// A worker is gone for good: all it held is lost, and `grant` says whether it may still run it.
@@ -189,13 +201,20 @@ pub(super) fn gone(state: &State, presence: &Presence, worker: &WorkerId, grant:
 }
 
 /// A worker that is connected but silent: its attempts go elsewhere, and it is told to stop them.
-pub(super) fn silent(state: &State, presence: &Presence, worker: &Present, grant: GrantAfter) -> (Vec<Event>, Vec<Effect>) {
+pub(super) fn silent(
+    state: &State,
+    presence: &Presence,
+    worker: &Present,
+    grant: GrantAfter,
+) -> (Vec<Event>, Vec<Effect>) {
     let id = &worker.facts.worker;
     let held: Vec<_> = current(state, id).collect();
     let effects = held.iter().filter_map(|(task, attempt)| cancel_effect(worker, *task, *attempt)).collect();
     let events = held
         .into_iter()
-        .flat_map(|(task, attempt)| loss(state, presence, state.now, task, attempt, LostReason::Silent, grant))
+        .flat_map(|(task, attempt)| {
+            loss(state, presence, state.now, task, attempt, LostReason::Silent, grant)
+        })
         .collect();
     (events, effects)
 }

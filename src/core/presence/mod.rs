@@ -14,11 +14,11 @@ pub use deadlines::{Deadlines, Due, OfferDeadline};
 pub use slots::Slots;
 pub use worker::{Present, Refusal};
 
-use super::command::{Heartbeat, Progress, WorkerFacts, WorkerStatus};
+use super::command::{Command, Disconnected, Drain, Heartbeat, Progress, WorkerFacts, WorkerStatus};
 use super::event::{Event, RefusalReason};
 use super::ids::{SessionId, TaskId, Timestamp, WorkerId};
 use super::limits::Limits;
-use super::state::{ClassId, State, StatusKind};
+use super::state::{ClassId, Phase, State, StatusKind};
 
 #[derive(Debug)]
 pub struct Presence {
@@ -62,14 +62,14 @@ impl Presence {
     }
 
     /// A worker said something.
-    pub(in crate::core) fn heard(&mut self, session: SessionId, now: Timestamp) {
+    fn heard(&mut self, session: SessionId, now: Timestamp) {
         if let Some(worker) = self.sessions.get(&session).and_then(|id| self.workers.get_mut(id)) {
             worker.last_seen = now;
         }
     }
 
     /// A worker's connection is its registration: an older connection of the same worker no longer counts.
-    pub(in crate::core) fn register(&mut self, session: SessionId, facts: &Arc<WorkerFacts>, state: &State, now: Timestamp) {
+    fn register(&mut self, session: SessionId, facts: &Arc<WorkerFacts>, state: &State, now: Timestamp) {
         let id = facts.worker.clone();
         if let Some(old) = self.workers.get(&id).and_then(|worker| worker.session) {
             self.sessions.remove(&old);
@@ -78,7 +78,12 @@ impl Presence {
         let drained = self.workers.get(&id).is_some_and(|worker| worker.drained);
         let mut worker = Present::new(session, Arc::clone(facts), now);
         worker.drained = drained;
-        worker.serves = state.ready.routes().filter(|(_, route)| super::match_workers::can_run(facts, route)).map(|(id, _)| id).collect();
+        worker.serves = state
+            .ready
+            .routes()
+            .filter(|(_, route)| super::match_workers::can_run(facts, route))
+            .map(|(id, _)| id)
+            .collect();
         let limit = worker.silence_limit(&self.limits);
         self.workers.insert(id.clone(), worker);
         self.sessions.insert(session, id.clone());
@@ -86,21 +91,27 @@ impl Presence {
         self.deadlines.watch(&id, now.plus(limit));
         // Offers of an earlier run or connection get the whole time again.
         for (task, attempt, grant) in state.grants.of(&id) {
-            if grant.phase == super::state::Phase::Offered {
-                self.deadlines.offered(now.plus(self.limits.accept_ms), OfferDeadline { worker: id.clone(), task, attempt });
+            if grant.phase == Phase::Offered {
+                self.deadlines.offered(
+                    now.plus(self.limits.accept_ms),
+                    OfferDeadline { worker: id.clone(), task, attempt },
+                );
             }
         }
         self.refresh(&id, state, now);
     }
 
     /// The connection is gone. The worker is remembered while its attempts may still be running there.
-    pub(in crate::core) fn disconnected(&mut self, session: SessionId, grace_ms: u64, now: Timestamp) {
+    fn disconnected(&mut self, session: SessionId, how: Disconnected, state: &State, now: Timestamp) {
         let Some(id) = self.sessions.remove(&session) else { return };
         self.withdraw(&id);
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.session = None;
             worker.last_seen = now;
-            self.deadlines.watch(&id, now.plus(grace_ms));
+            self.deadlines.watch(&id, now.plus(self.limits.disconnect_grace_ms));
+        }
+        if how == Disconnected::Cleanly && state.grants.count(&id) == 0 {
+            self.forget(&id);
         }
     }
 
@@ -111,7 +122,7 @@ impl Presence {
     }
 
     /// A worker that is gone and holds nothing any more is forgotten.
-    pub(in crate::core) fn forget(&mut self, id: &WorkerId) {
+    fn forget(&mut self, id: &WorkerId) {
         self.withdraw(id);
         self.deadlines.unwatch(id);
         if let Some(session) = self.workers.remove(id).and_then(|worker| worker.session) {
@@ -119,14 +130,16 @@ impl Presence {
         }
     }
 
-    pub(in crate::core) fn heartbeat(&mut self, id: &WorkerId, heartbeat: &Heartbeat, state: &State, now: Timestamp) {
+    fn heartbeat(&mut self, session: SessionId, heartbeat: &Heartbeat, state: &State, now: Timestamp) {
+        self.heard(session, now);
+        let Some(id) = self.sessions.get(&session).cloned() else { return };
+        let id = &id;
         let Some(worker) = self.workers.get_mut(id) else { return };
         let held = state.grants.of(id);
         let since = worker.reconnected_at.unwrap_or_default();
         let newer = held.filter(|(_, _, grant)| grant.since >= since).count();
         let low = heartbeat.active_count.is_some_and(|count| count as usize <= newer);
         worker.low_counts = if low { worker.low_counts + 1 } else { 0 };
-        worker.previous_heartbeat = worker.last_heartbeat;
         worker.last_heartbeat = Some(now);
         worker.reported = heartbeat.reported.clone();
         worker.correction = None;
@@ -136,32 +149,99 @@ impl Presence {
         self.refresh(id, state, now);
     }
 
-    pub(in crate::core) fn set_status(&mut self, id: &WorkerId, status: WorkerStatus, state: &State, now: Timestamp) {
-        if let Some(worker) = self.workers.get_mut(id) {
+    fn set_status(&mut self, session: SessionId, status: WorkerStatus, state: &State, now: Timestamp) {
+        self.heard(session, now);
+        let Some(id) = self.sessions.get(&session).cloned() else { return };
+        if let Some(worker) = self.workers.get_mut(&id) {
             worker.status = status;
         }
-        self.refresh(id, state, now);
+        self.refresh(&id, state, now);
     }
 
-    pub(in crate::core) fn set_drained(&mut self, id: &WorkerId, drained: bool, state: &State, now: Timestamp) {
+    fn set_drained(&mut self, id: &WorkerId, drain: Drain, state: &State, now: Timestamp) {
         if let Some(worker) = self.workers.get_mut(id) {
-            worker.drained = drained;
+            worker.drained = drain == Drain::Begin;
         }
         self.refresh(id, state, now);
-    }
-
-    pub(in crate::core) fn progress(&mut self, id: &WorkerId, task: TaskId, progress: Progress, now: Timestamp) {
-        if let Some(worker) = self.workers.get_mut(id) {
-            worker.progress.insert(task, (now, progress));
-        }
     }
 
     /// A process that was suspended blames nobody for the silence meanwhile.
-    pub(in crate::core) fn shift_deadlines(&mut self, gap_ms: u64) {
+    pub fn shift_deadlines(&mut self, gap_ms: u64) {
         self.deadlines.shift(gap_ms);
         for worker in self.workers.values_mut() {
             worker.last_seen = worker.last_seen.plus(gap_ms);
         }
+    }
+
+    /// Follows a command that was not rejected, after its events have been applied.
+    pub fn observe(&mut self, state: &State, command: &Command, now: Timestamp) {
+        match command {
+            Command::RegisterWorker { session, facts, .. } => self.register(*session, facts, state, now),
+            Command::Heartbeat { session, heartbeat } => self.heartbeat(*session, heartbeat, state, now),
+            Command::SetWorkerStatus { session, status } => self.set_status(*session, *status, state, now),
+            Command::DrainWorker { worker, drain } => self.set_drained(worker, *drain, state, now),
+            Command::Disconnect { session, how } => self.disconnected(*session, *how, state, now),
+            Command::ReportProgress { session, .. }
+            | Command::AcceptTask { session, .. }
+            | Command::CompleteTask { session, .. }
+            | Command::FailTask { session, .. } => self.heard(*session, now),
+            Command::SubmitWorkflow { .. }
+            | Command::CancelWorkflow { .. }
+            | Command::PauseWorkflow { .. }
+            | Command::ResumeWorkflow { .. }
+            | Command::RetryWorkflow { .. }
+            | Command::CancelTask { .. }
+            | Command::RetryTask { .. }
+            | Command::FailDispatch { .. }
+            | Command::ReturnAttempt { .. } => {}
+        }
+    }
+
+    /// Remembers the latest progress of what a worker runs.
+    pub fn note_progress(&mut self, state: &State, task: TaskId, progress: &Progress, now: Timestamp) {
+        let holder = state.task(task).and_then(|known| known.holder());
+        if let Some(worker) = holder.and_then(|id| self.workers.get_mut(id)) {
+            worker.progress.insert(task, (now, progress.clone()));
+        }
+    }
+
+    /// Takes out one deadline of the running process that has passed.
+    pub fn pop_due(&mut self, now: Timestamp) -> Option<Due> {
+        self.deadlines.pop(now)
+    }
+
+    /// What a passed deadline leaves behind: a worker that was heard of is watched on, one that is gone and
+    /// holds nothing is forgotten.
+    pub fn after_due(&mut self, state: &State, due: &Due, now: Timestamp) {
+        match due {
+            Due::Offer(_) => {}
+            Due::Silence(id) => {
+                let Some(worker) = self.workers.get(id) else { return };
+                let limit = worker.silence_limit(&self.limits);
+                if worker.is_connected() {
+                    let heard = worker.last_seen.plus(limit);
+                    self.deadlines.watch(id, if heard > now { heard } else { now.plus(limit) });
+                } else if state.grants.count(id) == 0 {
+                    self.forget(id);
+                } else {
+                    self.deadlines.watch(id, now.plus(limit));
+                }
+            }
+            Due::Wake(id) => {
+                if let Some(worker) = self.workers.get_mut(id) {
+                    worker.correction = None;
+                }
+                self.refresh(id, state, now);
+            }
+        }
+    }
+
+    /// Forgets the offers that have been answered.
+    pub fn drop_answered(&mut self, state: &State) {
+        self.deadlines.drop_answered(|offer| {
+            let grant = state.grants.get(&offer.worker, offer.task, offer.attempt);
+            grant.is_some_and(|grant| grant.phase == Phase::Offered)
+        });
     }
 
     /// Follows a fact that has just been applied. `holder` held the task before it.
@@ -219,14 +299,19 @@ impl Presence {
         if self.next_class == end {
             return;
         }
-        let fresh: Vec<ClassId> = (self.next_class.0..end.0).map(ClassId).filter(|id| state.ready.has_class(*id)).collect();
+        let fresh: Vec<ClassId> =
+            (self.next_class.0..end.0).map(ClassId).filter(|id| state.ready.has_class(*id)).collect();
         self.next_class = end;
         let mut serving = BTreeSet::new();
         for (id, worker) in &mut self.workers {
             let serves = &mut worker.serves;
             serves.retain(|class| state.ready.has_class(*class));
             let before = serves.len();
-            serves.extend(fresh.iter().filter(|class| super::match_workers::can_run(&worker.facts, state.ready.route(**class))));
+            serves.extend(
+                fresh
+                    .iter()
+                    .filter(|class| super::match_workers::can_run(&worker.facts, state.ready.route(**class))),
+            );
             if serves.len() > before {
                 serving.insert(id.clone());
             }
@@ -275,7 +360,9 @@ impl Presence {
 
     /// When a breaker opens or closes, all workers of the service are looked at again.
     fn follow_breaker(&mut self, holder: Option<&WorkerId>, state: &State, now: Timestamp) {
-        let Some(name) = holder.and_then(|id| self.workers.get(id)).map(|worker| Arc::clone(&worker.facts.name)) else {
+        let Some(name) =
+            holder.and_then(|id| self.workers.get(id)).map(|worker| Arc::clone(&worker.facts.name))
+        else {
             return;
         };
         let open_until = state.services.get(&name).and_then(|totals| totals.open_until);
@@ -284,8 +371,12 @@ impl Presence {
             return;
         }
         self.slots.set_breaker(&name, open_until);
-        let same: Vec<WorkerId> =
-            self.workers.values().filter(|worker| worker.facts.name == name).map(|worker| worker.facts.worker.clone()).collect();
+        let same: Vec<WorkerId> = self
+            .workers
+            .values()
+            .filter(|worker| worker.facts.name == name)
+            .map(|worker| worker.facts.worker.clone())
+            .collect();
         for id in same {
             if let Some(until) = open_until {
                 self.deadlines.wake(until, &id);
@@ -301,7 +392,7 @@ impl Presence {
     }
 
     /// Offers the worker's free slots to its classes, or takes them back.
-    pub(in crate::core) fn refresh(&mut self, id: &WorkerId, state: &State, now: Timestamp) {
+    fn refresh(&mut self, id: &WorkerId, state: &State, now: Timestamp) {
         let Some(worker) = self.workers.get_mut(id) else { return };
         if worker.free_slots(state, now) > 0 {
             self.slots.offer(worker);
@@ -320,7 +411,9 @@ impl Presence {
     pub fn may_take(&self, state: &State, worker: &Present, task: TaskId, now: Timestamp) -> bool {
         let id = &worker.facts.worker;
         let refused = worker.refusals.get(&task).is_some_and(|refusal| refusal.until > now);
-        let barred = state.task(task).is_none_or(|task| task.is_barred_from(id) || task.status.kind() != StatusKind::Queued);
+        let barred = state
+            .task(task)
+            .is_none_or(|task| task.is_barred_from(id) || task.status.kind() != StatusKind::Queued);
         // A worker that does not fence would start a second handler and confuse both.
         let lingers = !worker.facts.fences && state.grants.of_task(id, task).next().is_some();
         !refused && !barred && !lingers

@@ -34,7 +34,6 @@ pub struct Present {
     pub(in crate::core) reconnected_at: Option<Timestamp>,
     /// Heartbeats in a row that count fewer tasks than we do.
     pub(in crate::core) low_counts: u32,
-    pub(in crate::core) previous_heartbeat: Option<Timestamp>,
     pub(in crate::core) refusals: FxHashMap<TaskId, Refusal>,
     pub(in crate::core) serves: BTreeSet<ClassId>,
     /// Its place in the turns of each class while it has free slots.
@@ -63,7 +62,6 @@ impl Present {
             correction: None,
             reconnected_at: Some(now),
             low_counts: 0,
-            previous_heartbeat: None,
             refusals: FxHashMap::default(),
             serves: BTreeSet::new(),
             turns: BTreeMap::new(),

@@ -17,7 +17,9 @@ pub enum Phase {
     Offered,
     Accepted,
     /// The attempt no longer counts, but the worker may still run it.
-    Releasing { until: Timestamp },
+    Releasing {
+        until: Timestamp,
+    },
 }
 
 impl Phase {
@@ -62,7 +64,13 @@ impl Grants {
         })
     }
 
-    pub(in crate::core) fn insert(&mut self, worker: &WorkerId, task: TaskId, attempt: AttemptNo, grant: Grant) {
+    pub(in crate::core) fn insert(
+        &mut self,
+        worker: &WorkerId,
+        task: TaskId,
+        attempt: AttemptNo,
+        grant: Grant,
+    ) {
         if let Some(held) = self.0.get_mut(worker) {
             held.insert((task, attempt), grant);
         } else {
@@ -70,7 +78,12 @@ impl Grants {
         }
     }
 
-    pub(in crate::core) fn remove(&mut self, worker: &WorkerId, task: TaskId, attempt: AttemptNo) -> Option<Grant> {
+    pub(in crate::core) fn remove(
+        &mut self,
+        worker: &WorkerId,
+        task: TaskId,
+        attempt: AttemptNo,
+    ) -> Option<Grant> {
         let held = self.0.get_mut(worker)?;
         let grant = held.remove(&(task, attempt));
         if held.is_empty() {

@@ -246,7 +246,8 @@ impl Ready {
 impl Level {
     fn take(&mut self, task: TaskId, next_turn: &mut u64) {
         let lane = self.lanes.get_mut(&task.workflow).expect("a queued task has a lane");
-        let at = lane.tasks.iter().position(|index| *index == task.index).expect("a queued task is in its lane");
+        let at =
+            lane.tasks.iter().position(|index| *index == task.index).expect("a queued task is in its lane");
         lane.tasks.remove(at);
         self.waiting -= 1;
         // Only the workflow whose task went first passes its turn on.

@@ -20,7 +20,9 @@ pub struct ServiceTotals {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Breaker {
     Closed,
-    Open { until: Timestamp },
+    Open {
+        until: Timestamp,
+    },
     /// One attempt at a time.
     HalfOpen,
 }

@@ -57,19 +57,40 @@ pub struct AttemptNote {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaskStatus {
     /// Waits for this many dependencies.
-    Pending { waiting_on: u32 },
+    Pending {
+        waiting_on: u32,
+    },
     /// Waits for a worker.
-    Queued { since: Timestamp },
+    Queued {
+        since: Timestamp,
+    },
     /// Offered to a worker that has not accepted it yet.
-    Assigned { worker: WorkerId, since: Timestamp },
-    Processing { worker: WorkerId, since: Timestamp },
+    Assigned {
+        worker: WorkerId,
+        since: Timestamp,
+    },
+    Processing {
+        worker: WorkerId,
+        since: Timestamp,
+    },
     /// Waits for its backoff.
-    Retrying { due: Timestamp },
-    Completed { result: Stored, worker: WorkerId },
-    Failed { failure: Arc<Failure> },
-    Cancelled { code: Code },
+    Retrying {
+        due: Timestamp,
+    },
+    Completed {
+        result: Stored,
+        worker: WorkerId,
+    },
+    Failed {
+        failure: Arc<Failure>,
+    },
+    Cancelled {
+        code: Code,
+    },
     /// A dependency did not succeed.
-    Skipped { cause: u32 },
+    Skipped {
+        cause: u32,
+    },
 }
 
 impl Task {

@@ -26,6 +26,8 @@ pub struct Workflow {
     pub timed_from: Timestamp,
     pub started_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
+    /// The record that ended it. A workflow that was retried ends more than once.
+    pub ended_seq: Option<Seq>,
     /// Whether the extra round of the `retry` strategy has been used.
     pub second_round: bool,
     pub tasks: Chunks<Task>,

@@ -1,0 +1,105 @@
+//! What is always true. Checked by debug builds, the simulation and `gleitzeit store verify`.
+
+use super::ids::Timestamp;
+use super::presence::Presence;
+use super::state::{Phase, State, StatusKind, TaskStatus, Workflow};
+
+/// The first violation, if there is one.
+///
+/// # Errors
+/// A sentence that says what is broken, and where.
+pub fn check(state: &State) -> Result<(), String> {
+    for workflow in state.workflows.values() {
+        check_counts(workflow)?;
+        for index in 0..workflow.spec.total() {
+            check_task(state, workflow, index)?;
+        }
+    }
+    for (worker, id, attempt, grant) in state.grants.all() {
+        let task = state.task(id);
+        let current = task.is_some_and(|task| task.holder() == Some(worker) && task.attempt == attempt);
+        if grant.phase.is_current() != current {
+            return Err(format!(
+                "{worker} holds attempt {attempt} of {id} as {:?}, but the task says otherwise",
+                grant.phase
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_counts(workflow: &Workflow) -> Result<(), String> {
+    let counted = super::apply::count(&workflow.tasks);
+    if counted != workflow.counts {
+        return Err(format!("workflow {} counts {:?}, but holds {counted:?}", workflow.id, workflow.counts));
+    }
+    let stuck = !workflow.status.has_ended() && workflow.counts.active() == 0;
+    if stuck {
+        return Err(format!(
+            "workflow {} is {} but nothing of it can go on",
+            workflow.id,
+            workflow.status.name()
+        ));
+    }
+    if workflow.status.has_ended() && workflow.counts.unsettled() > 0 {
+        return Err(format!("workflow {} has ended with unsettled tasks", workflow.id));
+    }
+    Ok(())
+}
+
+fn check_task(state: &State, workflow: &Workflow, index: u32) -> Result<(), String> {
+    let id = workflow.task_id(index);
+    let task = workflow.task(index);
+    match &task.status {
+        TaskStatus::Pending { waiting_on } => {
+            let really = workflow.waiting_on(index);
+            if *waiting_on != really || really == 0 {
+                return Err(format!("task {id} waits for {waiting_on}, but {really} dependencies are open"));
+            }
+        }
+        TaskStatus::Assigned { worker, .. } | TaskStatus::Processing { worker, .. } => {
+            let wanted =
+                if task.status.kind() == StatusKind::Assigned { Phase::Offered } else { Phase::Accepted };
+            let grant = state.grants.get(worker, id, task.attempt);
+            if grant.is_none_or(|grant| grant.phase != wanted) {
+                return Err(format!("task {id} is {} without a grant of {worker}", task.status.name()));
+            }
+        }
+        TaskStatus::Queued { .. }
+        | TaskStatus::Retrying { .. }
+        | TaskStatus::Completed { .. }
+        | TaskStatus::Failed { .. }
+        | TaskStatus::Cancelled { .. }
+        | TaskStatus::Skipped { .. } => {}
+    }
+    let started_early = task.attempt.0 > 0
+        && matches!(task.status, TaskStatus::Assigned { .. } | TaskStatus::Processing { .. })
+        && workflow.waiting_on(index) > 0;
+    if started_early {
+        return Err(format!("task {id} runs before its dependencies allow it"));
+    }
+    Ok(())
+}
+
+/// A worker never holds more attempts than its capacity, and every deadline lies ahead.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_presence(state: &State, presence: &Presence, now: Timestamp) -> Result<(), String> {
+    for worker in presence.workers().filter(|worker| worker.is_connected()) {
+        let held = state.grants.count(&worker.facts.worker);
+        let offered_now =
+            state.grants.of(&worker.facts.worker).filter(|(_, _, grant)| grant.since >= worker.connected_at);
+        let new = u32::try_from(offered_now.count()).expect("bounded by the capacity");
+        if new > worker.facts.capacity {
+            return Err(format!(
+                "{} holds {held} attempts with {} slots",
+                worker.facts.worker, worker.facts.capacity
+            ));
+        }
+    }
+    if state.timers.next().is_some_and(|due| due.0 + 60_000 < now.0) {
+        return Err(format!("a timer of {:?} is overdue at {now:?}", state.timers.next()));
+    }
+    Ok(())
+}

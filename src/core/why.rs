@@ -1,0 +1,295 @@
+//! Why a task is where it is: what it waits for, and until when.
+
+use std::sync::Arc;
+
+use super::ids::{TaskId, Timestamp, WorkerId, WorkflowId};
+use super::match_workers::can_run;
+use super::presence::{Presence, Present};
+use super::spec::Route;
+use super::state::{Breaker, State, StatusKind, TaskStatus, Workflow, WorkflowStatus};
+
+/// Dependencies that an answer lists; their number is always exact.
+const LISTED_MAX: usize = 20;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    pub task: TaskId,
+    pub status: StatusKind,
+    /// One sentence for a person.
+    pub summary: String,
+    pub reasons: Vec<Reason>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// These dependencies have not ended; `waiting_on` counts all of them.
+    Dependencies {
+        waiting_on: u32,
+        listed: Vec<(u32, Arc<str>, StatusKind)>,
+    },
+    WorkflowPaused {
+        workflow: WorkflowId,
+    },
+    /// The workflow runs as many tasks at once as it may.
+    ParallelLimit {
+        limit: u32,
+    },
+    /// Nobody who is connected could run it.
+    NoWorker {
+        wanted: String,
+        connected: usize,
+    },
+    /// All who could run it are busy, draining or unhealthy.
+    WorkersBusy {
+        workers: Vec<Busy>,
+    },
+    BreakerOpen {
+        service: Arc<str>,
+        until: Timestamp,
+    },
+    /// A worker refused it and is asked again later.
+    Refused {
+        worker: WorkerId,
+        until: Timestamp,
+    },
+    /// An earlier attempt may still run there, and the worker cannot tell two attempts apart.
+    EarlierAttempt {
+        worker: WorkerId,
+    },
+    /// The worker said that it has no handler for it.
+    NoHandler {
+        worker: WorkerId,
+    },
+    Backoff {
+        until: Timestamp,
+        failures: u32,
+        max_attempts: u32,
+    },
+    /// Its turn comes: this many tasks of its kind wait.
+    InLine {
+        waiting: usize,
+    },
+    Running {
+        worker: WorkerId,
+        since: Timestamp,
+        accepted: bool,
+        connected: bool,
+        run_until: Option<Timestamp>,
+    },
+    Ended,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Busy {
+    pub worker: WorkerId,
+    pub name: Arc<str>,
+    pub held: u32,
+    pub capacity: u32,
+    pub takes_work: bool,
+}
+
+/// The explanation, for a task in memory.
+pub fn explain(state: &State, presence: &Presence, id: TaskId, now: Timestamp) -> Option<Why> {
+    let workflow = state.workflow(id.workflow)?;
+    let task = workflow.tasks.get(id.at())?;
+    let reasons = match &task.status {
+        TaskStatus::Pending { .. } => vec![dependencies(workflow, id.index)],
+        TaskStatus::Queued { .. } => queued(state, presence, workflow, id, now),
+        TaskStatus::Assigned { worker, since } => {
+            vec![running(workflow, presence, id, worker, *since, false)]
+        }
+        TaskStatus::Processing { worker, since } => {
+            vec![running(workflow, presence, id, worker, *since, true)]
+        }
+        TaskStatus::Retrying { due } => vec![Reason::Backoff {
+            until: *due,
+            failures: task.failures,
+            max_attempts: workflow.spec.policy_of(id.index).retry.max_attempts,
+        }],
+        TaskStatus::Completed { .. }
+        | TaskStatus::Failed { .. }
+        | TaskStatus::Cancelled { .. }
+        | TaskStatus::Skipped { .. } => vec![Reason::Ended],
+    };
+    let said: Vec<String> = reasons.iter().map(|reason| reason.sentence(now)).collect();
+    let summary = format!("{} is {}: {}", workflow.name_of(id.index), task.status.name(), said.join("; "));
+    Some(Why { task: id, status: task.status.kind(), summary, reasons })
+}
+
+fn dependencies(workflow: &Workflow, index: u32) -> Reason {
+    let open = |dependency: &u32| !workflow.satisfies(*dependency, index);
+    let waiting: Vec<u32> = workflow.spec.task(index).dependencies.iter().copied().filter(open).collect();
+    let listed = waiting.iter().take(LISTED_MAX);
+    Reason::Dependencies {
+        waiting_on: u32::try_from(waiting.len()).expect("bounded by the number of tasks"),
+        listed: listed.map(|at| (*at, workflow.name_of(*at), workflow.task(*at).status.kind())).collect(),
+    }
+}
+
+fn running(
+    workflow: &Workflow,
+    presence: &Presence,
+    id: TaskId,
+    worker: &WorkerId,
+    since: Timestamp,
+    accepted: bool,
+) -> Reason {
+    let limit = workflow.spec.policy_of(id.index).run_timeout_ms;
+    Reason::Running {
+        worker: worker.clone(),
+        since,
+        accepted,
+        connected: presence.worker(worker).is_some_and(Present::is_connected),
+        run_until: accepted.then(|| since.plus(limit)),
+    }
+}
+
+fn queued(
+    state: &State,
+    presence: &Presence,
+    workflow: &Workflow,
+    id: TaskId,
+    now: Timestamp,
+) -> Vec<Reason> {
+    if workflow.status == WorkflowStatus::Paused {
+        return vec![Reason::WorkflowPaused { workflow: workflow.id }];
+    }
+    if let (false, Some(limit)) = (workflow.dispatches(), workflow.spec.max_parallel_tasks) {
+        return vec![Reason::ParallelLimit { limit }];
+    }
+    let route = workflow.spec.route_of(id.index);
+    let connected = || presence.workers().filter(|worker| worker.is_connected());
+    let able: Vec<&Present> = connected().filter(|worker| can_run(&worker.facts, route)).collect();
+    if able.is_empty() {
+        return vec![Reason::NoWorker { wanted: wanted(route), connected: connected().count() }];
+    }
+    let mut reasons: Vec<Reason> =
+        able.iter().filter_map(|worker| obstacle(state, presence, worker, id, now)).collect();
+    let busy = able.iter().filter(|worker| worker.free_slots(state, now) == 0);
+    let busy: Vec<Busy> = busy.map(|worker| Busy::of(state, worker)).collect();
+    if reasons.is_empty() && busy.len() == able.len() {
+        reasons.push(Reason::WorkersBusy { workers: busy });
+    }
+    reasons.truncate(LISTED_MAX);
+    if reasons.is_empty() {
+        let class = workflow.classes.get(workflow.spec.task(id.index).route as usize);
+        reasons.push(Reason::InLine { waiting: class.map_or(0, |class| state.ready.waiting(*class)) });
+    }
+    reasons
+}
+
+/// What keeps this task from this worker.
+fn obstacle(
+    state: &State,
+    presence: &Presence,
+    worker: &Present,
+    id: TaskId,
+    now: Timestamp,
+) -> Option<Reason> {
+    let name = &worker.facts.worker;
+    if let Breaker::Open { until } = state.breaker(&worker.facts.name, now) {
+        return Some(Reason::BreakerOpen { service: Arc::clone(&worker.facts.name), until });
+    }
+    if state.task(id).is_some_and(|task| task.is_barred_from(name)) {
+        return Some(Reason::NoHandler { worker: name.clone() });
+    }
+    if let Some(refusal) = worker.refusals.get(&id).filter(|refusal| refusal.until > now) {
+        return Some(Reason::Refused { worker: name.clone(), until: refusal.until });
+    }
+    let fits = presence.may_take(state, worker, id, now);
+    (!fits).then(|| Reason::EarlierAttempt { worker: name.clone() })
+}
+
+fn wanted(route: &Route) -> String {
+    let mut text = format!("task type {}", route.external_type.as_ref().unwrap_or(&route.task_type));
+    if let Some(service) = &route.service {
+        text = format!("service \"{service}\" with {text}");
+    }
+    if let Some(function) = &route.function {
+        text = format!("{text} and function {function}");
+    }
+    if route.requirements.is_some() {
+        text.push_str(" and the task's requirements");
+    }
+    text
+}
+
+impl Busy {
+    fn of(state: &State, worker: &Present) -> Self {
+        Self {
+            worker: worker.facts.worker.clone(),
+            name: Arc::clone(&worker.facts.name),
+            held: state.grants.count(&worker.facts.worker),
+            capacity: worker.capacity(),
+            takes_work: worker.status.takes_work() && !worker.drained,
+        }
+    }
+}
+
+impl Reason {
+    /// A stable word for programs.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Dependencies { .. } => "dependencies",
+            Self::WorkflowPaused { .. } => "workflow_paused",
+            Self::ParallelLimit { .. } => "parallel_limit",
+            Self::NoWorker { .. } => "no_worker",
+            Self::WorkersBusy { .. } => "workers_busy",
+            Self::BreakerOpen { .. } => "breaker_open",
+            Self::Refused { .. } => "refused",
+            Self::EarlierAttempt { .. } => "earlier_attempt",
+            Self::NoHandler { .. } => "no_handler",
+            Self::Backoff { .. } => "backoff",
+            Self::InLine { .. } => "in_line",
+            Self::Running { .. } => "running",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// The same for a person.
+    pub fn sentence(&self, now: Timestamp) -> String {
+        let in_seconds = |until: &Timestamp| format!("{} s", until.since(now).div_ceil(1_000));
+        match self {
+            Self::Dependencies { waiting_on, listed } => {
+                let names: Vec<String> =
+                    listed.iter().map(|(_, name, status)| format!("{name} ({})", status.name())).collect();
+                format!("waits for {waiting_on} of its dependencies: {}", names.join(", "))
+            }
+            Self::WorkflowPaused { .. } => "its workflow is paused; resume it".to_owned(),
+            Self::ParallelLimit { limit } => {
+                format!("its workflow runs {limit} tasks at once, which is its limit")
+            }
+            Self::NoWorker { wanted, connected } => {
+                format!("waits for {wanted}; none of the {connected} connected workers offers it")
+            }
+            Self::WorkersBusy { workers } => {
+                let told = workers.iter().map(|busy| {
+                    let state = if busy.takes_work { "full" } else { "not taking work" };
+                    format!("{} ({} of {} slots, {state})", busy.name, busy.held, busy.capacity)
+                });
+                format!("all workers that could run it are busy: {}", told.collect::<Vec<_>>().join(", "))
+            }
+            Self::BreakerOpen { service, until } => {
+                format!("service \"{service}\" failed repeatedly and pauses for {}", in_seconds(until))
+            }
+            Self::Refused { worker, until } => {
+                format!("worker {worker} was at capacity and is asked again in {}", in_seconds(until))
+            }
+            Self::EarlierAttempt { worker } => {
+                format!("an earlier attempt may still run on {worker}, which cannot tell two attempts apart")
+            }
+            Self::NoHandler { worker } => format!("worker {worker} has no handler for it"),
+            Self::Backoff { until, failures, max_attempts } => format!(
+                "failed {failures} of {max_attempts} times and is tried again in {}",
+                in_seconds(until)
+            ),
+            Self::InLine { waiting } => format!("{waiting} tasks of its kind are in line"),
+            Self::Running { worker, accepted, connected, .. } => {
+                let what = if *accepted { "runs on" } else { "was offered to" };
+                let lost = if *connected { "" } else { ", which is not connected at the moment" };
+                format!("{what} {worker}{lost}")
+            }
+            Self::Ended => "it has ended".to_owned(),
+        }
+    }
+}
