@@ -136,9 +136,20 @@ impl MlService {
         for prediction in &predictions {
             *counts.entry(prediction.class).or_default() += 1;
         }
+        let rows: Vec<Record> = records
+            .iter()
+            .zip(&predictions)
+            .map(|(record, prediction)| {
+                let mut row = record.clone();
+                row.insert("predicted".to_owned(), json!(prediction.class));
+                row.insert("confidence".to_owned(), json!(prediction.confidence));
+                row
+            })
+            .collect();
         let mut answer = json!({
             "model_id": model_id,
             "n": predictions.len(),
+            "rows": rows,
             "predictions": predictions.iter().map(|prediction| prediction.class).collect::<Vec<_>>(),
             "confidences": predictions.iter().map(|prediction| prediction.confidence).collect::<Vec<_>>(),
             "counts": counts,

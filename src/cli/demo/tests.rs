@@ -9,6 +9,7 @@ use super::ml::MlService;
 use super::receiver::{self, Receiver};
 
 const IRIS: &str = include_str!("../../../examples/data/iris.csv");
+const PIPELINE: &str = include_str!("../../../examples/workflows/hybrid_ml_pipeline.yaml");
 
 fn iris() -> Vec<Value> {
     let mut reader = csv::Reader::from_reader(IRIS.as_bytes());
@@ -36,6 +37,8 @@ fn training() -> Value {
 fn the_data_is_whole() {
     let records = iris();
     assert_eq!(records.len(), 150);
+    let inline = IRIS.lines().fold(String::new(), |text, line| text + "        " + line + "\n");
+    assert!(PIPELINE.contains(&inline), "the workflow carries another table than examples/data/iris.csv");
     for species in ["setosa", "versicolor", "virginica"] {
         assert_eq!(records.iter().filter(|record| record["species"] == species).count(), 50);
     }

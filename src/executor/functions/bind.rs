@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::signature::{DefaultValue, Kind, Parameter, nearest};
+use super::signature::{DefaultValue, Kind, Parameter};
 use super::{Function, FunctionError};
+use crate::core::nearest;
 
 /// How much of a wrong text an error shows. Enough to recognise it, too little to flood a log.
 const SHOWN_CHARS: usize = 60;
@@ -62,9 +63,7 @@ pub(super) fn bind(
     match kwargs.keys().next() {
         None => Ok(Bound { function, arguments }),
         Some(name) => {
-            let hint = nearest(name, signature.iter().map(|parameter| parameter.name))
-                .map(|known| format!("; did you mean `{known}`?"))
-                .unwrap_or_default();
+            let hint = nearest::suggestion(name, signature.iter().map(|parameter| parameter.name));
             Err(refuse(function, &format!("has no argument `{name}`{hint}")))
         }
     }

@@ -26,6 +26,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use crate::core::errors::{Code, FUNCTION_NOT_FOUND, INTERNAL_ERROR, INVALID_ARGUMENT};
+use crate::core::nearest;
 
 use bind::Bound;
 pub use signature::{DefaultValue, Kind, Parameter};
@@ -141,7 +142,7 @@ pub fn find(name: &str) -> Option<&'static Function> {
 
 /// The known name that is most like `name`, if one is like it at all.
 pub fn nearest(name: &str) -> Option<&'static str> {
-    signature::nearest(name, ALL.iter().map(|function| function.name))
+    nearest::nearest(name, ALL.iter().map(|function| function.name))
 }
 
 /// Checks the arguments against the signature and runs the function. Positional arguments come first, as
@@ -165,14 +166,11 @@ pub async fn call(name: &str, args: Vec<Value>, kwargs: Map<String, Value>, cont
 }
 
 fn unknown(name: &str) -> FunctionError {
-    let hint = match nearest(name) {
-        Some(known) => format!("did you mean `{known}`? "),
-        None => String::new(),
-    };
+    let hint = nearest::suggestion(name, ALL.iter().map(|function| function.name));
     FunctionError {
         code: FUNCTION_NOT_FOUND,
         message: format!(
-            "there is no built-in function `{name}`; {hint}`gleitzeit functions` lists all {}",
+            "there is no built-in function `{name}`{hint}; `gleitzeit functions` lists all {}",
             ALL.len()
         ),
     }

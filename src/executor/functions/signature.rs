@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-/// Below this likeness (Jaro-Winkler) a suggestion confuses more than it helps.
-const LEAST_LIKENESS: f64 = 0.8;
-
 /// The type of an argument, with its limits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
@@ -95,13 +92,4 @@ impl Parameter {
             Some(DefaultValue::Text(value)) => format!("{}={value:?}", self.name),
         }
     }
-}
-
-/// The candidate most like `name`, if one is like it at all.
-pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(likeness, _)| *likeness >= LEAST_LIKENESS)
-        .max_by(|left, right| left.0.total_cmp(&right.0))
-        .map(|(_, candidate)| candidate)
 }
