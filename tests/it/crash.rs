@@ -1,0 +1,55 @@
+//! R3: `kill -9` of the real binary under load, again and again. Whatever was answered must still be so after the
+//! restart, and nothing is accepted twice.
+
+mod journal;
+mod submitter;
+mod verify;
+mod worker;
+
+use std::time::Duration;
+
+use journal::Journal;
+use submitter::Submitters;
+use worker::Worker;
+
+use crate::harness::{Server, figure};
+
+/// Cycles where nobody asks for more; the long half has 100.
+const CYCLES: u64 = 20;
+const SUBMITTERS: usize = 3;
+/// Ready again: a replay of what these cycles leave behind, in a debug build on a loaded machine.
+const READY_LIMIT: Duration = Duration::from_secs(10);
+const END_LIMIT: Duration = Duration::from_mins(2);
+
+#[test]
+fn kill_under_load_loses_nothing_and_accepts_nothing_twice() {
+    let cycles = figure("GLEITZEIT_CRASH_CYCLES", CYCLES);
+    let data = tempfile::tempdir().expect("a temporary directory");
+    let journal = Journal::default();
+    // A small segment, so that the log rolls over during the test.
+    let mut server = Server::start(data.path(), &["--segment-size", "1MiB"]);
+    let mut slowest = Duration::ZERO;
+    for cycle in 0..cycles {
+        let worker = Worker::start(&server.url(), &journal);
+        let submitters = Submitters::start(&server.url(), SUBMITTERS, cycle, &journal);
+        // A spread of moments that is the same in every run: nothing here depends on which one it is.
+        std::thread::sleep(Duration::from_millis(80 + cycle * 97 % 350));
+        server.kill();
+        submitters.stop();
+        worker.stop();
+        server.restart();
+        slowest = slowest.max(server.ready_after);
+        verify::acknowledged_is_there(&server.rest(), &journal.take_unchecked());
+    }
+    let worker = Worker::start(&server.url(), &journal);
+    let (workflows, completions) = verify::all_ends_once(&server.rest(), &journal, END_LIMIT);
+    worker.stop();
+    println!(
+        "{cycles} kills, {workflows} workflows, {completions} acknowledged completions, ready after {slowest:?}"
+    );
+    assert!(workflows >= cycles, "the load was no load: {workflows} workflows");
+    assert!(completions >= cycles, "the load was no load: {completions} completions");
+    assert!(slowest < READY_LIMIT, "ready only after {slowest:?}");
+    let (status, _) = server.terminate();
+    assert!(status.success(), "{status}");
+}

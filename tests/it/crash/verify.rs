@@ -1,0 +1,79 @@
+//! The explicit checker: compares what the server says now with what it had answered.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::journal::{Answers, Journal};
+use super::submitter::workflow;
+use crate::harness::{Rest, until};
+
+/// After a restart: everything that was acknowledged since the last check is there.
+pub fn acknowledged_is_there(rest: &Rest, answers: &Answers) {
+    for id in &answers.submitted {
+        rest.read(&format!("/workflows/{id}"));
+    }
+    for id in &answers.cancelled {
+        assert_eq!(rest.read(&format!("/workflows/{id}"))["status"], "cancelled", "{id} was cancelled");
+    }
+    for done in &answers.completed {
+        let results = rest.read(&format!("/workflows/{}/results", done.workflow));
+        let found = &results["results"][&done.task_name];
+        assert_eq!(found, &done.result, "an acknowledged completion is lost: {done:?}\n{results}");
+    }
+}
+
+/// At the end: every workflow ends, each task was completed once, and a repeated key finds what it had made. Gives
+/// the number of workflows and of acknowledged completions.
+pub fn all_ends_once(rest: &Rest, journal: &Journal, limit: Duration) -> (u64, u64) {
+    let answers = journal.all();
+    let mut ids = answers.submitted.clone();
+    for (key, id) in journal.keys() {
+        let answer =
+            rest.post("/workflows", &[("Idempotency-Key", &key)], &workflow(&key)).expect("an answer");
+        assert!(matches!(answer.status, 200 | 201), "{key}: {} {}", answer.status, answer.body);
+        let found = answer.body["id"].as_str().expect("an answer names the workflow").to_owned();
+        match id {
+            Some(id) => assert_eq!(found, id, "key {key} makes a second workflow after a restart"),
+            None => ids.push(found),
+        }
+    }
+    let mut acknowledged: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for done in &answers.completed {
+        let before = acknowledged.insert((&done.workflow, &done.task_name), &done.result);
+        assert!(
+            before.is_none_or(|result| result == done.result),
+            "two attempts were acknowledged: {done:?}"
+        );
+    }
+    for id in &ids {
+        let cancelled = answers.cancelled.contains(id);
+        let results = until(&format!("the end of {id}"), limit, || {
+            let results = rest.read(&format!("/workflows/{id}/results"));
+            let status = results["status"].as_str().unwrap_or_default().to_owned();
+            matches!(status.as_str(), "completed" | "failed" | "cancelled").then_some(results)
+        });
+        assert_eq!(results["status"], if cancelled { "cancelled" } else { "completed" }, "{id}: {results}");
+        let found = results["results"].as_object().expect("results are an object");
+        for (name, result) in found {
+            if let Some(promised) = acknowledged.get(&(id.as_str(), name.as_str())) {
+                assert_eq!(result, promised, "{id}/{name}");
+            }
+        }
+        assert!(cancelled || found.len() == 3, "{id}: {results}");
+        completed_once(rest, id, found.len());
+    }
+    (ids.len() as u64, acknowledged.len() as u64)
+}
+
+/// The log itself holds one completion for each result.
+fn completed_once(rest: &Rest, id: &str, results: usize) {
+    let events = rest.items(&format!("/workflows/{id}/events"));
+    let completed = events.iter().filter(|event| is_completion(event)).count();
+    assert_eq!(completed, results, "{id}: completions in the log\n{events:#?}");
+}
+
+fn is_completion(event: &Value) -> bool {
+    event["type"] == "task_completed"
+}

@@ -1,0 +1,75 @@
+//! A blocking caller of the REST interface.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::Agent;
+use ureq::http::Response;
+
+/// A connection that a killed server leaves open must not hold a test up.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// Cheap to clone; keeps its connections.
+#[derive(Debug, Clone)]
+pub struct Rest {
+    agent: Agent,
+    base: String,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    /// `null` where the body is no JSON.
+    pub body: Value,
+}
+
+impl Rest {
+    pub fn new(url: &str) -> Self {
+        let config =
+            Agent::config_builder().http_status_as_error(false).timeout_global(Some(ANSWER_LIMIT)).build();
+        Self { agent: Agent::new_with_config(config), base: format!("{url}/api/v1") }
+    }
+
+    /// `Err` when there was no answer at all.
+    pub fn get(&self, path: &str) -> Result<Answer, ureq::Error> {
+        self.agent.get(format!("{}{path}", self.base)).call().and_then(answer)
+    }
+
+    /// `Err` when there was no answer: the request may have been carried out or not.
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Result<Answer, ureq::Error> {
+        let url = format!("{}{path}", self.base);
+        let mut request = self.agent.post(url).header("Content-Type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send(body.to_string()).and_then(answer)
+    }
+
+    /// The body of a 200.
+    pub fn read(&self, path: &str) -> Value {
+        let answer = self.get(path).unwrap_or_else(|error| panic!("GET {path}: {error}"));
+        assert_eq!(answer.status, 200, "GET {path}: {}", answer.body);
+        answer.body
+    }
+
+    /// All items of a list, page by page.
+    pub fn items(&self, path: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut next = path.to_owned();
+        loop {
+            let mut page = self.read(&next);
+            match page.get_mut("items").map(Value::take) {
+                Some(Value::Array(found)) => items.extend(found),
+                _ => panic!("GET {next}: no items in {page}"),
+            }
+            let Some(cursor) = page["next_cursor"].as_str() else { return items };
+            next = format!("{path}?cursor={cursor}");
+        }
+    }
+}
+
+fn answer(mut response: Response<ureq::Body>) -> Result<Answer, ureq::Error> {
+    let status = response.status().as_u16();
+    let text = response.body_mut().read_to_string()?;
+    Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or_default() })
+}
