@@ -1,3 +1,11 @@
 //! The integration tests, one binary.
 
 mod tidy;
+
+#[cfg(feature = "client")]
+mod client_node;
+#[cfg(feature = "client")]
+mod client_wire;
+#[cfg(test)]
+#[cfg(feature = "client")]
+mod scripted_server;

@@ -3,6 +3,7 @@
 //! The reader never writes, so that a caller who batches keeps control over every flush: it hands out
 //! [`Packet::Ping`] and the caller answers with [`Writer::pong`].
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -28,6 +29,10 @@ type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Frames to encode are cut from blocks of this size; a larger frame gets a block of its own.
 const ENCODE_BLOCK_BYTES: usize = 8 * 1024;
+
+/// Events that a server may send before it confirms the namespace; python-socketio does so with everything
+/// that is emitted while it decides about the connection.
+const EARLY_EVENTS: usize = 64;
 
 /// Silence is counted in this many parts of the time that the server allows, so that no clock is read for
 /// each packet.
@@ -85,7 +90,8 @@ impl Connection {
         let (sink, stream) = websocket.split();
         let mut writer =
             Writer { sink, buffer: BytesMut::new(), namespace: options.namespace.as_str().into() };
-        let mut reader = Reader { stream, current: Utf8Bytes::default(), silence: None };
+        let (current, early) = (Utf8Bytes::default(), VecDeque::new());
+        let mut reader = Reader { stream, current, early, silence: None };
 
         let Packet::Open(open) = reader.next().await? else {
             let reason = "its first packet did not open the connection; is it a Socket.IO server?";
@@ -136,23 +142,24 @@ async fn open_websocket(options: &ConnectOptions) -> Result<WebSocket, WireError
 pub struct Reader {
     stream: SplitStream<WebSocket>,
     current: Utf8Bytes,
+    /// Events from before the namespace was joined, still to be handed out.
+    early: VecDeque<Utf8Bytes>,
     silence: Option<Silence>,
 }
 
 impl Reader {
     /// The next packet; an error is final. Safe to drop and call again (for `select!`).
     pub async fn next(&mut self) -> Result<Packet<'_>, WireError> {
-        self.current = std::future::poll_fn(|context| self.poll_text(context)).await?;
+        self.current = match self.early.pop_front() {
+            Some(early) => early,
+            None => std::future::poll_fn(|context| self.poll_text(context)).await?,
+        };
         Ok(decode(self.current.as_str())?)
     }
 
     /// A packet that has arrived already, without waiting: to handle a whole burst before one flush.
     pub fn try_next(&mut self) -> Option<Result<Packet<'_>, WireError>> {
-        let text = std::future::poll_fn(|context| self.poll_text(context)).now_or_never()?;
-        Some(text.and_then(|text| {
-            self.current = text;
-            Ok(decode(self.current.as_str())?)
-        }))
+        self.next().now_or_never()
     }
 
     fn poll_text(&mut self, context: &mut Context<'_>) -> Poll<Result<Utf8Bytes, WireError>> {
@@ -186,6 +193,7 @@ impl Reader {
 
     /// Waits for the answer to the request to join the namespace.
     async fn joined(&mut self, namespace: &str, writer: &mut Writer) -> Result<String, WireError> {
+        let mut early = VecDeque::new();
         loop {
             match self.next().await? {
                 Packet::Connect { namespace: joined, data } if joined == namespace => {
@@ -194,11 +202,17 @@ impl Reader {
                         sid: String,
                     }
                     let joined = data.and_then(|data| serde_json::from_str::<Joined>(data.get()).ok());
+                    self.early = early;
                     return Ok(joined.map(|joined| joined.sid).unwrap_or_default());
                 }
                 Packet::ConnectError { data, .. } => {
                     let message = data.map_or("no reason was given", |data| data.get()).to_owned();
                     return Err(WireError::Refused { namespace: namespace.to_owned(), message });
+                }
+                Packet::Event(_) if early.len() < EARLY_EVENTS => early.push_back(self.current.clone()),
+                Packet::Event(_) => {
+                    let reason = format!("it sent {EARLY_EVENTS} events and did not confirm {namespace}");
+                    return Err(WireError::Closed(reason));
                 }
                 Packet::Ping => writer.pong().await?,
                 Packet::Close => {
@@ -209,7 +223,6 @@ impl Reader {
                 | Packet::Noop
                 | Packet::Connect { .. }
                 | Packet::Disconnect { .. }
-                | Packet::Event(_)
                 | Packet::Ack(_) => {}
             }
         }
