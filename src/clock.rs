@@ -1,1 +1,50 @@
 //! The only place that reads a clock.
+
+use crate::core::ids::Timestamp;
+
+/// Engine time: the wall clock at the start, or the last logged time where that is later, and from then on the
+/// boot-time clock alone. A jump of the wall clock changes nothing, a suspended machine is noticed.
+#[cfg(feature = "server")]
+#[derive(Debug, Clone, Copy)]
+pub struct EngineClock {
+    base: Timestamp,
+    started: std::time::Duration,
+}
+
+#[cfg(feature = "server")]
+impl EngineClock {
+    pub fn start(last_logged: Timestamp) -> Self {
+        Self { base: wall().max(last_logged), started: since_boot() }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        let elapsed = since_boot().saturating_sub(self.started);
+        self.base.plus(u64::try_from(elapsed.as_millis()).expect("a process runs for less than 500 million years"))
+    }
+
+    /// How long this run has lasted.
+    pub fn uptime(&self) -> std::time::Duration {
+        since_boot().saturating_sub(self.started)
+    }
+}
+
+#[cfg(feature = "server")]
+fn since_boot() -> std::time::Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).expect("time since boot is positive");
+    let nanos = u32::try_from(time.tv_nsec).expect("nanoseconds are below a second");
+    std::time::Duration::new(seconds, nanos)
+}
+
+/// Wall-clock time. For display, and for the start of the engine's own time.
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
+pub fn wall() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).expect("milliseconds since 1970 fit"))
+}
+
+/// A moment for measuring how long something takes.
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
+pub fn instant() -> std::time::Instant {
+    std::time::Instant::now()
+}

@@ -12,6 +12,9 @@ use uuid::Uuid;
 pub struct Seq(pub u64);
 
 impl Seq {
+    /// The first record of a log, so that 0 can mean "before everything".
+    pub const FIRST: Self = Self(1);
+
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod invariants;
 mod json_text;
 pub mod limits;
+pub mod listing;
 pub mod match_workers;
 pub mod nearest;
 pub mod payload;

@@ -1,1 +1,29 @@
-//! The single writer: turns commands into durable events, then acts on the world.
+//! The single writer: turns commands into durable events, and only then acts on the world.
+//!
+//! [`Engine::step`] is synchronous and knows neither clocks nor disks. `turns` feeds it from the inbox, `commit`
+//! makes its records durable, `dispatch` performs what the records allow.
+
+mod assign;
+mod codec;
+mod commit;
+mod dispatch;
+mod feed;
+mod handle;
+mod query;
+mod start;
+mod step;
+mod turn;
+mod turns;
+mod views;
+
+pub use assign::{Assigned, Assignment};
+pub use codec::{CodecError, decode, encode};
+pub use commit::{CommitStatus, Committer};
+pub use dispatch::{Announcement, BUILT_IN_SESSION, Outlet, Undelivered};
+pub use feed::{Feed, FeedItem, Published};
+pub use handle::EngineHandle;
+pub use query::{EnginePicture, WorkerPicture};
+pub use start::{EngineParts, Prepared, ReplayError, Running, prepare, replay};
+pub use step::{Admission, Engine, Input, View};
+pub use turn::{Accepted, Answer, Output, Reply, Turn};
+pub use views::Views;

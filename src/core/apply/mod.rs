@@ -132,6 +132,7 @@ impl State {
     /// Takes a workflow's keys and ids out of the indexes.
     fn drop_indexes(&mut self, id: WorkflowId) {
         let Some(workflow) = self.workflows.get(&id) else { return };
+        self.listed.remove(&workflow.listed_at());
         if let Some(key) = workflow.key {
             self.keys.remove(&key);
         }

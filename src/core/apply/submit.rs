@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::core::carried::{CarriedWorkflow, settled_spec};
 use crate::core::graph::Graph;
-use crate::core::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkflowId, canonical_uuid};
+use crate::core::ids::{AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid};
 use crate::core::spec::WorkflowSpec;
-use crate::core::state::{Chunks, Counts, State, Task, TaskStatus, Timer, Workflow, WorkflowStatus};
+use crate::core::state::{Chunks, Counts, Grant, State, Task, TaskStatus, Timer, Workflow, WorkflowStatus};
 
 impl State {
     pub(super) fn submit(
@@ -93,6 +93,11 @@ impl State {
         self.insert(workflow);
     }
 
+    /// Puts a grant of a checkpoint back.
+    pub fn restore_grant(&mut self, worker: &WorkerId, task: TaskId, attempt: AttemptNo, grant: Grant) {
+        self.hold(worker, task, attempt, grant);
+    }
+
     fn insert(&mut self, mut workflow: Workflow) {
         let id = workflow.id;
         let classes = workflow.spec.routes.iter().map(|route| self.ready.enter(route)).collect();
@@ -109,6 +114,7 @@ impl State {
             self.timers.set(deadline, Timer::Total(id));
         }
         let total = workflow.spec.total();
+        self.listed.insert(workflow.listed_at());
         self.workflows.insert(id, workflow);
         for index in 0..total {
             self.enter_restored(TaskId::new(id, index));

@@ -8,7 +8,7 @@ mod task;
 mod timers;
 mod workflow;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -23,7 +23,7 @@ pub use workflow::{Counts, Workflow, WorkflowStatus};
 
 use super::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct State {
     /// The seq that the next event will have.
     pub next_seq: Seq,
@@ -40,10 +40,32 @@ pub struct State {
     pub timers: Timers,
     /// Events before this seq have been released.
     pub released: Seq,
+    /// The workflows in memory in the order of their creation.
+    pub listed: BTreeSet<(Timestamp, WorkflowId)>,
     /// Idempotency keys of the workflows in memory.
     pub(in crate::core) keys: FxHashMap<Fingerprint, WorkflowId>,
     /// Tasks of the workflows in memory whose own id is a UUID.
     pub(in crate::core) own_ids: FxHashMap<u128, TaskId>,
+}
+
+impl Default for State {
+    /// Before the first event.
+    fn default() -> Self {
+        Self {
+            next_seq: Seq::FIRST,
+            now: Timestamp::default(),
+            workflows: BTreeMap::new(),
+            grants: Grants::default(),
+            services: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            ready: Ready::default(),
+            timers: Timers::default(),
+            released: Seq::default(),
+            listed: BTreeSet::new(),
+            keys: FxHashMap::default(),
+            own_ids: FxHashMap::default(),
+        }
+    }
 }
 
 impl State {

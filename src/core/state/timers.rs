@@ -35,7 +35,12 @@ impl Timers {
         self.0.first().map(|(at, _)| *at)
     }
 
-    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &Timer> {
-        self.0.iter().take_while(move |(at, _)| *at <= now).map(|(_, timer)| timer)
+    /// Whether this timer still stands.
+    pub fn contains(&self, due: &(Timestamp, Timer)) -> bool {
+        self.0.contains(due)
+    }
+
+    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &(Timestamp, Timer)> {
+        self.0.iter().take_while(move |(at, _)| *at <= now)
     }
 }

@@ -135,6 +135,11 @@ impl Workflow {
         self.spec.label.as_ref().map_or_else(|| Arc::from(self.id.to_string()), Arc::clone)
     }
 
+    /// Its place in lists: by creation, which a generated id tells by itself.
+    pub fn listed_at(&self) -> (Timestamp, WorkflowId) {
+        (self.id.generated_at().unwrap_or(self.created_at), self.id)
+    }
+
     /// When the whole workflow is out of time.
     pub fn total_deadline(&self) -> Option<Timestamp> {
         self.spec.timeout_ms.map(|limit| self.timed_from.plus(limit))

@@ -1,0 +1,149 @@
+//! An attempt on its way to a worker: what the core knows of it, and the finished message.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::core::ids::{AttemptNo, Seq, SessionId, TaskId, Timestamp, WorkerId};
+use crate::core::payload::{Payload, Stored};
+use crate::core::rejection::Rejection;
+use crate::core::spec::{Priority, Route, WorkflowSpec};
+use crate::core::state::{TaskStatus, Workflow};
+use crate::core::template::{self, Resolved};
+
+/// An offer as decided: the parameters may still hold templates.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    pub session: SessionId,
+    pub worker: WorkerId,
+    pub task: TaskId,
+    pub attempt: AttemptNo,
+    pub at: Timestamp,
+    spec: Arc<WorkflowSpec>,
+    /// Results that the templates may name: of the dependencies, by index. `None` stands for null.
+    results: Vec<(u32, Option<Stored>)>,
+}
+
+/// An offer as it is sent.
+#[derive(Debug, Clone)]
+pub struct Assigned {
+    pub worker: WorkerId,
+    pub task: TaskId,
+    pub attempt: AttemptNo,
+    pub at: Timestamp,
+    spec: Arc<WorkflowSpec>,
+    /// A JSON object without templates.
+    pub parameters: Payload,
+}
+
+impl Assignment {
+    pub(super) fn new(
+        workflow: &Workflow,
+        task: TaskId,
+        attempt: AttemptNo,
+        (session, worker): (SessionId, WorkerId),
+        at: Timestamp,
+    ) -> Self {
+        let spec = workflow.spec.task(task.index);
+        let needed = if spec.has_templates { spec.dependencies.as_slice() } else { &[] };
+        let results = needed.iter().map(|index| (*index, result_of(workflow, *index))).collect();
+        Self { session, worker, task, attempt, at, spec: Arc::clone(&workflow.spec), results }
+    }
+
+    /// Fills the templates. `load` reads what is not at hand.
+    ///
+    /// # Errors
+    /// When a reference leads nowhere, or a result cannot be read.
+    pub fn fill(self, load: impl Fn(Seq, u32) -> Result<Payload, Rejection>) -> Result<Assigned, Rejection> {
+        let text = |stored: &Stored| match stored {
+            Stored::Inline(payload) => Ok(payload.clone()),
+            Stored::Logged { seq, part, .. } => load(*seq, *part),
+            Stored::Own(own) => Ok(own.text.clone().expect("what memory holds refers to its record")),
+        };
+        let spec = self.spec.task(self.task.index);
+        let mut parameters = text(&spec.parameters)?;
+        if spec.has_templates {
+            let load = |(index, stored): &(u32, Option<Stored>)| {
+                let result = stored.as_ref().map(text).transpose()?;
+                Ok((*index, result))
+            };
+            let results = self.results.iter().map(load).collect::<Result<BTreeMap<u32, Option<Payload>>, Rejection>>()?;
+            parameters = Payload::new(self.fill_templates(&parameters, &results)?);
+        }
+        Ok(Assigned {
+            worker: self.worker,
+            task: self.task,
+            attempt: self.attempt,
+            at: self.at,
+            spec: self.spec,
+            parameters,
+        })
+    }
+}
+
+impl Assignment {
+    fn fill_templates(&self, parameters: &Payload, results: &BTreeMap<u32, Option<Payload>>) -> Result<String, Rejection> {
+        let names = template::dependency_names(&self.spec, self.task.index);
+        let lookup = |name: &str| {
+            let result = results.get(names.get(name)?)?;
+            Some(Resolved { result: result.as_ref().map(Payload::as_str) })
+        };
+        let task = self.spec.task(self.task.index);
+        let name = task.name.as_deref().or(task.key.as_deref()).or(task.own_id.as_deref()).unwrap_or("");
+        template::fill(parameters.as_str(), name, &lookup)
+    }
+}
+
+/// The result that a template sees: null where a tolerated dependency did not succeed.
+fn result_of(workflow: &Workflow, index: u32) -> Option<Stored> {
+    match &workflow.task(index).status {
+        TaskStatus::Completed { result, .. } => Some(result.clone()),
+        TaskStatus::Pending { .. }
+        | TaskStatus::Queued { .. }
+        | TaskStatus::Assigned { .. }
+        | TaskStatus::Processing { .. }
+        | TaskStatus::Retrying { .. }
+        | TaskStatus::Failed { .. }
+        | TaskStatus::Cancelled { .. }
+        | TaskStatus::Skipped { .. } => None,
+    }
+}
+
+impl Assigned {
+    pub fn priority(&self) -> Priority {
+        self.spec.policy_of(self.task.index).priority
+    }
+
+    pub fn route(&self) -> &Route {
+        self.spec.route_of(self.task.index)
+    }
+
+    pub fn run_timeout_ms(&self) -> u64 {
+        self.spec.policy_of(self.task.index).run_timeout_ms
+    }
+
+    pub fn max_retries(&self) -> u32 {
+        self.spec.policy_of(self.task.index).retry.max_attempts.saturating_sub(1)
+    }
+
+    pub fn traceparent(&self) -> Option<&str> {
+        self.spec.traceparent.as_deref()
+    }
+
+    /// The task's name, or what stands for it.
+    pub fn name(&self) -> Arc<str> {
+        let task = self.spec.task(self.task.index);
+        [&task.name, &task.key, &task.own_id].into_iter().flatten().next().map_or_else(|| Arc::from(""), Arc::clone)
+    }
+
+    /// The id by which the worker knows the task.
+    pub fn wire_id(&self) -> Arc<str> {
+        let own = self.spec.task(self.task.index).own_id.as_ref();
+        own.map_or_else(|| Arc::from(self.task.to_string()), Arc::clone)
+    }
+
+    /// The id by which the submitter knows the workflow.
+    pub fn workflow_label(&self) -> Arc<str> {
+        let label = self.spec.label.as_ref();
+        label.map_or_else(|| Arc::from(self.task.workflow.to_string()), Arc::clone)
+    }
+}

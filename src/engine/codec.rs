@@ -1,0 +1,42 @@
+//! Records as bytes: bincode with variable-length integers, large payloads as parts of their record.
+
+use bincode::Options;
+
+use crate::core::event::{Event, Record};
+use crate::log::{Batch, RecordView};
+
+/// A record that was written cannot be read: the file was made by a program that this one does not know.
+#[derive(Debug, thiserror::Error)]
+#[error("record {seq} cannot be decoded ({reason}); it was written by another version, or the log is damaged")]
+pub struct CodecError {
+    pub seq: u64,
+    pub reason: bincode::Error,
+}
+
+fn options() -> impl Options {
+    bincode::DefaultOptions::new().with_varint_encoding().allow_trailing_bytes()
+}
+
+/// Appends one record to the batch.
+pub fn encode(record: &Record, batch: &mut Batch) {
+    let texts = record.event.own_texts();
+    batch.push(
+        |body| options().serialize_into(body, record).expect("plain types in memory always encode"),
+        texts.into_iter().map(|text| text.as_str()),
+    );
+}
+
+/// Reads one record. Its large payloads stay in the log.
+///
+/// # Errors
+/// When the bytes are not a record.
+pub fn decode(view: &RecordView<'_>) -> Result<Record, CodecError> {
+    options().deserialize(view.body).map_err(|reason| CodecError { seq: view.seq.0, reason })
+}
+
+/// About how many bytes an event will take as a record.
+pub fn size_hint(event: &Event) -> u64 {
+    options().serialized_size(event).expect("plain types in memory always encode")
+        + 16
+        + event.own_texts().iter().map(|text| text.as_str().len() as u64 + 16).sum::<u64>()
+}

@@ -1,0 +1,214 @@
+//! Making turns durable: one write and one sync for all turns that came while the disk was busy.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::codec::{encode, size_hint};
+use super::feed::{Feed, FeedItem, Published};
+use super::turn::{Output, Turn};
+use crate::core::event::Record;
+use crate::core::ids::Seq;
+use crate::log::{Batch, Log, LogError, Space};
+
+/// Records that may wait for the disk. Beyond it the engine pauses, and its inbox fills.
+const WAITING_RECORDS_MAX: usize = 100_000;
+/// A batch is written when it has grown to this, so that no single sync takes long.
+const BATCH_BYTES: u64 = 4 << 20;
+/// Without work for this long the log is sealed.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What others may know of the commit thread.
+#[derive(Debug, Default)]
+pub struct CommitStatus {
+    /// The position after the last durable record.
+    pub durable: AtomicU64,
+    /// The disk is full; only the reserve is left.
+    pub read_only: AtomicBool,
+    /// Bytes appended since the start.
+    pub bytes: AtomicU64,
+    /// Batches, each of which was one sync.
+    pub batches: AtomicU64,
+}
+
+/// The engine's side of the commit thread.
+#[derive(Debug, Clone)]
+pub struct Committer {
+    mailbox: Arc<Mailbox>,
+    pub status: Arc<CommitStatus>,
+}
+
+#[derive(Debug, Default)]
+struct Mailbox {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    turns: Vec<Turn>,
+    records: usize,
+    closed: bool,
+}
+
+impl Mailbox {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().expect("no thread panics while it holds the mailbox")
+    }
+}
+
+impl Committer {
+    pub(super) fn new() -> Self {
+        Self { mailbox: Arc::default(), status: Arc::default() }
+    }
+
+    /// Hands a turn over, and waits while too many records wait for the disk.
+    pub(super) fn submit(&self, turn: Turn) {
+        let mut waiting = self.mailbox.lock();
+        while waiting.records > WAITING_RECORDS_MAX {
+            waiting = self.mailbox.changed.wait(waiting).expect("no thread panics while it holds the mailbox");
+        }
+        waiting.records += turn.records.len();
+        waiting.turns.push(turn);
+        drop(waiting);
+        self.mailbox.changed.notify_all();
+    }
+
+    /// No more turns will come: the thread ends when it has written what it has.
+    pub(super) fn close(&self) {
+        self.mailbox.lock().closed = true;
+        self.mailbox.changed.notify_all();
+    }
+
+    /// Writes until the mailbox is closed.
+    ///
+    /// # Errors
+    /// The first failure of the log. Nothing that depends on it has been answered, and the process must stop:
+    /// nobody can say what the disk holds.
+    pub(super) fn run(
+        &self,
+        log: &mut dyn Log,
+        feed: &Feed,
+        outputs: &Sender<Vec<Output>>,
+    ) -> Result<(), LogError> {
+        let mut batch = Batch::new(log.next_seq());
+        let mut sealed = false;
+        loop {
+            self.watch_space(log);
+            let Some(turns) = self.take(sealed) else { break };
+            if turns.is_empty() {
+                log.seal()?;
+                sealed = true;
+                continue;
+            }
+            sealed = false;
+            self.write(log, &mut batch, turns, feed, outputs)?;
+        }
+        log.seal()
+    }
+
+    /// The waiting turns; none after a while of silence; nothing when closed.
+    fn take(&self, sealed: bool) -> Option<Vec<Turn>> {
+        let mut waiting = self.mailbox.lock();
+        while waiting.turns.is_empty() {
+            if waiting.closed {
+                return None;
+            }
+            // A sealed log on a healthy disk needs no attention: sleep until there is work.
+            if sealed && !self.status.read_only.load(Ordering::Relaxed) {
+                waiting = self.mailbox.changed.wait(waiting).expect("no thread panics while it holds the mailbox");
+                continue;
+            }
+            let (guard, timeout) = self
+                .mailbox
+                .changed
+                .wait_timeout(waiting, IDLE)
+                .expect("no thread panics while it holds the mailbox");
+            waiting = guard;
+            if timeout.timed_out() && waiting.turns.is_empty() && !waiting.closed {
+                return Some(Vec::new());
+            }
+        }
+        waiting.records = 0;
+        let turns = std::mem::take(&mut waiting.turns);
+        drop(waiting);
+        self.mailbox.changed.notify_all();
+        Some(turns)
+    }
+
+    fn write(
+        &self,
+        log: &mut dyn Log,
+        batch: &mut Batch,
+        turns: Vec<Turn>,
+        feed: &Feed,
+        outputs: &Sender<Vec<Output>>,
+    ) -> Result<(), LogError> {
+        let limit = BATCH_BYTES.min(log.limits().batch);
+        let mut pending: Vec<Output> = Vec::new();
+        let mut records: Vec<Record> = Vec::new();
+        let mut first = log.next_seq();
+        for turn in turns {
+            for record in turn.records {
+                let large = !record.event.own_texts().is_empty() || batch.len_bytes() > limit / 2;
+                if large && !batch.is_empty() && batch.len_bytes() + size_hint(&record.event) > limit {
+                    self.append(log, batch)?;
+                    publish(feed, &mut first, &mut records);
+                    release(outputs, &mut pending);
+                }
+                encode(&record, batch);
+                records.push(record);
+            }
+            pending.extend(turn.outputs);
+        }
+        self.append(log, batch)?;
+        publish(feed, &mut first, &mut records);
+        release(outputs, &mut pending);
+        Ok(())
+    }
+
+    fn append(&self, log: &mut dyn Log, batch: &mut Batch) -> Result<(), LogError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        log.append(batch)?;
+        self.status.bytes.fetch_add(batch.len_bytes(), Ordering::Relaxed);
+        self.status.batches.fetch_add(1, Ordering::Relaxed);
+        self.status.durable.store(log.next_seq().0, Ordering::Release);
+        batch.reset(log.next_seq());
+        Ok(())
+    }
+
+    fn watch_space(&self, log: &dyn Log) {
+        let read_only = matches!(log.space(), Space::ReserveOnly { .. });
+        if self.status.read_only.swap(read_only, Ordering::Relaxed) == read_only {
+            return;
+        }
+        if read_only {
+            error!("the disk is full: new work is refused, reports of running work are still taken");
+        } else {
+            info!("there is room on the disk again: new work is taken");
+        }
+    }
+}
+
+fn publish(feed: &Feed, first: &mut Seq, records: &mut Vec<Record>) {
+    let published = Published { first: *first, records: std::mem::take(records) };
+    *first = Seq(first.0 + published.records.len() as u64);
+    if !published.records.is_empty() {
+        feed.publish(FeedItem::Records(Arc::new(published)));
+    }
+}
+
+/// Outputs of turns that are durable as a whole.
+fn release(outputs: &Sender<Vec<Output>>, pending: &mut Vec<Output>) {
+    if pending.is_empty() {
+        return;
+    }
+    if outputs.send(std::mem::take(pending)).is_err() {
+        warn!("the dispatching thread has stopped before the log");
+    }
+}

@@ -1,0 +1,106 @@
+//! The feed: every durable record in order, and announcements that are only worth telling while they are new.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use tokio::sync::broadcast;
+
+use super::codec::decode;
+use super::dispatch::Announcement;
+use crate::core::errors;
+use crate::core::event::Record;
+use crate::core::ids::Seq;
+use crate::core::rejection::Rejection;
+use crate::log::{LogError, LogRead};
+
+/// Items that a follower may lag behind before it has to read the log. 4,096 batches are seconds at full load.
+const BACKLOG: usize = 4_096;
+
+/// Consecutive records, all of them durable.
+#[derive(Debug)]
+pub struct Published {
+    pub first: Seq,
+    pub records: Vec<Record>,
+}
+
+#[derive(Debug, Clone)]
+pub enum FeedItem {
+    Records(Arc<Published>),
+    /// Not in the log: progress, and workers that come and go.
+    Announcement(Arc<Announcement>),
+}
+
+/// Where anybody can follow what happens.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    sender: broadcast::Sender<FeedItem>,
+    log: Arc<dyn LogRead>,
+}
+
+impl Feed {
+    pub(super) fn new(log: Arc<dyn LogRead>) -> Self {
+        Self { sender: broadcast::Sender::new(BACKLOG), log }
+    }
+
+    pub(super) fn publish(&self, item: FeedItem) {
+        // Without followers nobody needs to hear it.
+        let _ = self.sender.send(item);
+    }
+
+    /// Follows from now on. A follower that lags too far behind is told so, and reads on with
+    /// [`Feed::read`].
+    pub fn follow(&self) -> broadcast::Receiver<FeedItem> {
+        self.sender.subscribe()
+    }
+
+    pub fn has_followers(&self) -> bool {
+        self.sender.receiver_count() > 0
+    }
+
+    /// The position after the last durable record.
+    pub fn durable_end(&self) -> Seq {
+        self.log.durable_end()
+    }
+
+    /// Up to `limit` durable records from `from` on that `wanted` accepts, and where to read on. Reads the disk:
+    /// not for an async context.
+    ///
+    /// # Errors
+    /// [`errors::EVENTS_RELEASED`] when the position is no longer kept, [`errors::STORAGE_FAILED`] otherwise.
+    pub fn read(
+        &self,
+        from: Seq,
+        limit: usize,
+        wanted: &dyn Fn(&Record) -> bool,
+    ) -> Result<(Vec<(Seq, Record)>, Seq), Rejection> {
+        let mut found = Vec::new();
+        let mut next = from.max(Seq::FIRST);
+        let mut broken = None;
+        self.log
+            .scan(next, &mut |view| {
+                if found.len() == limit {
+                    return ControlFlow::Break(());
+                }
+                next = view.seq.next();
+                match decode(&view) {
+                    Ok(record) if wanted(&record) => found.push((view.seq, record)),
+                    Ok(_) => {}
+                    Err(error) => {
+                        broken = Some(Rejection::new(errors::STORAGE_FAILED, error.to_string()));
+                        return ControlFlow::Break(());
+                    }
+                }
+                ControlFlow::Continue(())
+            })
+            .map_err(|error| unreadable(&error))?;
+        broken.map_or(Ok((found, next)), Err)
+    }
+}
+
+/// What a reader is told when the log cannot be read.
+pub(super) fn unreadable(error: &LogError) -> Rejection {
+    match error {
+        LogError::Released { .. } => Rejection::new(errors::EVENTS_RELEASED, error.to_string()),
+        _ => Rejection::new(errors::STORAGE_FAILED, error.to_string()),
+    }
+}

@@ -1,0 +1,115 @@
+//! The way to the engine for everybody else: commands and queries, each answered after the commit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+
+use tokio::sync::oneshot;
+
+use super::feed::Feed;
+use super::step::{Input, View};
+use super::turn::{Accepted, Delivery, Reply};
+use super::views::Views;
+use crate::core::command::Command;
+use crate::core::errors;
+use crate::core::rejection::Rejection;
+use crate::log::LogRead;
+
+/// Requests that may wait. At about 2 KiB each this is 16 MiB; a full queue answers with `Retry-After`.
+const REQUESTS_MAX: usize = 8_192;
+/// Reports of workers that may wait. Their number is bounded by the slots of all workers; this is the backstop.
+const REPORTS_MAX: usize = 524_288;
+
+/// A cheap handle to the engine.
+#[derive(Debug, Clone)]
+pub struct EngineHandle {
+    inbox: Sender<Input>,
+    waiting: Arc<AtomicUsize>,
+    feed: Feed,
+    views: Arc<dyn Views>,
+    log: Arc<dyn LogRead>,
+}
+
+impl EngineHandle {
+    pub(super) fn new(
+        inbox: Sender<Input>,
+        waiting: Arc<AtomicUsize>,
+        feed: Feed,
+        views: Arc<dyn Views>,
+        log: Arc<dyn LogRead>,
+    ) -> Self {
+        Self { inbox, waiting, feed, views, log }
+    }
+
+    /// Sends a request and waits for its answer, which comes when everything that it rests on is on the disk.
+    ///
+    /// # Errors
+    /// The engine's rejection, or that it is overloaded or stopping.
+    pub async fn submit(&self, command: Command) -> Result<Accepted, Rejection> {
+        let (sender, receiver) = oneshot::channel();
+        let reply: Reply = Box::new(move |answer| {
+            // Whoever asked may have gone; the command counts all the same.
+            let _ = sender.send(answer);
+        });
+        self.send(Input::Command { command, reply: Some(reply) }, REQUESTS_MAX)?;
+        receiver.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Sends a worker's report. Never waits, so that a socket's read loop can call it.
+    ///
+    /// # Errors
+    /// When the engine is stopping, or beyond the last limit.
+    pub fn report(&self, command: Command, reply: Option<Reply>) -> Result<(), Rejection> {
+        self.send(Input::Command { command, reply }, REPORTS_MAX)
+    }
+
+    /// Looks at the state between two commands. `look` runs in the writer: it takes handles and copies
+    /// nothing large. The answer comes when what it saw is durable.
+    ///
+    /// # Errors
+    /// That the engine is overloaded or stopping.
+    pub async fn query<T, F>(&self, look: F) -> Result<T, Rejection>
+    where
+        T: Send + 'static,
+        F: FnOnce(&View<'_>) -> T + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let query = Box::new(move |view: &View<'_>| -> Delivery {
+            let seen = look(view);
+            Box::new(move || {
+                let _ = sender.send(seen);
+            })
+        });
+        self.send(Input::Query(query), REQUESTS_MAX)?;
+        receiver.await.map_err(|_| stopping())
+    }
+
+    fn send(&self, input: Input, limit: usize) -> Result<(), Rejection> {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= limit {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(Rejection::new(
+                errors::OVERLOADED,
+                format!("{limit} requests are waiting for the engine already"),
+            )
+            .retry_after(1_000));
+        }
+        self.inbox.send(input).map_err(|_| stopping())
+    }
+
+    /// Every durable record, and announcements.
+    pub const fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    pub(super) fn views(&self) -> &Arc<dyn Views> {
+        &self.views
+    }
+
+    pub(super) fn log(&self) -> &Arc<dyn LogRead> {
+        &self.log
+    }
+}
+
+pub(super) fn stopping() -> Rejection {
+    Rejection::new(errors::SHUTTING_DOWN, "the server is stopping").retry_after(1_000)
+}

@@ -1,0 +1,234 @@
+//! Reading: live workflows from memory, ended ones from the store. Nothing here blocks the writer for longer
+//! than it takes to clone a few handles.
+
+use std::sync::Arc;
+
+use super::handle::EngineHandle;
+use super::step::View;
+use crate::core::errors;
+use crate::core::ids::{TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid};
+use crate::core::command::{Progress, Reported, WorkerFacts, WorkerStatus};
+use crate::core::listing::{ListFilter, Listed, Place, Summary};
+use crate::core::payload::{Payload, Stored};
+use crate::core::rejection::Rejection;
+use crate::core::state::{Breaker, ServiceTotals, Workflow};
+use crate::core::why::{self, Why};
+
+/// Live workflows that one list call looks at; a longer search goes on with its cursor.
+const LIST_SCAN_MAX: usize = 20_000;
+
+/// A worker as it stands.
+#[derive(Debug, Clone)]
+pub struct WorkerPicture {
+    pub facts: Arc<WorkerFacts>,
+    pub connected: bool,
+    pub connected_at: Timestamp,
+    pub last_seen: Timestamp,
+    pub last_heartbeat: Option<Timestamp>,
+    pub status: WorkerStatus,
+    pub drained: bool,
+    pub capacity: u32,
+    /// Attempts that take a slot.
+    pub held: Vec<TaskId>,
+    pub totals: ServiceTotals,
+    pub breaker: Breaker,
+    pub reported: Reported,
+}
+
+/// Figures of the whole engine.
+#[derive(Debug, Clone)]
+pub struct EnginePicture {
+    pub seq: u64,
+    pub live_workflows: usize,
+    /// Of the workflows in memory, by status.
+    pub workflows: Vec<(&'static str, usize)>,
+    /// Waiting tasks, from urgent to low.
+    pub queued: [usize; 4],
+    pub running_tasks: usize,
+    pub workers: Vec<WorkerPicture>,
+    pub now: Timestamp,
+}
+
+impl EngineHandle {
+    /// The workflow, live or archived.
+    ///
+    /// # Errors
+    /// When there is none with this id.
+    pub async fn workflow(&self, id: WorkflowId) -> Result<Arc<Workflow>, Rejection> {
+        let live = self.query(move |view| view.state.workflow(id).cloned()).await?;
+        if let Some(workflow) = live {
+            return Ok(Arc::new(workflow));
+        }
+        let views = Arc::clone(self.views());
+        let archived = blocking(move || views.load(id)).await?;
+        archived.ok_or_else(|| {
+            Rejection::new(errors::WORKFLOW_NOT_FOUND, format!("there is no workflow {id}"))
+        })
+    }
+
+    /// The task that a person or program names: by its generated id, or by its own id where that is a UUID.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn find_task(&self, name: &str) -> Result<(Arc<Workflow>, TaskId), Rejection> {
+        let missing = || Rejection::new(errors::TASK_NOT_FOUND, format!("there is no task {name}"));
+        let id = match TaskId::parse(name) {
+            Some(id) => id,
+            None => self.find_own(name).await?.ok_or_else(missing)?,
+        };
+        let workflow = self.workflow(id.workflow).await.map_err(|_| missing())?;
+        if workflow.tasks.get(id.at()).is_none() {
+            return Err(missing());
+        }
+        Ok((workflow, id))
+    }
+
+    async fn find_own(&self, name: &str) -> Result<Option<TaskId>, Rejection> {
+        let Some(uuid) = canonical_uuid(name) else { return Ok(None) };
+        let text = name.to_owned();
+        let live = self.query(move |view| view.state.by_own_uuid(&text)).await?;
+        if live.is_some() {
+            return Ok(live);
+        }
+        let views = Arc::clone(self.views());
+        blocking(move || views.find_task(uuid)).await
+    }
+
+    /// Why a task is where it is; nothing for a task of an archived workflow.
+    ///
+    /// # Errors
+    /// That the engine is overloaded or stopping.
+    pub async fn why(&self, id: TaskId) -> Result<Option<Why>, Rejection> {
+        self.query(move |view| why::explain(view.state, view.presence, id, view.now)).await
+    }
+
+    /// The latest progress of a running task.
+    ///
+    /// # Errors
+    /// That the engine is overloaded or stopping.
+    pub async fn progress(&self, id: TaskId) -> Result<Option<(Timestamp, Progress)>, Rejection> {
+        self.query(move |view| {
+            let holder = view.state.task(id)?.holder()?;
+            view.presence.worker(holder)?.progress.get(&id).cloned()
+        })
+        .await
+    }
+
+    /// A page of workflows, the latest first.
+    ///
+    /// # Errors
+    /// That the engine is overloaded or stopping.
+    pub async fn list(&self, filter: ListFilter, before: Option<Place>, limit: usize) -> Result<Listed, Rejection> {
+        let wanted = filter.clone();
+        let live = self.query(move |view| live_page(view, &wanted, before, limit)).await?;
+        let views = Arc::clone(self.views());
+        let archived = blocking(move || views.list(&filter, before, limit)).await?;
+        Ok(merged(live, archived, limit))
+    }
+
+    /// All workers that are known.
+    ///
+    /// # Errors
+    /// That the engine is overloaded or stopping.
+    pub async fn workers(&self) -> Result<Vec<WorkerPicture>, Rejection> {
+        self.query(workers).await
+    }
+
+    /// # Errors
+    /// That the engine is overloaded or stopping.
+    pub async fn picture(&self) -> Result<EnginePicture, Rejection> {
+        self.query(|view| {
+            let count = |status| view.state.workflows.values().filter(|workflow| workflow.status == status).count();
+            let statuses = crate::core::state::WorkflowStatus::ALL;
+            EnginePicture {
+                seq: view.state.next_seq.0 - 1,
+                live_workflows: view.state.workflows.values().filter(|known| !known.status.has_ended()).count(),
+                workflows: statuses.into_iter().map(|status| (status.name(), count(status))).collect(),
+                queued: view.state.ready.waiting_by_priority(),
+                running_tasks: view.state.grants.all().filter(|(_, _, _, grant)| grant.phase.is_current()).count(),
+                workers: workers(view),
+                now: view.now,
+            }
+        })
+        .await
+    }
+
+    /// The text of a stored payload.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn payload(&self, stored: &Stored) -> Result<Payload, Rejection> {
+        match stored {
+            Stored::Inline(payload) => Ok(payload.clone()),
+            Stored::Own(own) => Ok(own.text.clone().expect("what memory holds refers to its record")),
+            Stored::Logged { seq, part, .. } => {
+                let (log, seq, part) = (Arc::clone(self.log()), *seq, *part);
+                let text = blocking(move || log.part(seq, part)).await?;
+                text.map(Payload::new).map_err(|error| super::feed::unreadable(&error))
+            }
+        }
+    }
+}
+
+/// Runs something that reads the disk where it disturbs nobody.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Rejection> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Rejection::new(errors::INTERNAL_ERROR, format!("a read did not finish: {error}")))
+}
+
+fn workers(view: &View<'_>) -> Vec<WorkerPicture> {
+    let picture = |worker: &crate::core::presence::Present| {
+        let id: &WorkerId = &worker.facts.worker;
+        WorkerPicture {
+            facts: Arc::clone(&worker.facts),
+            connected: worker.is_connected(),
+            connected_at: worker.connected_at,
+            last_seen: worker.last_seen,
+            last_heartbeat: worker.last_heartbeat,
+            status: worker.status,
+            drained: worker.drained,
+            capacity: worker.capacity(),
+            held: view.state.grants.of(id).map(|(task, _, _)| task).collect(),
+            totals: view.state.services.get(&worker.facts.name).copied().unwrap_or_default(),
+            breaker: view.state.breaker(&worker.facts.name, view.now),
+            reported: worker.reported.clone(),
+        }
+    };
+    view.presence.workers().map(picture).collect()
+}
+
+fn live_page(view: &View<'_>, filter: &ListFilter, before: Option<Place>, limit: usize) -> Listed {
+    let places: Box<dyn Iterator<Item = &Place>> = match before {
+        Some(place) => Box::new(view.state.listed.range(..place).rev()),
+        None => Box::new(view.state.listed.iter().rev()),
+    };
+    let mut page = Listed::default();
+    for (looked, place) in places.enumerate() {
+        if page.items.len() == limit || looked == LIST_SCAN_MAX {
+            return page;
+        }
+        page.next = Some(*place);
+        let Some(workflow) = view.state.workflow(place.1) else { continue };
+        if filter.accepts(&workflow.spec.name, workflow.status) {
+            page.items.push(Summary::of(workflow));
+        }
+    }
+    page.next = None;
+    page
+}
+
+/// One page out of two. Beyond the point where one source stopped short, the other may not go on yet.
+fn merged(live: Listed, archived: Listed, limit: usize) -> Listed {
+    let floor = [live.next, archived.next].into_iter().flatten().max();
+    // A workflow that was retried is in both places; memory knows it better.
+    let mut known: std::collections::BTreeMap<Place, Summary> =
+        archived.items.into_iter().map(|item| (item.place, item)).collect();
+    known.extend(live.items.into_iter().map(|item| (item.place, item)));
+    let within = |place: &Place| floor.is_none_or(|floor| *place >= floor);
+    let all: Vec<Summary> = known.into_values().rev().filter(|item| within(&item.place)).collect();
+    let full = all.len() > limit;
+    let items: Vec<Summary> = all.into_iter().take(limit).collect();
+    let next = if full { items.last().map(|item| item.place) } else { floor };
+    Listed { items, next }
+}

@@ -1,0 +1,191 @@
+//! Starting the engine: replaying the log, then the threads around the writer.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+
+use tracing::error;
+
+use super::codec::{CodecError, decode};
+use super::commit::{CommitStatus, Committer};
+use super::dispatch::{Dispatcher, Outlet};
+use super::feed::Feed;
+use super::handle::EngineHandle;
+use super::step::{Engine, Input};
+use super::turns::{CheckpointPace, Writer};
+use super::views::Views;
+use crate::clock::EngineClock;
+use crate::core::ids::{Seq, WorkflowId};
+use crate::core::limits::Limits;
+use crate::core::state::State;
+use crate::log::{Log, LogError, LogRead};
+use crate::store::{StoreJob, StoreStatus};
+
+/// What the engine is made of.
+#[derive(Debug)]
+pub struct EngineParts {
+    pub log: Box<dyn Log>,
+    pub views: Arc<dyn Views>,
+    /// The recovered state.
+    pub state: State,
+    pub limits: Limits,
+    /// Where ended workflows and checkpoints go.
+    pub store: Sender<StoreJob>,
+    pub store_status: Arc<StoreStatus>,
+    pub clock: EngineClock,
+    pub seed: u64,
+}
+
+/// The log and the state do not fit together, or the log cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+/// Applies every durable record from the state's position on, and returns how many there were.
+///
+/// # Errors
+/// When the log cannot be read or decoded.
+pub fn replay(state: &mut State, log: &dyn LogRead) -> Result<u64, ReplayError> {
+    let mut broken = None;
+    let mut count = 0;
+    let from = state.next_seq.max(log.first_seq());
+    // What lies before the first kept record has been released and is carried further on.
+    state.next_seq = from;
+    log.scan(from, &mut |view| match decode(&view) {
+        Ok(record) => {
+            state.apply(&record);
+            count += 1;
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            broken = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    broken.map_or(Ok(count), |error| Err(error.into()))
+}
+
+/// The engine with its way in, not running yet: the shells need the handle before they can be an outlet.
+#[derive(Debug)]
+pub struct Prepared {
+    parts: EngineParts,
+    handle: EngineHandle,
+    inbox: Receiver<Input>,
+    archived: Sender<Input>,
+    waiting: Arc<AtomicUsize>,
+    feed: Feed,
+}
+
+/// The running engine. Dropping it does not stop it; [`Running::stop`] does.
+#[derive(Debug)]
+pub struct Running {
+    handle: EngineHandle,
+    status: Arc<CommitStatus>,
+    stop: Arc<AtomicBool>,
+    wake: Sender<Input>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+pub fn prepare(parts: EngineParts) -> Prepared {
+    let (sender, inbox) = channel();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let reader = parts.log.reader();
+    let feed = Feed::new(Arc::clone(&reader));
+    let handle =
+        EngineHandle::new(sender.clone(), Arc::clone(&waiting), feed.clone(), Arc::clone(&parts.views), reader);
+    Prepared { parts, handle, inbox, archived: sender, waiting, feed }
+}
+
+impl Prepared {
+    pub fn handle(&self) -> EngineHandle {
+        self.handle.clone()
+    }
+
+    /// What the store's thread calls when it holds a workflow.
+    pub fn on_archived(&self) -> impl Fn(WorkflowId, Seq) + Send + 'static {
+        let (engine, waiting) = (self.archived.clone(), Arc::clone(&self.waiting));
+        move |workflow, ended_seq| {
+            waiting.fetch_add(1, Ordering::Relaxed);
+            // An engine that has stopped needs no word.
+            let _ = engine.send(Input::Archived { workflow, ended_seq });
+        }
+    }
+
+    /// Starts the threads. `fatal` is called once when the log fails: no answer leaves after it.
+    ///
+    /// # Panics
+    /// When the system gives no threads.
+    pub fn run(self, built_in: Arc<dyn Outlet>, sockets: Arc<dyn Outlet>, fatal: impl FnOnce(LogError) + Send + 'static) -> Running {
+        let Self { parts, handle, inbox, archived, waiting, feed } = self;
+        let committer = Committer::new();
+        let status = Arc::clone(&committer.status);
+        let stop = Arc::new(AtomicBool::new(false));
+        let (outputs, released) = channel();
+
+        let mut log = parts.log;
+        let mut engine = Engine::new(parts.state, parts.limits, Arc::clone(&parts.views), parts.seed);
+        engine.record_bytes_max = log.limits().record;
+        let writer = Writer {
+            engine,
+            inbox,
+            waiting,
+            committer: committer.clone(),
+            store: Arc::clone(&parts.store_status),
+            clock: parts.clock,
+            checkpoint: CheckpointPace::default(),
+        };
+        let dispatcher = Dispatcher {
+            log: log.reader(),
+            feed: feed.clone(),
+            engine: handle.clone(),
+            built_in,
+            sockets,
+            store: parts.store,
+            store_status: parts.store_status,
+        };
+        let stopping = Arc::clone(&stop);
+        let threads = vec![
+            spawn("engine", move || writer.run(&stopping)),
+            spawn("commit", move || {
+                if let Err(failure) = committer.run(&mut *log, &feed, &outputs) {
+                    error!(%failure, "the log failed: stopping, so that nothing is acknowledged that is not on the disk");
+                    fatal(failure);
+                }
+            }),
+            spawn("dispatch", move || dispatcher.run(&released)),
+        ];
+        Running { handle, status, stop, wake: archived, threads }
+    }
+}
+
+impl Running {
+    pub fn handle(&self) -> EngineHandle {
+        self.handle.clone()
+    }
+
+    pub fn status(&self) -> Arc<CommitStatus> {
+        Arc::clone(&self.status)
+    }
+
+    /// Takes no more input, makes everything durable that was decided, and waits for the threads.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        // The writer may sleep without a deadline.
+        let _ = self.wake.send(Input::Query(Box::new(|_| Box::new(|| {}))));
+        for thread in self.threads {
+            if thread.join().is_err() {
+                error!("a thread of the engine has panicked");
+            }
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    Builder::new().name(name.to_owned()).spawn(work).expect("the system gives a thread at the start")
+}

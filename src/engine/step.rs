@@ -1,0 +1,341 @@
+//! One synchronous step of the engine: inputs in, records and outputs out.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use super::assign::Assignment;
+use super::codec::size_hint;
+use super::dispatch::Announcement;
+use super::turn::{Accepted, Delivery, Output, Reply, Turn};
+use super::views::Views;
+use crate::core::command::Command;
+use crate::core::decide::{self, Decision, Existing, Inputs};
+use crate::core::effect::Effect;
+use crate::core::errors;
+use crate::core::event::{Event, Record};
+use crate::core::ids::{Seq, Timestamp, WorkflowId};
+use crate::core::limits::{Limits, SUSPENSION_GAP};
+use crate::core::presence::Presence;
+use crate::core::recover;
+use crate::core::rejection::Rejection;
+use crate::core::state::{State, Timer};
+
+/// Timers that one step handles; the rest follow in the next one, after whatever has arrived meanwhile.
+const TIMERS_PER_STEP: usize = 1_000;
+
+/// Something for the engine to do.
+pub enum Input {
+    Command { command: Command, reply: Option<Reply> },
+    /// Looks at the state and says how to deliver what it saw. Must be cheap: it runs in the writer.
+    Query(Box<dyn FnOnce(&View<'_>) -> Delivery + Send>),
+    /// The store holds this end of a workflow.
+    Archived { workflow: WorkflowId, ended_seq: Seq },
+}
+
+/// What a query sees.
+#[derive(Debug)]
+pub struct View<'a> {
+    pub state: &'a State,
+    pub presence: &'a Presence,
+    pub now: Timestamp,
+}
+
+/// Whether new work is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    Open,
+    /// The disk is full: only reports of running work are taken.
+    DiskFull,
+    /// The store lags too far behind.
+    StoreLags,
+}
+
+/// The engine's state and what decides on it.
+pub struct Engine {
+    pub state: State,
+    pub presence: Presence,
+    pub admission: Admission,
+    /// Bytes that one record may have.
+    pub record_bytes_max: u64,
+    views: Arc<dyn Views>,
+    random: u64,
+}
+
+impl Engine {
+    /// Takes over a recovered state. The first turn records the start.
+    pub fn new(state: State, limits: Limits, views: Arc<dyn Views>, seed: u64) -> Self {
+        let presence = Presence::new(limits);
+        Self { state, presence, admission: Admission::Open, record_bytes_max: u64::MAX, views, random: seed }
+    }
+
+    /// What a restart owes: the fact of the start, and workflows that were not archived yet.
+    pub fn recover(&mut self, now: Timestamp) -> Turn {
+        let now = now.max(self.state.now);
+        let mut turn = Turn::new(self.state.next_seq);
+        let started = recover::started(env!("CARGO_PKG_VERSION"), &self.presence.limits, now);
+        self.commit(started, now, &mut turn);
+        recover::expect_workers(&self.state, &mut self.presence, now);
+        for effect in recover::recover(&self.state) {
+            self.perform(effect, now, &mut turn);
+        }
+        turn
+    }
+
+    /// When the next step is due even if nothing arrives.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        [self.state.timers.next(), self.presence.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Handles all inputs, then the passage of time, then hands ready tasks to free workers.
+    pub fn step(&mut self, now: Timestamp, inputs: impl Iterator<Item = Input>) -> Turn {
+        let now = now.max(self.state.now);
+        let mut turn = Turn::new(self.state.next_seq);
+        let overslept = self.next_deadline().map_or(0, |due| now.since(due));
+        for input in inputs {
+            self.handle(input, now, &mut turn);
+        }
+        // A suspended process finds its workers overdue although they spoke: what they said has been read
+        // now, and the gap counts for nobody.
+        if u128::from(overslept) > SUSPENSION_GAP.as_millis() {
+            self.presence.shift_deadlines(overslept);
+        }
+        self.pass_time(now, &mut turn);
+        self.schedule(now, &mut turn);
+        turn
+    }
+
+    fn handle(&mut self, input: Input, now: Timestamp, turn: &mut Turn) {
+        match input {
+            Input::Command { command, reply } => {
+                let answer = self.command(&command, now, turn);
+                if let Some(reply) = reply {
+                    turn.outputs.push(Output::Answer { reply, answer });
+                }
+            }
+            Input::Query(look) => {
+                let view = View { state: &self.state, presence: &self.presence, now };
+                turn.outputs.push(Output::Deliver(look(&view)));
+            }
+            Input::Archived { workflow, ended_seq } => self.state.forget(workflow, ended_seq),
+        }
+    }
+
+    fn command(&mut self, command: &Command, now: Timestamp, turn: &mut Turn) -> Result<Accepted, Rejection> {
+        self.admit(command)?;
+        let inputs = Inputs { now, seed: self.next_random(), existing: self.existing(command) };
+        let decision = decide::decide(&self.state, &self.presence, &inputs, command)?;
+        self.check_size(&decision)?;
+        let Decision { events, effects, answer } = decision;
+        let mut touched = BTreeSet::new();
+        for event in events {
+            touched.extend(event.workflow());
+            self.commit(event, now, turn);
+        }
+        if answer.is_ok() {
+            self.presence.observe(&self.state, command, now);
+        }
+        for effect in effects {
+            self.perform(effect, now, turn);
+        }
+        self.settle(touched, now, turn);
+        let seq = Seq(self.state.next_seq.0 - 1);
+        answer.map(|receipt| Accepted { seq, receipt })
+    }
+
+    /// New work is refused while there is no room for it; reports of running work never are.
+    fn admit(&self, command: &Command) -> Result<(), Rejection> {
+        let new_work = matches!(
+            command,
+            Command::SubmitWorkflow { .. } | Command::RetryWorkflow { .. } | Command::RetryTask { .. }
+        );
+        match self.admission {
+            _ if !new_work => Ok(()),
+            Admission::Open => Ok(()),
+            Admission::DiskFull => Err(Rejection::new(
+                errors::DISK_SPACE_FULL,
+                "the disk of the data directory is full: free some space and send the request again",
+            )
+            .retry_after(5_000)),
+            Admission::StoreLags => Err(Rejection::new(
+                errors::OVERLOADED,
+                "finished workflows arrive faster than they can be archived; send the request again",
+            )
+            .retry_after(1_000)),
+        }
+    }
+
+    /// A record that the log would not take must be refused before it changes anything.
+    fn check_size(&self, decision: &Decision) -> Result<(), Rejection> {
+        let large = |event: &&Event| matches!(event, Event::WorkflowSubmitted { .. } | Event::TaskCompleted { .. });
+        for event in decision.events.iter().filter(large) {
+            let size = size_hint(event);
+            if size > self.record_bytes_max {
+                return Err(Rejection::new(
+                    errors::PAYLOAD_TOO_LARGE,
+                    format!(
+                        "this takes {size} bytes in the log; one record may have {} (half a segment)",
+                        self.record_bytes_max
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the store contributes: earlier submissions with a chosen id or key, and ended workflows.
+    fn existing(&self, command: &Command) -> Existing {
+        match command {
+            Command::SubmitWorkflow { workflow, key, spec, .. } => {
+                let chosen = key.is_some() || spec.label.is_some() || workflow.generated_at().is_none();
+                let submitted = chosen.then(|| self.views.find_submission(*workflow, *key)).flatten();
+                Existing { submitted, workflow: None }
+            }
+            Command::CancelWorkflow { workflow }
+            | Command::PauseWorkflow { workflow }
+            | Command::ResumeWorkflow { workflow }
+            | Command::RetryWorkflow { workflow } => self.archived(*workflow),
+            Command::CancelTask { task } | Command::RetryTask { task } => self.archived(task.workflow),
+            Command::RegisterWorker { .. }
+            | Command::Heartbeat { .. }
+            | Command::SetWorkerStatus { .. }
+            | Command::DrainWorker { .. }
+            | Command::Disconnect { .. }
+            | Command::AcceptTask { .. }
+            | Command::ReportProgress { .. }
+            | Command::CompleteTask { .. }
+            | Command::FailTask { .. }
+            | Command::FailDispatch { .. }
+            | Command::ReturnAttempt { .. } => Existing::default(),
+        }
+    }
+
+    fn archived(&self, id: WorkflowId) -> Existing {
+        let live = self.state.workflow(id).is_some();
+        Existing { submitted: None, workflow: if live { None } else { self.views.load(id) } }
+    }
+
+    fn commit(&mut self, event: Event, now: Timestamp, turn: &mut Turn) {
+        let holder = event.task().and_then(|id| self.state.task(id)?.holder().cloned());
+        let record = Record { at: now, event };
+        self.state.apply(&record);
+        self.presence.follow(&self.state, &record.event, holder.as_ref(), now);
+        turn.records.push(record);
+    }
+
+    /// Workflows whose tasks have changed may have come to their end.
+    fn settle(&mut self, touched: BTreeSet<WorkflowId>, now: Timestamp, turn: &mut Turn) {
+        for id in touched {
+            while let Some((event, effects)) = decide::settle(&self.state, &self.presence, id, now) {
+                self.commit(event, now, turn);
+                for effect in effects {
+                    self.perform(effect, now, turn);
+                }
+            }
+        }
+    }
+
+    fn pass_time(&mut self, now: Timestamp, turn: &mut Turn) {
+        self.presence.drop_answered(&self.state);
+        let due: Vec<(Timestamp, Timer)> = self.state.timers.due(now).take(TIMERS_PER_STEP).cloned().collect();
+        for timer in due {
+            // An earlier one of these may have ended the reason for this one.
+            if !self.state.timers.contains(&timer) {
+                continue;
+            }
+            let inputs = self.inputs(now);
+            let (events, effects) = decide::decide_timer(&self.state, &self.presence, &inputs, &timer.1);
+            self.take_effect(events, effects, now, turn);
+        }
+        for _ in 0..TIMERS_PER_STEP {
+            let Some(due) = self.presence.pop_due(now) else { break };
+            let inputs = self.inputs(now);
+            let (events, effects) = decide::decide_due(&self.state, &self.presence, &inputs, &due);
+            self.take_effect(events, effects, now, turn);
+            self.presence.after_due(&self.state, &due, now);
+        }
+    }
+
+    fn take_effect(&mut self, events: Vec<Event>, effects: Vec<Effect>, now: Timestamp, turn: &mut Turn) {
+        let mut touched = BTreeSet::new();
+        for event in events {
+            touched.extend(event.workflow());
+            self.commit(event, now, turn);
+        }
+        for effect in effects {
+            self.perform(effect, now, turn);
+        }
+        self.settle(touched, now, turn);
+    }
+
+    /// Each offer takes a free slot, so this ends with the slots or with the ready tasks.
+    fn schedule(&mut self, now: Timestamp, turn: &mut Turn) {
+        while let Some(event) = decide::next_offer(&self.state, &self.presence, now) {
+            let Event::TaskOffered { task, attempt, worker } = event.clone() else { return };
+            let session = self.presence.worker(&worker).and_then(|known| known.session);
+            self.commit(event, now, turn);
+            if let Some(session) = session {
+                self.perform(Effect::SendAssignment { session, worker, task, attempt }, now, turn);
+            }
+        }
+    }
+
+    fn perform(&mut self, effect: Effect, now: Timestamp, turn: &mut Turn) {
+        let output = match effect {
+            Effect::SendAssignment { session, worker, task, attempt } => {
+                let Some(workflow) = self.state.workflow(task.workflow) else { return };
+                Output::Assign(Box::new(Assignment::new(workflow, task, attempt, (session, worker), now)))
+            }
+            Effect::SendCancel { session, task, attempt, .. } => {
+                let wire_id = self.state.workflow(task.workflow).map_or_else(
+                    || Arc::from(task.to_string()),
+                    |workflow| workflow.wire_id(task.index),
+                );
+                Output::Cancel { session, task, wire_id, attempt }
+            }
+            Effect::CloseSession { session } => Output::Close(session),
+            Effect::AnnounceWorker { facts } => Output::Announce(Announcement::Registered { facts, at: now }),
+            Effect::AnnounceDeparture { facts } => Output::Announce(Announcement::Departed { facts, at: now }),
+            Effect::AnnounceStatus { worker, old, new } => {
+                Output::Announce(Announcement::Status { worker, old, new, at: now })
+            }
+            Effect::ForwardProgress { task, attempt, progress } => {
+                self.presence.note_progress(&self.state, task, &progress, now);
+                let Some(workflow) = self.state.workflow(task.workflow) else { return };
+                let (wire_id, label) = (workflow.wire_id(task.index), workflow.label());
+                Output::Announce(Announcement::Progress { task, attempt, wire_id, label, progress, at: now })
+            }
+            Effect::Archive { workflow } => {
+                let Some(workflow) = self.state.workflow(workflow) else { return };
+                Output::Archive(Box::new(workflow.clone()))
+            }
+        };
+        turn.outputs.push(output);
+    }
+
+    fn inputs(&mut self, now: Timestamp) -> Inputs {
+        Inputs { now, seed: self.next_random(), existing: Existing::default() }
+    }
+
+    /// A linear congruential step; what uses the number scrambles it.
+    const fn next_random(&mut self) -> u64 {
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.random
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("next_seq", &self.state.next_seq).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command { command, .. } => f.debug_tuple("Command").field(command).finish(),
+            Self::Query(_) => f.write_str("Query"),
+            Self::Archived { workflow, .. } => f.debug_tuple("Archived").field(workflow).finish(),
+        }
+    }
+}

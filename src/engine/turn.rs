@@ -1,0 +1,73 @@
+//! What one step brings about: records that must become durable, and what may happen once they are.
+
+use std::fmt;
+
+use super::assign::Assignment;
+use super::dispatch::Announcement;
+use crate::core::effect::Receipt;
+use crate::core::event::Record;
+use crate::core::ids::{AttemptNo, Seq, SessionId, TaskId};
+use crate::core::rejection::Rejection;
+use crate::core::state::Workflow;
+use crate::store::CheckpointInput;
+
+/// The answer to a command that was not rejected, and the position up to which it is true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    pub seq: Seq,
+    pub receipt: Receipt,
+}
+
+pub type Answer = Result<Accepted, Rejection>;
+
+/// Where an answer goes. Called once, after everything that the answer rests on is on the disk.
+pub type Reply = Box<dyn FnOnce(Answer) + Send>;
+
+/// Hands a finished query result to whoever asked.
+pub type Delivery = Box<dyn FnOnce() + Send>;
+
+/// One step's outcome. Its outputs wait until its records, and all records before them, are durable.
+#[derive(Debug)]
+pub struct Turn {
+    /// Position of the first record.
+    pub first: Seq,
+    pub records: Vec<Record>,
+    pub outputs: Vec<Output>,
+}
+
+pub enum Output {
+    Answer { reply: Reply, answer: Answer },
+    Deliver(Delivery),
+    Assign(Box<Assignment>),
+    Cancel { session: SessionId, task: TaskId, wire_id: std::sync::Arc<str>, attempt: AttemptNo },
+    Close(SessionId),
+    Announce(Announcement),
+    /// A workflow that has ended moves to the store.
+    Archive(Box<Workflow>),
+    Checkpoint(Box<CheckpointInput>),
+}
+
+impl Turn {
+    pub const fn new(first: Seq) -> Self {
+        Self { first, records: Vec::new(), outputs: Vec::new() }
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.outputs.is_empty()
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer { answer, .. } => f.debug_tuple("Answer").field(answer).finish(),
+            Self::Deliver(_) => f.write_str("Deliver"),
+            Self::Assign(assignment) => f.debug_tuple("Assign").field(assignment).finish(),
+            Self::Cancel { task, attempt, .. } => f.debug_tuple("Cancel").field(task).field(attempt).finish(),
+            Self::Close(session) => f.debug_tuple("Close").field(session).finish(),
+            Self::Announce(announcement) => f.debug_tuple("Announce").field(announcement).finish(),
+            Self::Archive(workflow) => f.debug_tuple("Archive").field(&workflow.id).finish(),
+            Self::Checkpoint(_) => f.write_str("Checkpoint"),
+        }
+    }
+}

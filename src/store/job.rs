@@ -1,0 +1,81 @@
+//! What the engine asks of the store's thread.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::core::ids::{AttemptNo, Seq, TaskId, Timestamp, WorkerId};
+use crate::core::state::{Grant, ServiceTotals, State, Workflow};
+
+/// Work for the store's thread, in order: a checkpoint comes after everything that had ended before it.
+#[derive(Debug)]
+pub enum StoreJob {
+    /// A workflow that has ended.
+    Archive(Box<Workflow>),
+    Checkpoint(Box<CheckpointInput>),
+}
+
+/// A picture of the state, made of cheap handles.
+#[derive(Debug, Clone)]
+pub struct CheckpointInput {
+    /// The first event that the picture does not hold.
+    pub next_seq: Seq,
+    pub now: Timestamp,
+    pub released: Seq,
+    /// Workflows that have not ended.
+    pub workflows: Vec<Workflow>,
+    pub grants: Vec<(WorkerId, TaskId, AttemptNo, Grant)>,
+    pub services: BTreeMap<Arc<str>, ServiceTotals>,
+    pub workers: BTreeMap<WorkerId, Arc<str>>,
+}
+
+impl CheckpointInput {
+    pub fn of(state: &State) -> Self {
+        let live = state.workflows.values().filter(|workflow| !workflow.status.has_ended());
+        let grants = state.grants.all();
+        Self {
+            next_seq: state.next_seq,
+            now: state.now,
+            released: state.released,
+            workflows: live.cloned().collect(),
+            grants: grants.map(|(worker, task, attempt, grant)| (worker.clone(), task, attempt, grant)).collect(),
+            services: state.services.clone(),
+            workers: state.workers.clone(),
+        }
+    }
+
+    /// The state that the picture shows.
+    pub fn restore(self) -> State {
+        let mut state = State { next_seq: self.next_seq, now: self.now, released: self.released, ..State::default() };
+        state.services = self.services;
+        state.workers = self.workers;
+        for workflow in self.workflows {
+            state.restore(workflow);
+        }
+        for (worker, task, attempt, grant) in self.grants {
+            state.restore_grant(&worker, task, attempt, grant);
+        }
+        state
+    }
+}
+
+/// How far the store lags behind.
+#[derive(Debug, Default)]
+pub struct StoreStatus {
+    backlog: AtomicUsize,
+}
+
+impl StoreStatus {
+    /// Ended workflows that are not archived yet.
+    pub fn backlog(&self) -> usize {
+        self.backlog.load(Ordering::Relaxed)
+    }
+
+    pub fn add(&self, workflows: usize) {
+        self.backlog.fetch_add(workflows, Ordering::Relaxed);
+    }
+
+    pub fn remove(&self, workflows: usize) {
+        self.backlog.fetch_sub(workflows, Ordering::Relaxed);
+    }
+}
