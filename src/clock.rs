@@ -19,7 +19,8 @@ impl EngineClock {
 
     pub fn now(&self) -> Timestamp {
         let elapsed = since_boot().saturating_sub(self.started);
-        self.base.plus(u64::try_from(elapsed.as_millis()).expect("a process runs for less than 500 million years"))
+        self.base
+            .plus(u64::try_from(elapsed.as_millis()).expect("a process runs for less than 500 million years"))
     }
 
     /// How long this run has lasted.

@@ -66,7 +66,11 @@ impl Assignment {
                 let result = stored.as_ref().map(text).transpose()?;
                 Ok((*index, result))
             };
-            let results = self.results.iter().map(load).collect::<Result<BTreeMap<u32, Option<Payload>>, Rejection>>()?;
+            let results = self
+                .results
+                .iter()
+                .map(load)
+                .collect::<Result<BTreeMap<u32, Option<Payload>>, Rejection>>()?;
             parameters = Payload::new(self.fill_templates(&parameters, &results)?);
         }
         Ok(Assigned {
@@ -81,7 +85,11 @@ impl Assignment {
 }
 
 impl Assignment {
-    fn fill_templates(&self, parameters: &Payload, results: &BTreeMap<u32, Option<Payload>>) -> Result<String, Rejection> {
+    fn fill_templates(
+        &self,
+        parameters: &Payload,
+        results: &BTreeMap<u32, Option<Payload>>,
+    ) -> Result<String, Rejection> {
         let names = template::dependency_names(&self.spec, self.task.index);
         let lookup = |name: &str| {
             let result = results.get(names.get(name)?)?;
@@ -132,7 +140,11 @@ impl Assigned {
     /// The task's name, or what stands for it.
     pub fn name(&self) -> Arc<str> {
         let task = self.spec.task(self.task.index);
-        [&task.name, &task.key, &task.own_id].into_iter().flatten().next().map_or_else(|| Arc::from(""), Arc::clone)
+        [&task.name, &task.key, &task.own_id]
+            .into_iter()
+            .flatten()
+            .next()
+            .map_or_else(|| Arc::from(""), Arc::clone)
     }
 
     /// The id by which the worker knows the task.

@@ -3,11 +3,14 @@
 use bincode::Options;
 
 use crate::core::event::{Event, Record};
+use crate::core::payload::Payload;
 use crate::log::{Batch, RecordView};
 
 /// A record that was written cannot be read: the file was made by a program that this one does not know.
 #[derive(Debug, thiserror::Error)]
-#[error("record {seq} cannot be decoded ({reason}); it was written by another version, or the log is damaged")]
+#[error(
+    "record {seq} cannot be decoded ({reason}); it was written by another version, or the log is damaged"
+)]
 pub struct CodecError {
     pub seq: u64,
     pub reason: bincode::Error,
@@ -22,7 +25,7 @@ pub fn encode(record: &Record, batch: &mut Batch) {
     let texts = record.event.own_texts();
     batch.push(
         |body| options().serialize_into(body, record).expect("plain types in memory always encode"),
-        texts.into_iter().map(|text| text.as_str()),
+        texts.into_iter().map(Payload::as_str),
     );
 }
 

@@ -69,7 +69,8 @@ impl Committer {
     pub(super) fn submit(&self, turn: Turn) {
         let mut waiting = self.mailbox.lock();
         while waiting.records > WAITING_RECORDS_MAX {
-            waiting = self.mailbox.changed.wait(waiting).expect("no thread panics while it holds the mailbox");
+            waiting =
+                self.mailbox.changed.wait(waiting).expect("no thread panics while it holds the mailbox");
         }
         waiting.records += turn.records.len();
         waiting.turns.push(turn);
@@ -119,7 +120,8 @@ impl Committer {
             }
             // A sealed log on a healthy disk needs no attention: sleep until there is work.
             if sealed && !self.status.read_only.load(Ordering::Relaxed) {
-                waiting = self.mailbox.changed.wait(waiting).expect("no thread panics while it holds the mailbox");
+                waiting =
+                    self.mailbox.changed.wait(waiting).expect("no thread panics while it holds the mailbox");
                 continue;
             }
             let (guard, timeout) = self

@@ -44,10 +44,28 @@ pub struct Undelivered;
 /// News that are not in the log.
 #[derive(Debug, Clone)]
 pub enum Announcement {
-    Registered { facts: Arc<WorkerFacts>, at: Timestamp },
-    Departed { facts: Arc<WorkerFacts>, at: Timestamp },
-    Status { worker: WorkerId, old: WorkerStatus, new: WorkerStatus, at: Timestamp },
-    Progress { task: TaskId, attempt: AttemptNo, wire_id: Arc<str>, label: Arc<str>, progress: Progress, at: Timestamp },
+    Registered {
+        facts: Arc<WorkerFacts>,
+        at: Timestamp,
+    },
+    Departed {
+        facts: Arc<WorkerFacts>,
+        at: Timestamp,
+    },
+    Status {
+        worker: WorkerId,
+        old: WorkerStatus,
+        new: WorkerStatus,
+        at: Timestamp,
+    },
+    Progress {
+        task: TaskId,
+        attempt: AttemptNo,
+        wire_id: Arc<str>,
+        label: Arc<str>,
+        progress: Progress,
+        at: Timestamp,
+    },
 }
 
 /// What the dispatching thread needs to know of the world.

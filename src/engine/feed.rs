@@ -99,8 +99,10 @@ impl Feed {
 
 /// What a reader is told when the log cannot be read.
 pub(super) fn unreadable(error: &LogError) -> Rejection {
-    match error {
-        LogError::Released { .. } => Rejection::new(errors::EVENTS_RELEASED, error.to_string()),
-        _ => Rejection::new(errors::STORAGE_FAILED, error.to_string()),
-    }
+    let code = if matches!(error, LogError::Released { .. }) {
+        errors::EVENTS_RELEASED
+    } else {
+        errors::STORAGE_FAILED
+    };
+    Rejection::new(code, error.to_string())
 }

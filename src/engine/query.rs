@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::handle::EngineHandle;
 use super::step::View;
+use crate::core::command::{Progress, Reported, WorkerFacts, WorkerStatus};
 use crate::core::errors;
 use crate::core::ids::{TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid};
-use crate::core::command::{Progress, Reported, WorkerFacts, WorkerStatus};
 use crate::core::listing::{ListFilter, Listed, Place, Summary};
 use crate::core::payload::{Payload, Stored};
 use crate::core::rejection::Rejection;
@@ -61,9 +61,8 @@ impl EngineHandle {
         }
         let views = Arc::clone(self.views());
         let archived = blocking(move || views.load(id)).await?;
-        archived.ok_or_else(|| {
-            Rejection::new(errors::WORKFLOW_NOT_FOUND, format!("there is no workflow {id}"))
-        })
+        archived
+            .ok_or_else(|| Rejection::new(errors::WORKFLOW_NOT_FOUND, format!("there is no workflow {id}")))
     }
 
     /// The task that a person or program names: by its generated id, or by its own id where that is a UUID.
@@ -118,7 +117,12 @@ impl EngineHandle {
     ///
     /// # Errors
     /// That the engine is overloaded or stopping.
-    pub async fn list(&self, filter: ListFilter, before: Option<Place>, limit: usize) -> Result<Listed, Rejection> {
+    pub async fn list(
+        &self,
+        filter: ListFilter,
+        before: Option<Place>,
+        limit: usize,
+    ) -> Result<Listed, Rejection> {
         let wanted = filter.clone();
         let live = self.query(move |view| live_page(view, &wanted, before, limit)).await?;
         let views = Arc::clone(self.views());
@@ -138,14 +142,25 @@ impl EngineHandle {
     /// That the engine is overloaded or stopping.
     pub async fn picture(&self) -> Result<EnginePicture, Rejection> {
         self.query(|view| {
-            let count = |status| view.state.workflows.values().filter(|workflow| workflow.status == status).count();
+            let count =
+                |status| view.state.workflows.values().filter(|workflow| workflow.status == status).count();
             let statuses = crate::core::state::WorkflowStatus::ALL;
             EnginePicture {
                 seq: view.state.next_seq.0 - 1,
-                live_workflows: view.state.workflows.values().filter(|known| !known.status.has_ended()).count(),
+                live_workflows: view
+                    .state
+                    .workflows
+                    .values()
+                    .filter(|known| !known.status.has_ended())
+                    .count(),
                 workflows: statuses.into_iter().map(|status| (status.name(), count(status))).collect(),
                 queued: view.state.ready.waiting_by_priority(),
-                running_tasks: view.state.grants.all().filter(|(_, _, _, grant)| grant.phase.is_current()).count(),
+                running_tasks: view
+                    .state
+                    .grants
+                    .all()
+                    .filter(|(_, _, _, grant)| grant.phase.is_current())
+                    .count(),
                 workers: workers(view),
                 now: view.now,
             }

@@ -97,8 +97,13 @@ pub fn prepare(parts: EngineParts) -> Prepared {
     let waiting = Arc::new(AtomicUsize::new(0));
     let reader = parts.log.reader();
     let feed = Feed::new(Arc::clone(&reader));
-    let handle =
-        EngineHandle::new(sender.clone(), Arc::clone(&waiting), feed.clone(), Arc::clone(&parts.views), reader);
+    let handle = EngineHandle::new(
+        sender.clone(),
+        Arc::clone(&waiting),
+        feed.clone(),
+        Arc::clone(&parts.views),
+        reader,
+    );
     Prepared { parts, handle, inbox, archived: sender, waiting, feed }
 }
 
@@ -121,7 +126,12 @@ impl Prepared {
     ///
     /// # Panics
     /// When the system gives no threads.
-    pub fn run(self, built_in: Arc<dyn Outlet>, sockets: Arc<dyn Outlet>, fatal: impl FnOnce(LogError) + Send + 'static) -> Running {
+    pub fn run(
+        self,
+        built_in: Arc<dyn Outlet>,
+        sockets: Arc<dyn Outlet>,
+        fatal: impl FnOnce(LogError) + Send + 'static,
+    ) -> Running {
         let Self { parts, handle, inbox, archived, waiting, feed } = self;
         let committer = Committer::new();
         let status = Arc::clone(&committer.status);
@@ -187,5 +197,22 @@ impl Running {
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
-    Builder::new().name(name.to_owned()).spawn(work).expect("the system gives a thread at the start")
+    let guarded = move || {
+        let _guard = AbortOnPanic;
+        work();
+    };
+    Builder::new().name(name.to_owned()).spawn(guarded).expect("the system gives a thread at the start")
+}
+
+/// A broken invariant ends the process: without one of these threads it would only seem to live. The log has
+/// everything that was acknowledged.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            error!("the engine met a broken invariant: the process ends now and recovers at its next start");
+            std::process::abort();
+        }
+    }
 }

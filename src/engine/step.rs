@@ -26,11 +26,17 @@ const TIMERS_PER_STEP: usize = 1_000;
 
 /// Something for the engine to do.
 pub enum Input {
-    Command { command: Command, reply: Option<Reply> },
+    Command {
+        command: Command,
+        reply: Option<Reply>,
+    },
     /// Looks at the state and says how to deliver what it saw. Must be cheap: it runs in the writer.
     Query(Box<dyn FnOnce(&View<'_>) -> Delivery + Send>),
     /// The store holds this end of a workflow.
-    Archived { workflow: WorkflowId, ended_seq: Seq },
+    Archived {
+        workflow: WorkflowId,
+        ended_seq: Seq,
+    },
 }
 
 /// What a query sees.
@@ -167,7 +173,8 @@ impl Engine {
 
     /// A record that the log would not take must be refused before it changes anything.
     fn check_size(&self, decision: &Decision) -> Result<(), Rejection> {
-        let large = |event: &&Event| matches!(event, Event::WorkflowSubmitted { .. } | Event::TaskCompleted { .. });
+        let large =
+            |event: &&Event| matches!(event, Event::WorkflowSubmitted { .. } | Event::TaskCompleted { .. });
         for event in decision.events.iter().filter(large) {
             let size = size_hint(event);
             if size > self.record_bytes_max {
@@ -237,7 +244,8 @@ impl Engine {
 
     fn pass_time(&mut self, now: Timestamp, turn: &mut Turn) {
         self.presence.drop_answered(&self.state);
-        let due: Vec<(Timestamp, Timer)> = self.state.timers.due(now).take(TIMERS_PER_STEP).cloned().collect();
+        let due: Vec<(Timestamp, Timer)> =
+            self.state.timers.due(now).take(TIMERS_PER_STEP).cloned().collect();
         for timer in due {
             // An earlier one of these may have ended the reason for this one.
             if !self.state.timers.contains(&timer) {
@@ -287,15 +295,17 @@ impl Engine {
                 Output::Assign(Box::new(Assignment::new(workflow, task, attempt, (session, worker), now)))
             }
             Effect::SendCancel { session, task, attempt, .. } => {
-                let wire_id = self.state.workflow(task.workflow).map_or_else(
-                    || Arc::from(task.to_string()),
-                    |workflow| workflow.wire_id(task.index),
-                );
+                let wire_id = self
+                    .state
+                    .workflow(task.workflow)
+                    .map_or_else(|| Arc::from(task.to_string()), |workflow| workflow.wire_id(task.index));
                 Output::Cancel { session, task, wire_id, attempt }
             }
             Effect::CloseSession { session } => Output::Close(session),
             Effect::AnnounceWorker { facts } => Output::Announce(Announcement::Registered { facts, at: now }),
-            Effect::AnnounceDeparture { facts } => Output::Announce(Announcement::Departed { facts, at: now }),
+            Effect::AnnounceDeparture { facts } => {
+                Output::Announce(Announcement::Departed { facts, at: now })
+            }
             Effect::AnnounceStatus { worker, old, new } => {
                 Output::Announce(Announcement::Status { worker, old, new, at: now })
             }
@@ -319,7 +329,8 @@ impl Engine {
 
     /// A linear congruential step; what uses the number scrambles it.
     const fn next_random(&mut self) -> u64 {
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.random =
+            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         self.random
     }
 }

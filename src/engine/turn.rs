@@ -36,10 +36,18 @@ pub struct Turn {
 }
 
 pub enum Output {
-    Answer { reply: Reply, answer: Answer },
+    Answer {
+        reply: Reply,
+        answer: Answer,
+    },
     Deliver(Delivery),
     Assign(Box<Assignment>),
-    Cancel { session: SessionId, task: TaskId, wire_id: std::sync::Arc<str>, attempt: AttemptNo },
+    Cancel {
+        session: SessionId,
+        task: TaskId,
+        wire_id: std::sync::Arc<str>,
+        attempt: AttemptNo,
+    },
     Close(SessionId),
     Announce(Announcement),
     /// A workflow that has ended moves to the store.

@@ -34,6 +34,14 @@ pub(super) struct Writer {
     pub checkpoint: CheckpointPace,
 }
 
+/// Why a turn begins.
+enum Wake {
+    /// There is input, or something is due.
+    Up(Option<Input>),
+    /// Nobody is left who could send anything.
+    Abandoned,
+}
+
 /// When the last checkpoint was asked for.
 #[derive(Debug, Default)]
 pub(super) struct CheckpointPace {
@@ -47,7 +55,7 @@ impl Writer {
         let turn = self.engine.recover(self.clock.now());
         self.committer.submit(turn);
         while !stop.load(Ordering::Acquire) {
-            let Some(first) = self.wait() else { break };
+            let Wake::Up(first) = self.wait() else { break };
             self.admit();
             let taken = AtomicUsize::new(0);
             let rest = std::iter::from_fn(|| self.inbox.try_recv().ok());
@@ -64,16 +72,16 @@ impl Writer {
         self.stop();
     }
 
-    /// Waits for the first input of a turn, or for a deadline. Nothing at all when all senders are gone.
-    fn wait(&self) -> Option<Option<Input>> {
+    /// Waits for the first input of a turn, or for a deadline.
+    fn wait(&self) -> Wake {
         let Some(due) = self.engine.next_deadline() else {
-            return self.inbox.recv().ok().map(Some);
+            return self.inbox.recv().map_or(Wake::Abandoned, |input| Wake::Up(Some(input)));
         };
         let pause = due.since(self.clock.now());
         match self.inbox.recv_timeout(Duration::from_millis(pause)) {
-            Ok(input) => Some(Some(input)),
-            Err(RecvTimeoutError::Timeout) => Some(None),
-            Err(RecvTimeoutError::Disconnected) => None,
+            Ok(input) => Wake::Up(Some(input)),
+            Err(RecvTimeoutError::Timeout) => Wake::Up(None),
+            Err(RecvTimeoutError::Disconnected) => Wake::Abandoned,
         }
     }
 

@@ -38,7 +38,9 @@ impl CheckpointInput {
             now: state.now,
             released: state.released,
             workflows: live.cloned().collect(),
-            grants: grants.map(|(worker, task, attempt, grant)| (worker.clone(), task, attempt, grant)).collect(),
+            grants: grants
+                .map(|(worker, task, attempt, grant)| (worker.clone(), task, attempt, grant))
+                .collect(),
             services: state.services.clone(),
             workers: state.workers.clone(),
         }
@@ -46,7 +48,8 @@ impl CheckpointInput {
 
     /// The state that the picture shows.
     pub fn restore(self) -> State {
-        let mut state = State { next_seq: self.next_seq, now: self.now, released: self.released, ..State::default() };
+        let mut state = State::default();
+        (state.next_seq, state.now, state.released) = (self.next_seq, self.now, self.released);
         state.services = self.services;
         state.workers = self.workers;
         for workflow in self.workflows {

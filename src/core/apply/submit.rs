@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::core::carried::{CarriedWorkflow, settled_spec};
 use crate::core::graph::Graph;
-use crate::core::ids::{AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid};
+use crate::core::ids::{
+    AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid,
+};
 use crate::core::spec::WorkflowSpec;
 use crate::core::state::{Chunks, Counts, Grant, State, Task, TaskStatus, Timer, Workflow, WorkflowStatus};
 
