@@ -1,7 +1,6 @@
 //! Building a batch in place, in one buffer that is used again and again.
 
-use std::mem;
-
+use super::catalog::{MARK_EVERY, Mark};
 use super::frame::{self, FRAME_BYTES, FrameKind};
 use super::record::{PART_ENTRY_BYTES, PartEntry, RECORD_BYTES, RecordHead, part_checksum};
 use crate::core::ids::Seq;
@@ -16,6 +15,8 @@ pub struct Batch {
     first: Seq,
     count: u32,
     largest: u64,
+    /// Records that are far enough apart to be remembered: number within the batch, and offset in the frame.
+    marks: Vec<(u32, u64)>,
     /// The whole frame; its fixed part is filled at the end.
     bytes: Vec<u8>,
     table: Vec<u8>,
@@ -23,16 +24,20 @@ pub struct Batch {
 
 impl Batch {
     pub fn new(first: Seq) -> Self {
-        Self { first, count: 0, largest: 0, bytes: vec![0; FRAME_BYTES], table: Vec::new() }
+        let bytes = vec![0; FRAME_BYTES];
+        Self { first, count: 0, largest: 0, marks: Vec::new(), bytes, table: Vec::new() }
     }
 
     /// Empties the batch for its next use.
     pub fn reset(&mut self, first: Seq) {
-        let mut bytes = mem::take(&mut self.bytes);
-        bytes.truncate(FRAME_BYTES);
-        bytes.shrink_to(KEPT_BUFFER_BYTES);
+        self.first = first;
+        self.count = 0;
+        self.largest = 0;
+        self.marks.clear();
+        self.bytes.truncate(FRAME_BYTES);
+        self.bytes.shrink_to(KEPT_BUFFER_BYTES);
+        self.table.clear();
         self.table.shrink_to(KEPT_BUFFER_BYTES);
-        *self = Self { first, count: 0, largest: 0, bytes, table: mem::take(&mut self.table) };
     }
 
     pub const fn first(&self) -> Seq {
@@ -62,6 +67,9 @@ impl Batch {
     pub fn push<'a>(&mut self, body: impl FnOnce(&mut Vec<u8>), parts: impl Iterator<Item = &'a str>) -> Seq {
         let seq = self.end();
         let start = self.bytes.len();
+        if self.marks.last().is_none_or(|(_, last)| start as u64 >= last + MARK_EVERY as u64) {
+            self.marks.push((self.count, start as u64));
+        }
         self.bytes.extend_from_slice(&[0; RECORD_BYTES]);
         body(&mut self.bytes);
         let parts_at = self.bytes.len();
@@ -89,6 +97,17 @@ impl Batch {
     /// Size of the largest record, as [`super::Limits::record`] counts it.
     pub(super) const fn largest_record(&self) -> u64 {
         self.largest
+    }
+
+    /// Places inside the batch, once it starts at `offset` of a segment.
+    pub(super) fn marks(&self, offset: u64) -> impl Iterator<Item = Mark> {
+        let first = self.first;
+        self.marks.iter().map(move |(number, record)| Mark {
+            seq: Seq(first.0 + u64::from(*number)),
+            record: offset + record,
+            batch: offset,
+            batch_first: first,
+        })
     }
 
     /// The finished frame, as it goes to the disk.

@@ -17,6 +17,9 @@ pub const FRAME_BYTES: usize = 32;
 const BATCH_MAGIC: u32 = 0xF5B7_471C;
 const GIVEN_UP_MAGIC: u32 = 0xF5B7_471D;
 
+/// Above every record that fits into a segment, below the magic numbers.
+pub const RECORD_LENGTH_MAX: u32 = 0x0FFF_FFFF;
+
 /// A frame that was found, without its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
@@ -68,6 +71,11 @@ impl Frame {
         FRAME_BYTES as u64 + self.length as u64
     }
 
+    /// The position after the last record of a batch.
+    pub const fn end(&self) -> Seq {
+        Seq(self.first.0.saturating_add(self.count as u64))
+    }
+
     /// Whether `bytes`, the whole frame, are what was written.
     pub fn is_whole(&self, bytes: &[u8]) -> bool {
         bytes.len() as u64 == self.total() && checksum(bytes) == Some(self.crc)
@@ -93,6 +101,14 @@ pub fn finish(bytes: &mut [u8], kind: FrameKind, count: u32, first: Seq, salt: u
     put(bytes, 0, &fixed);
     let crc = checksum(bytes).expect("the frame has its fixed part");
     put(bytes, 4, &crc.to_le_bytes());
+}
+
+/// A note that the records from `from` up to `to` are lost.
+pub fn given_up(from: Seq, to: Seq, salt: u64) -> Vec<u8> {
+    let mut bytes = vec![0; FRAME_BYTES];
+    bytes.extend_from_slice(&to.0.to_le_bytes());
+    finish(&mut bytes, FrameKind::GivenUp, 0, from, salt);
+    bytes
 }
 
 /// An empty batch.

@@ -4,21 +4,38 @@
 //! acknowledged is on the disk, and it never skips damage in silence. It does not lock its directory and it
 //! does not know when a group should be written; both belong to its callers.
 
-#[allow(dead_code, reason = "the segment files write what a batch builds")]
 mod batch;
+mod catalog;
+mod disk;
 mod error;
-#[allow(dead_code, reason = "the segment files write and check frames")]
+mod examine;
 mod frame;
-#[allow(dead_code, reason = "the reader takes records apart")]
+mod options;
+mod prepare;
+mod reader;
 mod record;
+mod recover;
+mod repair;
+mod segment;
+pub mod sim;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod walk;
+mod window;
+mod writer;
 
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub use batch::Batch;
-pub use error::LogError;
+pub use error::{Damage, LogError, Lost};
+pub use options::{Cut, CutReason, LogOptions, OpenReport};
 pub use record::{Parts, RecordView};
+pub use repair::{AcceptLoss, RepairReport, repair};
+pub use verify::{VerifyReport, verify};
+pub use writer::SegmentLog;
 
 use crate::core::ids::Seq;
 

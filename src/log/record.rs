@@ -11,7 +11,7 @@
 
 use std::str;
 
-use super::frame::{u32_at, u64_at};
+use super::frame::{RECORD_LENGTH_MAX, u32_at, u64_at};
 use crate::core::ids::Seq;
 
 pub const RECORD_BYTES: usize = 16;
@@ -38,7 +38,8 @@ impl RecordHead {
     /// The head of record `seq`, or nothing when the bytes are not that.
     pub fn parse(bytes: &[u8], seq: Seq) -> Option<Self> {
         let head = Self { length: u32_at(bytes, 0)?, body: u32_at(bytes, 4)?, parts: u32_at(bytes, 8)? };
-        let fits = u64::from(head.body) + head.table_bytes() <= u64::from(head.length);
+        let fits = head.length <= RECORD_LENGTH_MAX
+            && u64::from(head.body) + head.table_bytes() <= u64::from(head.length);
         (fits && u32_at(bytes, 12)? == head.checksum(seq)).then_some(head)
     }
 
