@@ -10,7 +10,7 @@ pub mod event;
 pub mod graph;
 pub mod ids;
 pub mod invariants;
-mod json_text;
+pub mod json_text;
 pub mod limits;
 pub mod listing;
 pub mod match_workers;

@@ -39,6 +39,20 @@ fn submit_events() {
     });
 }
 
+#[test]
+fn the_examples_are_taken() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/workflows");
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let body = std::fs::read(&path).unwrap();
+        let taken = parse_submission(&body, ContentType::Yaml, &SubmissionLimits::default());
+        assert!(taken.is_ok(), "{}: {taken:?}", path.display());
+        read += 1;
+    }
+    assert!(read > 0, "there are examples in {folder}");
+}
+
 /// Runs every case of a file, which is a body, a line `----`, and the outcome; `====` stands between cases.
 fn check(file: &ExpectFile, parse: impl Fn(&str) -> Result<Submission, Rejection>) {
     let outcomes: Vec<String> = file
