@@ -1,9 +1,19 @@
 //! The Rust SDK: Engine.IO and Socket.IO over websocket, REST, workflow builder, service node.
+//!
+//! [`Client`] submits and watches workflows, [`workflow::Workflow`] puts them together, and
+//! [`node::ExternalServiceNode`] does their work. Below them lies [`wire`], which the load generator uses bare.
 
 pub mod node;
+mod rest;
 mod tls;
 pub mod wire;
+pub mod workflow;
 
+pub use rest::{
+    Action, Client, ClientBuilder, ClientError, EventStream, FeedEvent, Health, Page, PageRequest, Problem,
+    Receipt, Service, SubmitOptions, Submitted, TaskFailure, TaskInfo, TextFormat, Validation,
+    WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
+};
 pub use tls::Tls;
 #[cfg(feature = "demo")]
 pub(crate) use tls::install_crypto_provider;

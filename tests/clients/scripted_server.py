@@ -1,4 +1,4 @@
-"""A Socket.IO server on python-socketio that does what the lines on its standard input say.
+"""A Socket.IO server on python-socketio, and an HTTP server beside it, that do what the lines on its standard input say.
 
 It plays the engine's side of the protocol in tests of clients, so that a client is tested against an
 implementation that is not ours. The first line on standard output is {"port": n}; after that one line for each
@@ -12,6 +12,9 @@ Commands, one JSON object a line:
   {"do": "token", "value": text}                       the only token to accept from now on
   {"do": "cut"}                                        ends every connection without a word
   {"do": "binary"}                                     sends a binary event
+  {"do": "respond", "with": [...]}                     the answers to the next HTTP requests, see `http`
+
+An HTTP request is reported as the event "http" with its method, path, query, headers and body.
 """
 
 import argparse
@@ -28,6 +31,7 @@ NAMESPACE = "/cluster"
 
 server = socketio.AsyncServer(async_mode="aiohttp", namespaces=[NAMESPACE], ping_interval=1, ping_timeout=2)
 answers = collections.defaultdict(collections.deque)
+responses = collections.deque()
 state = {"token": None, "sessions": 0, "sids": set()}
 
 
@@ -81,6 +85,32 @@ async def anything(event, sid, data):
     return answer
 
 
+async def http(request):
+    """Answers with {"status", "headers", "json"}, or with {"chunks": [text]} as a stream; null cuts the connection."""
+    body = await request.text()
+    data = {
+        "method": request.method,
+        "path": request.raw_path.split("?")[0],
+        "query": dict(request.query),
+        "headers": {name.lower(): value for name, value in request.headers.items()},
+        "body": body,
+    }
+    answer = responses.popleft() if responses else {"status": 404, "json": {"message": "no answer is scripted"}}
+    report(event="http", data=data, sid=None)
+    if answer is None:
+        request.transport.abort()
+        return web.Response()
+    if "chunks" not in answer:
+        status, headers = answer.get("status", 200), answer.get("headers")
+        return web.json_response(answer.get("json"), status=status, headers=headers)
+    stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await stream.prepare(request)
+    for chunk in answer["chunks"]:
+        await stream.write(chunk.encode())
+        await asyncio.sleep(0.02)
+    return stream
+
+
 async def obey(command):
     match command["do"]:
         case "emit":
@@ -99,6 +129,9 @@ async def obey(command):
                 environ["aiohttp.request"].transport.abort()
         case "binary":
             await server.emit("blob", b"\x00\x01", namespace=NAMESPACE)
+        case "respond":
+            responses.extend(command["with"])
+            report(event="scripted", data=len(responses), sid=None)
         case other:
             raise ValueError(f"unknown command {other!r}")
 
@@ -115,6 +148,7 @@ async def main():
 
     app = web.Application()
     server.attach(app)
+    app.router.add_route("*", "/{path:.*}", http)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)

@@ -5,6 +5,8 @@ mod tidy;
 #[cfg(feature = "client")]
 mod client_node;
 #[cfg(feature = "client")]
+mod client_rest;
+#[cfg(feature = "client")]
 mod client_wire;
 #[cfg(test)]
 #[cfg(feature = "client")]

@@ -72,6 +72,12 @@ impl ScriptedServer {
         self.tell(json!({"do": "answer", "event": event, "with": with})).await;
     }
 
+    /// Decides how the next HTTP requests are answered; returns when that is settled.
+    pub async fn respond(&mut self, with: Value) {
+        self.tell(json!({"do": "respond", "with": with})).await;
+        self.expect("scripted").await;
+    }
+
     /// The data of the next event of this name; what comes before it is kept for later calls.
     pub async fn expect(&mut self, event: &str) -> Value {
         let wanted = |line: &Value| line["event"] == event;
