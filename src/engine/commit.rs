@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::codec::{encode, size_hint};
 use super::feed::{Feed, FeedItem, Published};
 use super::turn::{Output, Turn};
 use crate::core::event::Record;
 use crate::core::ids::Seq;
 use crate::log::{Batch, Log, LogError, Space};
+use crate::store::record::{encode, size_hint};
 
 /// Records that may wait for the disk. Beyond it the engine pauses, and its inbox fills.
 const WAITING_RECORDS_MAX: usize = 100_000;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use tokio::sync::broadcast;
 
-use super::codec::decode;
 use super::dispatch::Announcement;
 use crate::core::errors;
 use crate::core::event::Record;
 use crate::core::ids::Seq;
 use crate::core::rejection::Rejection;
 use crate::log::{LogError, LogRead};
+use crate::store::record::decode;
 
 /// Items that a follower may lag behind before it has to read the log. 4,096 batches are seconds at full load.
 const BACKLOG: usize = 4_096;

@@ -4,7 +4,6 @@
 //! makes its records durable, `dispatch` performs what the records allow.
 
 mod assign;
-mod codec;
 mod commit;
 mod dispatch;
 mod feed;
@@ -16,8 +15,8 @@ mod turn;
 mod turns;
 mod views;
 
+pub use crate::store::record::{CodecError, decode, encode};
 pub use assign::{Assigned, Assignment};
-pub use codec::{CodecError, decode, encode};
 pub use commit::{CommitStatus, Committer};
 pub use dispatch::{Announcement, BUILT_IN_SESSION, Outlet, Undelivered};
 pub use feed::{Feed, FeedItem, Published};

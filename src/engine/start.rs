@@ -8,7 +8,6 @@ use std::thread::{Builder, JoinHandle};
 
 use tracing::error;
 
-use super::codec::{CodecError, decode};
 use super::commit::{CommitStatus, Committer};
 use super::dispatch::{Dispatcher, Outlet};
 use super::feed::Feed;
@@ -21,6 +20,7 @@ use crate::core::ids::{Seq, WorkflowId};
 use crate::core::limits::Limits;
 use crate::core::state::State;
 use crate::log::{Log, LogError, LogRead};
+use crate::store::record::{CodecError, decode};
 use crate::store::{StoreJob, StoreStatus};
 
 /// What the engine is made of.

@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::assign::Assignment;
-use super::codec::size_hint;
 use super::dispatch::Announcement;
 use super::turn::{Accepted, Delivery, Output, Reply, Turn};
 use super::views::Views;
@@ -20,6 +19,7 @@ use crate::core::presence::Presence;
 use crate::core::recover;
 use crate::core::rejection::Rejection;
 use crate::core::state::{State, Timer};
+use crate::store::record::size_hint;
 
 /// Timers that one step handles; the rest follow in the next one, after whatever has arrived meanwhile.
 const TIMERS_PER_STEP: usize = 1_000;

@@ -14,7 +14,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("protocol", &["core"]),
     ("config", &["core"]),
     ("log", &["core", "clock"]),
-    ("store", &["core", "clock"]),
+    ("store", &["core", "clock", "log"]),
     ("engine", &["core", "clock", "log", "store"]),
     ("executor", SHELL),
     ("socket", SHELL),
