@@ -1,3 +1,123 @@
-//! The built-in worker: tasks that run inside the binary.
+//! The built-in worker: tasks that run inside the binary. It registers, is offered attempts and reports like
+//! any other worker; only its connection is a function call.
 
 pub mod functions;
+mod work;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tracing::warn;
+
+use crate::clock::EngineClock;
+use crate::core::command::{Command, FailureReport, TaskRef, WorkerFacts, WorkerKind};
+use crate::core::ids::{AttemptNo, SessionId, TaskId, WorkerId};
+use crate::core::payload::Payload;
+use crate::core::rejection::Rejection;
+use crate::engine::{Assigned, BUILT_IN_SESSION, EngineHandle, Outlet, Undelivered};
+
+/// Attempts that run inside the binary at once. Waiting ones cost nothing; heavy ones share the blocking
+/// threads, so more of them would only wait there.
+const CAPACITY: u32 = 64;
+
+/// The name under which its totals are listed.
+const NAME: &str = "built-in";
+
+#[derive(Debug)]
+pub struct Executor {
+    engine: EngineHandle,
+    runtime: Handle,
+    clock: EngineClock,
+    running: Mutex<BTreeMap<(TaskId, AttemptNo), AbortHandle>>,
+}
+
+impl Executor {
+    pub fn new(engine: EngineHandle, runtime: Handle, clock: EngineClock) -> Arc<Self> {
+        Arc::new(Self { engine, runtime, clock, running: Mutex::default() })
+    }
+
+    /// Tells the engine what it can run. It holds nothing: whatever it ran before a restart is lost and runs
+    /// again as a new attempt.
+    ///
+    /// # Errors
+    /// That the engine is stopping.
+    pub async fn register(&self) -> Result<(), Rejection> {
+        let registration = Command::RegisterWorker {
+            session: BUILT_IN_SESSION,
+            facts: Arc::new(facts()),
+            active: Some(Vec::new()),
+        };
+        self.engine.submit(registration).await.map(drop)
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<(TaskId, AttemptNo), AbortHandle>> {
+        self.running.lock().expect("nothing panics while it holds the table")
+    }
+
+    /// Reports go the way of every worker. Only a stopping engine refuses them, and then the log decides.
+    fn report(&self, command: Command) {
+        if let Err(rejection) = self.engine.report(command, None) {
+            warn!(%rejection, "a report of the built-in worker was not taken");
+        }
+    }
+}
+
+/// An attempt that is being run by [`Executor::assign`].
+async fn run(executor: &Executor, assigned: &Assigned) -> Result<Payload, FailureReport> {
+    let parameters = assigned.parameters.as_str();
+    work::perform(&assigned.route().task_type, parameters, executor.clock.now(), assigned).await
+}
+
+impl Outlet for Arc<Executor> {
+    fn assign(&self, session: SessionId, assigned: Assigned) -> Result<(), Undelivered> {
+        let (key, reference) = ((assigned.task, assigned.attempt), TaskRef::Id(assigned.task));
+        let attempt = Some(assigned.attempt);
+        self.report(Command::AcceptTask { session, task: reference.clone(), attempt });
+        let executor = Self::clone(self);
+        // The table is locked over the spawn, so that the task cannot remove its entry before it is there.
+        let mut running = self.running();
+        let task = self.runtime.spawn(async move {
+            let outcome = run(&executor, &assigned).await;
+            executor.running().remove(&key);
+            executor.report(match outcome {
+                Ok(result) => Command::CompleteTask { session, task: reference, attempt, result },
+                Err(report) => Command::FailTask { session, task: reference, attempt, report },
+            });
+        });
+        running.insert(key, task.abort_handle());
+        Ok(())
+    }
+
+    fn cancel(&self, session: SessionId, task: TaskId, _wire_id: &str, attempt: AttemptNo) {
+        let Some(running) = self.running().remove(&(task, attempt)) else { return };
+        running.abort();
+        let report = FailureReport { error: Arc::from("Task cancelled"), ..FailureReport::default() };
+        self.report(Command::FailTask { session, task: TaskRef::Id(task), attempt: Some(attempt), report });
+    }
+
+    /// There is only one built-in worker, and nobody takes its place.
+    fn close(&self, _session: SessionId) {}
+}
+
+fn facts() -> WorkerFacts {
+    WorkerFacts {
+        worker: WorkerId::built_in(),
+        name: Arc::from(NAME),
+        kind: WorkerKind::BuiltIn,
+        task_types: work::TASK_TYPES.into_iter().map(Arc::from).collect(),
+        functions: Some(functions::all().iter().map(|function| Arc::from(function.name)).collect()),
+        capabilities: Vec::new(),
+        capacity: CAPACITY,
+        cpu_cores: 0,
+        memory_mb: 0,
+        gpu_memory_mb: 0,
+        has_gpu: false,
+        models: BTreeSet::new(),
+        tags: BTreeSet::new(),
+        heartbeat_ms: 0,
+        fences: true,
+        restart_aware: true,
+    }
+}
