@@ -19,6 +19,8 @@ pub mod http;
 #[cfg(feature = "server")]
 pub mod log;
 #[cfg(feature = "server")]
+pub mod process;
+#[cfg(feature = "server")]
 pub mod socket;
 #[cfg(feature = "server")]
 pub mod store;

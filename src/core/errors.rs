@@ -148,6 +148,9 @@ catalogue! {
     2012 NO_WORKER_FOR_TASK Permanent Error false 409
         "Every worker that could take the task has declared that it has no handler for it."
         "Register a handler for the task's type, or correct the type in the workflow."
+    2013 SERVICE_NOT_FOUND Validation Error false 404
+        "No service with this id or name is known."
+        "See `gleitzeit services` for those that are."
     2020 FUNCTION_NOT_FOUND Permanent Error false 404
         "The built-in worker has no function with this name."
         "See `gleitzeit functions` for the names, or register a worker that has the function."

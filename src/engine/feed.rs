@@ -8,13 +8,16 @@ use tokio::sync::broadcast;
 use super::dispatch::Announcement;
 use crate::core::errors;
 use crate::core::event::Record;
-use crate::core::ids::Seq;
+use crate::core::ids::{Seq, WorkflowId};
 use crate::core::rejection::Rejection;
 use crate::log::{LogError, LogRead};
 use crate::store::record::decode;
 
 /// Items that a follower may lag behind before it has to read the log. 4,096 batches are seconds at full load.
 const BACKLOG: usize = 4_096;
+
+/// Records that one read looks at; a longer search goes on where it stopped.
+const SCAN_MAX: u64 = 200_000;
 
 /// Consecutive records, all of them durable.
 #[derive(Debug)]
@@ -28,6 +31,18 @@ pub enum FeedItem {
     Records(Arc<Published>),
     /// Not in the log: progress, and workers that come and go.
     Announcement(Arc<Announcement>),
+}
+
+impl FeedItem {
+    /// Whether a workflow may have ended by this.
+    pub fn is_about(&self, id: WorkflowId) -> bool {
+        match self {
+            Self::Records(published) => {
+                published.records.iter().any(|record| record.event.workflow() == Some(id))
+            }
+            Self::Announcement(_) => false,
+        }
+    }
 }
 
 /// Where anybody can follow what happens.
@@ -76,9 +91,10 @@ impl Feed {
         let mut found = Vec::new();
         let mut next = from.max(Seq::FIRST);
         let mut broken = None;
+        let stop = Seq(next.0 + SCAN_MAX);
         self.log
             .scan(next, &mut |view| {
-                if found.len() == limit {
+                if found.len() == limit || view.seq >= stop {
                     return ControlFlow::Break(());
                 }
                 next = view.seq.next();

@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::feed::Feed;
 use super::step::{Input, View};
 use super::turn::{Accepted, Delivery, Reply};
 use super::views::Views;
+use crate::clock::EngineClock;
 use crate::core::command::Command;
 use crate::core::errors;
+use crate::core::ids::WorkflowId;
 use crate::core::rejection::Rejection;
 use crate::log::LogRead;
 
@@ -28,6 +31,7 @@ pub struct EngineHandle {
     feed: Feed,
     views: Arc<dyn Views>,
     log: Arc<dyn LogRead>,
+    clock: EngineClock,
 }
 
 impl EngineHandle {
@@ -37,8 +41,16 @@ impl EngineHandle {
         feed: Feed,
         views: Arc<dyn Views>,
         log: Arc<dyn LogRead>,
+        clock: EngineClock,
     ) -> Self {
-        Self { inbox, waiting, feed, views, log }
+        Self { inbox, waiting, feed, views, log, clock }
+    }
+
+    /// A new id that sorts by the time of its making.
+    pub fn fresh_workflow_id(&self) -> WorkflowId {
+        let random = Uuid::new_v4().into_bytes();
+        let tail = random.last_chunk::<10>().expect("a UUID has 16 bytes");
+        WorkflowId(uuid::Builder::from_unix_timestamp_millis(self.clock.now().0, tail).into_uuid().as_u128())
     }
 
     /// Sends a request and waits for its answer, which comes when everything that it rests on is on the disk.

@@ -2,12 +2,14 @@
 //! than it takes to clone a few handles.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::handle::EngineHandle;
 use super::step::View;
 use crate::core::command::{Progress, Reported, WorkerFacts, WorkerStatus};
 use crate::core::errors;
-use crate::core::ids::{TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid};
+use crate::core::event::Record;
+use crate::core::ids::{Seq, TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid};
 use crate::core::listing::{ListFilter, Listed, Place, Summary};
 use crate::core::payload::{Payload, Stored};
 use crate::core::rejection::Rejection;
@@ -166,6 +168,42 @@ impl EngineHandle {
             }
         })
         .await
+    }
+
+    /// Events of the log; see [`super::Feed::read`].
+    ///
+    /// # Errors
+    /// When the log cannot be read, or the position is no longer kept.
+    pub async fn read_events(
+        &self,
+        from: Seq,
+        limit: usize,
+        wanted: impl Fn(&Record) -> bool + Send + 'static,
+    ) -> Result<(Vec<(Seq, Record)>, Seq), Rejection> {
+        let feed = self.feed().clone();
+        blocking(move || feed.read(from, limit, &wanted)).await?
+    }
+
+    /// Returns when the workflow has ended, or when the time is up.
+    ///
+    /// # Errors
+    /// That the engine is overloaded or stopping.
+    pub async fn wait_for_end(&self, id: WorkflowId, limit: Duration) -> Result<(), Rejection> {
+        let mut feed = self.feed().follow();
+        let ended = async {
+            loop {
+                if self.workflow(id).await?.status.has_ended() {
+                    return Ok(());
+                }
+                // Whatever happens to this workflow, or a feed that ran ahead, is a reason to look again.
+                while let Ok(item) = feed.recv().await {
+                    if item.is_about(id) {
+                        break;
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(limit, ended).await.unwrap_or(Ok(()))
     }
 
     /// The text of a stored payload.

@@ -1,1 +1,91 @@
-//! The REST shell.
+//! The REST shell: handlers extract, submit a command or run a query, and map the answer.
+
+mod assets;
+mod auth;
+mod body;
+mod errors;
+mod events;
+mod problem;
+mod services;
+mod stats;
+mod system;
+mod tasks;
+mod workflows;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use tokio::sync::mpsc;
+
+pub use auth::Token;
+
+use crate::clock::EngineClock;
+use crate::core::limits::SubmissionLimits;
+use crate::engine::{CommitStatus, EngineHandle};
+use crate::store::StoreStatus;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub struct App {
+    pub engine: EngineHandle,
+    pub limits: SubmissionLimits,
+    /// Without one everybody who reaches the address may do everything; it is loopback then.
+    pub token: Option<Token>,
+    pub commits: Arc<CommitStatus>,
+    pub store: Arc<StoreStatus>,
+    pub clock: EngineClock,
+    /// Where a request to stop goes.
+    pub shutdown: mpsc::Sender<Shutdown>,
+}
+
+/// How the process is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Services come back by themselves.
+    Restart,
+    /// Services are told to end too.
+    WithServices,
+}
+
+/// Every route of the API.
+pub fn router(app: Arc<App>) -> Router {
+    let body_limit = DefaultBodyLimit::max(app.limits.body_bytes_max);
+    let api = Router::new()
+        .route("/workflows", get(workflows::list).post(workflows::submit))
+        .route("/validate", post(workflows::validate))
+        .route("/workflows/{id}", get(workflows::detail))
+        .route("/workflows/{id}/tasks", get(workflows::tasks))
+        .route("/workflows/{id}/results", get(workflows::results))
+        .route("/workflows/{id}/events", get(events::of_workflow))
+        .route("/workflows/{id}/cancel", post(workflows::cancel))
+        .route("/workflows/{id}/pause", post(workflows::pause))
+        .route("/workflows/{id}/resume", post(workflows::resume))
+        .route("/workflows/{id}/retry", post(workflows::retry))
+        .route("/tasks/{id}", get(tasks::detail))
+        .route("/tasks/{id}/why", get(tasks::why))
+        .route("/tasks/{id}/cancel", post(tasks::cancel))
+        .route("/tasks/{id}/retry", post(tasks::retry))
+        .route("/services", get(services::list))
+        .route("/services/{id}", get(services::detail))
+        .route("/services/{id}/drain", post(services::drain))
+        .route("/services/{id}/resume", post(services::resume))
+        .route("/events", get(events::stream))
+        .route("/errors", get(errors::list))
+        .route("/errors/{code}", get(errors::detail))
+        .route("/stats", get(stats::stats))
+        .route("/shutdown", post(system::shutdown))
+        .layer(body_limit)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), auth::require_token));
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/health", get(system::health))
+        .route("/livez", get(system::livez))
+        .route("/readyz", get(system::readyz))
+        .route("/", get(assets::index))
+        .route("/static/{name}", get(assets::asset))
+        .fallback(problem::nothing_here)
+        .method_not_allowed_fallback(problem::nothing_here)
+        .with_state(app)
+}

@@ -1,7 +1,7 @@
 //! What the engine asks of the store's thread.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::core::ids::{AttemptNo, Seq, TaskId, Timestamp, WorkerId};
@@ -66,12 +66,23 @@ impl CheckpointInput {
 #[derive(Debug, Default)]
 pub struct StoreStatus {
     backlog: AtomicUsize,
+    frozen: OnceLock<String>,
 }
 
 impl StoreStatus {
     /// Ended workflows that are not archived yet.
     pub fn backlog(&self) -> usize {
         self.backlog.load(Ordering::Relaxed)
+    }
+
+    /// Why nothing more is archived in this run, if that is so.
+    pub fn frozen(&self) -> Option<&str> {
+        self.frozen.get().map(String::as_str)
+    }
+
+    /// The store has failed and is left alone until the next start. The first reason counts.
+    pub fn freeze(&self, why: String) {
+        let _ = self.frozen.set(why);
     }
 
     pub fn add(&self, workflows: usize) {

@@ -1,0 +1,42 @@
+//! Extractors that answer with a problem, never with plain text.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use super::problem::{Failed, invalid};
+use crate::core::errors;
+use crate::core::rejection::Rejection;
+
+/// A whole request body within the limit.
+#[derive(Debug)]
+pub struct Body(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failed> {
+        Bytes::from_request(request, state).await.map(Self).map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                let message = "the body is larger than this server takes; see limits.body_bytes in its configuration";
+                return Rejection::new(errors::PAYLOAD_TOO_LARGE, message).into();
+            }
+            invalid(format!("the body could not be read: {rejection}"))
+        })
+    }
+}
+
+/// The parameters of the query string.
+#[derive(Debug)]
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failed> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query.map(|Query(params)| Self(params)).map_err(|rejection| invalid(rejection.body_text()))
+    }
+}

@@ -1,0 +1,162 @@
+//! Events: one workflow's as a list, everything as a stream.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use serde::Deserialize;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::App;
+use super::body::Params;
+use super::problem::Failed;
+use crate::core::event::Record;
+use crate::core::ids::{Seq, WorkflowId};
+use crate::core::rejection::Rejection;
+use crate::engine::{EngineHandle, FeedItem};
+use crate::protocol::rest::{EventView, Page};
+
+/// Events of one page.
+const PAGE: usize = 1_000;
+/// Events that one slow reader may keep waiting before it is read for no further.
+const STREAM_BUFFER: usize = 256;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsQuery {
+    /// The first position that is wanted.
+    since: Option<u64>,
+    /// The same, as given by the page before.
+    cursor: Option<u64>,
+    limit: Option<usize>,
+}
+
+pub async fn of_workflow(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Params(query): Params<EventsQuery>,
+) -> Result<Json<Page<EventView>>, Failed> {
+    let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
+    let from = Seq(query.cursor.or(query.since).unwrap_or(0)).max(workflow.spec_seq);
+    let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
+    let id = workflow.id;
+    let (found, next) = app.engine.read_events(from, limit, move |record| record.event.workflow() == Some(id)).await?;
+    // An ended workflow has no events beyond a few reports that came late.
+    let more = found.len() == limit || next < app.engine.feed().durable_end();
+    Ok(Json(Page {
+        items: found.iter().map(|(seq, record)| EventView::of(*seq, record)).collect(),
+        next_cursor: more.then(|| next.0.to_string()),
+    }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamQuery {
+    /// The first position that is wanted; without it, what happens from now on.
+    since: Option<u64>,
+    workflow: Option<String>,
+}
+
+pub async fn stream(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Params(query): Params<StreamQuery>,
+) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, Failed> {
+    let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
+    let since = seen.map(|seen| seen + 1).or(query.since);
+    let wanted = query.workflow.as_deref().map(WorkflowId::from_text);
+    // Followed before it is read, so that nothing falls between the two.
+    let live = app.engine.feed().follow();
+    let from = since.map_or_else(|| app.engine.feed().durable_end(), Seq);
+    let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
+    let mut reader = Reader { engine: app.engine.clone(), next: from, wanted, sender };
+    reader.catch_up().await?;
+    tokio::spawn(reader.run(live));
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
+    Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive))
+}
+
+/// Sends events in order, from the log as far as it is behind and from the feed as far as it is not.
+struct Reader {
+    engine: EngineHandle,
+    next: Seq,
+    wanted: Option<WorkflowId>,
+    sender: mpsc::Sender<Result<SseEvent, Infallible>>,
+}
+
+/// The reader of the stream is gone.
+struct Gone;
+
+impl Reader {
+    /// Checks that the position can be read at all, before the stream begins.
+    async fn catch_up(&mut self) -> Result<(), Rejection> {
+        self.engine.read_events(self.next, 1, |_| true).await.map(drop)
+    }
+
+    async fn run(mut self, mut live: broadcast::Receiver<FeedItem>) {
+        if self.read_log().await.is_err() {
+            return;
+        }
+        loop {
+            let item = tokio::select! {
+                item = live.recv() => item,
+                () = self.sender.closed() => return,
+            };
+            let sent = match item {
+                Ok(FeedItem::Records(published)) => self.send_all(published.first, &published.records).await,
+                Ok(FeedItem::Announcement(_)) => Ok(()),
+                Err(RecvError::Lagged(_)) => self.read_log().await,
+                Err(RecvError::Closed) => return,
+            };
+            if sent.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn read_log(&mut self) -> Result<(), Gone> {
+        while self.next < self.engine.feed().durable_end() {
+            let wanted = self.wanted;
+            let read = self
+                .engine
+                .read_events(self.next, PAGE, move |record| wanted.is_none_or(|id| record.event.workflow() == Some(id)))
+                .await;
+            let Ok((found, next)) = read else { return Err(Gone) };
+            for (seq, record) in &found {
+                self.send(*seq, record).await?;
+            }
+            self.next = next;
+        }
+        Ok(())
+    }
+
+    async fn send_all(&mut self, first: Seq, records: &[Record]) -> Result<(), Gone> {
+        if first > self.next {
+            self.read_log().await?;
+        }
+        for (at, record) in (first.0..).map(Seq).zip(records) {
+            if at < self.next {
+                continue;
+            }
+            if self.wanted.is_none_or(|id| record.event.workflow() == Some(id)) {
+                self.send(at, record).await?;
+            }
+            self.next = at.next();
+        }
+        Ok(())
+    }
+
+    async fn send(&self, seq: Seq, record: &Record) -> Result<(), Gone> {
+        let view = EventView::of(seq, record);
+        let event = SseEvent::default().id(seq.0.to_string()).event(view.kind);
+        let event = event.json_data(&view).expect("an event is plain JSON");
+        self.sender.send(Ok(event)).await.map_err(|_| Gone)
+    }
+}

@@ -1,0 +1,74 @@
+//! Figures of the engine and of its process.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+
+use super::App;
+use super::problem::Failed;
+use crate::core::spec::Priority;
+use crate::engine::WorkerPicture;
+use crate::process;
+use crate::protocol::rest::{LogStats, ReportedView, ServiceView, Stats, TaskStats, breaker, node_type};
+use crate::protocol::time::Rfc3339;
+
+pub async fn stats(State(app): State<Arc<App>>) -> Result<Json<Stats>, Failed> {
+    let picture = app.engine.picture().await?;
+    let queued: BTreeMap<&'static str, usize> =
+        Priority::ALL.into_iter().map(Priority::name).zip(picture.queued).collect();
+    Ok(Json(Stats {
+        version: env!("CARGO_PKG_VERSION"),
+        pid: std::process::id(),
+        uptime_seconds: app.clock.uptime().as_secs_f64(),
+        rss_bytes: process::rss_bytes(),
+        cpu_seconds: process::cpu_seconds(),
+        seq: picture.seq,
+        log: LogStats {
+            durable_seq: app.engine.feed().durable_end().0.saturating_sub(1),
+            appended_bytes: app.commits.bytes.load(Ordering::Relaxed),
+            batches: app.commits.batches.load(Ordering::Relaxed),
+            read_only: app.commits.read_only.load(Ordering::Relaxed),
+        },
+        workflows: picture.workflows.into_iter().collect(),
+        live_workflows: picture.live_workflows,
+        tasks: TaskStats { running: picture.running_tasks, queued },
+        connected_services: picture.workers.iter().filter(|worker| worker.connected).count(),
+        archive_backlog: app.store.backlog(),
+    }))
+}
+
+pub fn service_view(worker: &WorkerPicture) -> ServiceView {
+    let facts = &worker.facts;
+    let (breaker, breaker_open_until) = breaker(worker.breaker);
+    ServiceView {
+        id: Arc::clone(&facts.worker.0),
+        name: Arc::clone(&facts.name),
+        node_type: node_type(facts.kind),
+        connected: worker.connected,
+        status: if worker.connected { worker.status.name() } else { "offline" },
+        draining: worker.drained,
+        task_types: facts.task_types.iter().cloned().collect(),
+        capabilities: facts.capabilities.clone(),
+        capacity: worker.capacity,
+        active_tasks: worker.held.len(),
+        task_ids: worker.held.iter().map(ToString::to_string).collect(),
+        tasks_completed: worker.totals.completed,
+        tasks_failed: worker.totals.failed,
+        average_run_ms: worker.totals.run_ms.checked_div(worker.totals.completed).unwrap_or(0),
+        breaker,
+        breaker_open_until,
+        connected_at: Rfc3339(worker.connected_at),
+        last_seen_at: Rfc3339(worker.last_seen),
+        last_heartbeat_at: worker.last_heartbeat.map(Rfc3339),
+        reported: ReportedView {
+            cpu_usage: worker.reported.cpu_usage,
+            memory_usage: worker.reported.memory_usage,
+            tasks_completed: worker.reported.tasks_completed,
+            tasks_failed: worker.reported.tasks_failed,
+            uptime_seconds: worker.reported.uptime_seconds,
+        },
+    }
+}

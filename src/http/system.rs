@@ -1,0 +1,60 @@
+//! Health, readiness, and the end of the process.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::body::Body;
+use super::problem::{Failed, invalid};
+use super::{App, Shutdown};
+use crate::protocol::rest::Health;
+
+/// The engine answered, so it lives; what is wrong is named.
+pub async fn health(State(app): State<Arc<App>>) -> Result<(StatusCode, Json<Health>), Failed> {
+    app.engine.query(|_| ()).await?;
+    let read_only = app.commits.read_only.load(Ordering::Relaxed);
+    let mut problems = Vec::new();
+    if read_only {
+        problems.push("the disk is full: new work is refused until there is space".to_owned());
+    }
+    if let Some(frozen) = app.store.frozen() {
+        problems.push(format!("the store of ended workflows is frozen ({frozen}); it is rebuilt at the next start"));
+    }
+    let status = if problems.is_empty() { "healthy" } else { "degraded" };
+    Ok((StatusCode::OK, Json(Health { status, version: env!("CARGO_PKG_VERSION"), read_only, problems })))
+}
+
+pub async fn livez() -> &'static str {
+    "ok"
+}
+
+/// The log has been replayed before the address is bound: who gets an answer gets a ready server.
+pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Failed> {
+    app.engine.query(|_| ()).await?;
+    Ok("ok")
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShutdownRequest {
+    /// Whether connected services are told to end too.
+    #[serde(default)]
+    services: bool,
+}
+
+pub async fn shutdown(State(app): State<Arc<App>>, Body(body): Body) -> Result<(StatusCode, Json<Value>), Failed> {
+    let request: ShutdownRequest = if body.is_empty() {
+        ShutdownRequest::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|error| invalid(format!("the body: {error}")))?
+    };
+    let how = if request.services { Shutdown::WithServices } else { Shutdown::Restart };
+    // A second request changes nothing: the first one is under way.
+    let _ = app.shutdown.try_send(how);
+    Ok((StatusCode::ACCEPTED, Json(json!({"status": "stopping"}))))
+}

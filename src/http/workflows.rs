@@ -1,0 +1,220 @@
+//! Workflows: submit, look at, and act on them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::App;
+use super::body::{Body, Params};
+use super::problem::{Failed, invalid};
+use crate::core::command::Command;
+use crate::core::effect::{First, Receipt};
+use crate::core::ids::{Fingerprint, WorkflowId};
+use crate::core::listing::{ListFilter, Place};
+use crate::core::ids::Timestamp;
+use crate::core::state::{TaskStatus, Workflow, WorkflowStatus};
+use crate::engine::Accepted;
+use crate::protocol::rest::{Done, Page, Results, Submitted, TaskView, WorkflowDetail, WorkflowView};
+use crate::protocol::submit::{ContentType, Submission, parse_submission};
+
+/// Items of one page, unless the request asks for fewer or more.
+const PAGE: usize = 100;
+const PAGE_MAX: usize = 1_000;
+/// The longest time an answer may be held back by `Prefer: wait`.
+const WAIT_MAX_SECONDS: u64 = 300;
+
+pub async fn submit(State(app): State<Arc<App>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Failed> {
+    let submission = parse(&app, &headers, &body)?;
+    let key = text(&headers, "idempotency-key")?.map(|key| Fingerprint::of(key.as_bytes()));
+    let wait = wait_seconds(&headers)?;
+    let workflow = submission
+        .id
+        .as_deref()
+        .map_or_else(|| app.engine.fresh_workflow_id(), WorkflowId::from_text);
+    let (name, total_tasks) = (Arc::clone(&submission.spec.name), submission.spec.total());
+    let label = submission.spec.label.clone();
+    let command =
+        Command::SubmitWorkflow { workflow, spec: Arc::new(submission.spec), body: submission.body, key };
+    let accepted = app.engine.submit(command).await?;
+    let Receipt::Submitted { workflow, first } = accepted.receipt else {
+        return Err(invalid("the engine answered a submission with something else"));
+    };
+    let mut answer = Submitted {
+        id: label.unwrap_or_else(|| Arc::from(workflow.to_string())),
+        name,
+        status: WorkflowStatus::Pending.name(),
+        total_tasks,
+        seq: accepted.seq.0,
+    };
+    if let Some(seconds) = wait {
+        app.engine.wait_for_end(workflow, Duration::from_secs(seconds)).await?;
+    }
+    if wait.is_some() || first == First::Repeated {
+        answer.status = app.engine.workflow(workflow).await?.status.name();
+    }
+    let status = if first == First::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let location = format!("/api/v1/workflows/{}", encoded(&answer.id));
+    let mut response = (status, Json(answer)).into_response();
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+pub async fn validate(State(app): State<Arc<App>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Failed> {
+    let submission = parse(&app, &headers, &body)?;
+    let spec = &submission.spec;
+    Ok(Json(json!({"valid": true, "name": &*spec.name, "total_tasks": spec.total()})).into_response())
+}
+
+fn parse(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Submission, Failed> {
+    let content_type = ContentType::parse(text(headers, "content-type")?)?;
+    let mut submission = parse_submission(body, content_type, &app.limits)?;
+    if let Some(traceparent) = text(headers, "traceparent")? {
+        submission.spec.traceparent = Some(Arc::from(traceparent));
+    }
+    Ok(submission)
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Failed> {
+    let value = headers.get(name).map(HeaderValue::to_str).transpose();
+    value.map_err(|_| invalid(format!("the header {name} is not plain ASCII text")))
+}
+
+/// The seconds of `Prefer: wait=30`.
+fn wait_seconds(headers: &HeaderMap) -> Result<Option<u64>, Failed> {
+    let Some(prefer) = text(headers, "prefer")? else { return Ok(None) };
+    let wait = prefer.split([',', ';']).find_map(|part| part.trim().strip_prefix("wait="));
+    let Some(wait) = wait else { return Ok(None) };
+    let seconds: u64 = wait.parse().map_err(|_| invalid(format!("Prefer: wait={wait} is not a number of seconds")))?;
+    Ok(Some(seconds.min(WAIT_MAX_SECONDS)))
+}
+
+/// A path segment: labels may hold any character.
+fn encoded(segment: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    segment.bytes().fold(String::new(), |mut text, byte| {
+        if plain(byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    })
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    status: Option<String>,
+    name: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Params(query): Params<ListQuery>,
+) -> Result<Json<Page<WorkflowView>>, Failed> {
+    let status = query.status.as_deref().map(|text| {
+        WorkflowStatus::parse(text).ok_or_else(|| {
+            let known: Vec<&str> = WorkflowStatus::ALL.into_iter().map(WorkflowStatus::name).collect();
+            invalid(format!("status={text} is unknown; known are {}", known.join(", ")))
+        })
+    });
+    let filter = ListFilter { status: status.transpose()?, name: query.name };
+    let before = query.cursor.as_deref().map(place).transpose()?;
+    let page = app.engine.list(filter, before, limit(query.limit)).await?;
+    Ok(Json(Page {
+        items: page.items.into_iter().map(WorkflowView::from).collect(),
+        next_cursor: page.next.map(|(at, id)| format!("{}-{:032x}", at.0, id.0)),
+    }))
+}
+
+fn limit(asked: Option<usize>) -> usize {
+    asked.unwrap_or(PAGE).clamp(1, PAGE_MAX)
+}
+
+fn place(cursor: &str) -> Result<Place, Failed> {
+    let parsed = cursor.split_once('-').and_then(|(at, id)| {
+        Some((Timestamp(at.parse().ok()?), WorkflowId(u128::from_str_radix(id, 16).ok()?)))
+    });
+    parsed.ok_or_else(|| invalid(format!("cursor={cursor} is not one that this list gave")))
+}
+
+pub async fn detail(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<WorkflowDetail>, Failed> {
+    let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
+    Ok(Json(WorkflowDetail::from(&*workflow)))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TasksQuery {
+    status: Option<String>,
+    cursor: Option<u32>,
+    limit: Option<usize>,
+}
+
+pub async fn tasks(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Params(query): Params<TasksQuery>,
+) -> Result<Json<Page<TaskView>>, Failed> {
+    let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
+    let wanted = |index: &u32| query.status.as_deref().is_none_or(|status| workflow.task(*index).status.name() == status);
+    let mut indexes = (query.cursor.unwrap_or(0)..workflow.spec.total()).filter(wanted);
+    let items = indexes.by_ref().take(limit(query.limit)).map(|index| TaskView::of(&workflow, index)).collect();
+    let next_cursor = indexes.next().map(|index| index.to_string());
+    Ok(Json(Page { items, next_cursor }))
+}
+
+pub async fn results(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Results>, Failed> {
+    let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
+    let mut answer = Results::without_values(&workflow, app.clock.now());
+    answer.results = values(&app, &workflow).await?;
+    Ok(Json(answer))
+}
+
+async fn values(app: &App, workflow: &Workflow) -> Result<BTreeMap<Arc<str>, Box<RawValue>>, Failed> {
+    let mut values = BTreeMap::new();
+    for index in 0..workflow.spec.total() {
+        if let TaskStatus::Completed { result, .. } = &workflow.task(index).status {
+            let text = app.engine.payload(result).await?;
+            let value = RawValue::from_string(text.as_str().to_owned())
+                .map_err(|error| invalid(format!("a stored result is not JSON: {error}")))?;
+            values.insert(workflow.name_of(index), value);
+        }
+    }
+    Ok(values)
+}
+
+pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Done>, Failed> {
+    act(&app, id, |workflow| Command::CancelWorkflow { workflow }).await
+}
+
+pub async fn pause(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Done>, Failed> {
+    act(&app, id, |workflow| Command::PauseWorkflow { workflow }).await
+}
+
+pub async fn resume(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Done>, Failed> {
+    act(&app, id, |workflow| Command::ResumeWorkflow { workflow }).await
+}
+
+pub async fn retry(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Done>, Failed> {
+    act(&app, id, |workflow| Command::RetryWorkflow { workflow }).await
+}
+
+async fn act(app: &App, id: String, command: impl FnOnce(WorkflowId) -> Command) -> Result<Json<Done>, Failed> {
+    let workflow = WorkflowId::from_text(&id);
+    let Accepted { seq, .. } = app.engine.submit(command(workflow)).await?;
+    let status = app.engine.workflow(workflow).await?.status.name();
+    Ok(Json(Done { id, status, seq: seq.0 }))
+}

@@ -1,0 +1,132 @@
+//! Events of the log as REST and the event stream show them.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::core::event::{AfterFailure, Event, GrantAfter, LateOutcome, LostReason, Outcome, Record, RefusalReason};
+use crate::core::ids::{Seq, Timestamp};
+use crate::protocol::time::Rfc3339;
+
+#[derive(Debug, Serialize)]
+pub struct EventView {
+    pub seq: u64,
+    pub at: Rfc3339,
+    /// `task_completed`, `workflow_submitted`, ...
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub workflow_id: Option<String>,
+    pub task_id: Option<String>,
+    /// The members depend on the type. Payloads are not repeated here; read them from the task.
+    #[serde(flatten)]
+    pub facts: Value,
+}
+
+impl EventView {
+    pub fn of(seq: Seq, record: &Record) -> Self {
+        let (kind, facts) = described(&record.event);
+        Self {
+            seq: seq.0,
+            at: Rfc3339(record.at),
+            kind,
+            workflow_id: record.event.workflow().map(|id| id.to_string()),
+            task_id: record.event.task().map(|id| id.to_string()),
+            facts,
+        }
+    }
+}
+
+fn described(event: &Event) -> (&'static str, Value) {
+    match event {
+        Event::EngineStarted { version, .. } => ("engine_started", json!({"version": &**version})),
+        Event::WorkflowSubmitted { spec, .. } => {
+            ("workflow_submitted", json!({"name": &*spec.name, "total_tasks": spec.total(), "label": spec.label}))
+        }
+        Event::WorkflowPaused { .. } => ("workflow_paused", json!({})),
+        Event::WorkflowResumed { .. } => ("workflow_resumed", json!({})),
+        Event::WorkflowCancelled { .. } => ("workflow_cancelled", json!({})),
+        Event::WorkflowEnded { outcome, .. } => ("workflow_ended", json!({"status": outcome_name(*outcome)})),
+        Event::RoundStarted { .. } => ("workflow_round_started", json!({})),
+        Event::TasksRetried { tasks, .. } => ("tasks_retried", json!({"task_indexes": tasks})),
+        Event::WorkerNamed { worker, name } => ("worker_named", json!({"worker": &*worker.0, "name": &**name})),
+        Event::TaskOffered { attempt, worker, .. } => {
+            ("task_assigned", json!({"attempt": attempt.0, "worker": &*worker.0}))
+        }
+        Event::TaskAccepted { attempt, .. } => ("task_accepted", json!({"attempt": attempt.0})),
+        Event::TaskCompleted { attempt, result, .. } => {
+            ("task_completed", json!({"attempt": attempt.0, "result_bytes": result.len()}))
+        }
+        Event::TaskFailed { attempt, failure, next, grant, .. } => (
+            "task_failed",
+            json!({
+                "attempt": attempt.0, "code": failure.code.to_string(), "message": &*failure.message,
+                "final": *next == AfterFailure::Final, "retry_at": retry_at(*next).map(time),
+                "releasing": releasing(*grant),
+            }),
+        ),
+        Event::AttemptLost { attempt, reason, grant, .. } => (
+            "attempt_lost",
+            json!({"attempt": attempt.0, "reason": lost_name(*reason), "releasing": releasing(*grant)}),
+        ),
+        Event::AttemptRefused { attempt, reason, .. } => {
+            ("attempt_refused", json!({"attempt": attempt.0, "reason": refusal_name(*reason)}))
+        }
+        Event::TaskRequeued { .. } => ("task_requeued", json!({})),
+        Event::TaskCancelled { .. } => ("task_cancelled", json!({})),
+        Event::TaskSkipped { cause, .. } => ("task_skipped", json!({"cause": cause.to_string()})),
+        Event::GrantReleased { attempt, worker, .. } => {
+            ("grant_released", json!({"attempt": attempt.0, "worker": &*worker.0}))
+        }
+        Event::LateReportSeen { attempt, worker, outcome, .. } => {
+            let outcome = match outcome {
+                LateOutcome::Completed => "completed",
+                LateOutcome::Failed => "failed",
+            };
+            ("late_report_seen", json!({"attempt": attempt.0, "worker": &*worker.0, "outcome": outcome}))
+        }
+        Event::WorkflowCarried { workflow } => ("workflow_carried", json!({"status": workflow.status.name()})),
+        Event::ServicesCarried { services, .. } => ("services_carried", json!({"services": services.len()})),
+        Event::Released { up_to } => ("log_released", json!({"up_to": up_to.0})),
+    }
+}
+
+fn time(at: Timestamp) -> String {
+    Rfc3339(at).to_string()
+}
+
+const fn retry_at(next: AfterFailure) -> Option<Timestamp> {
+    match next {
+        AfterFailure::RetryAt(at) => Some(at),
+        AfterFailure::Final => None,
+    }
+}
+
+const fn releasing(grant: GrantAfter) -> bool {
+    match grant {
+        GrantAfter::Freed => false,
+        GrantAfter::ReleasingUntil(_) => true,
+    }
+}
+
+const fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Completed => "completed",
+        Outcome::Failed | Outcome::TimedOut => "failed",
+    }
+}
+
+const fn lost_name(reason: LostReason) -> &'static str {
+    match reason {
+        LostReason::Disconnected => "disconnected",
+        LostReason::Silent => "silent",
+        LostReason::NotAccepted => "not_accepted",
+        LostReason::Forgotten => "forgotten",
+        LostReason::Abandoned => "abandoned",
+    }
+}
+
+const fn refusal_name(reason: RefusalReason) -> &'static str {
+    match reason {
+        RefusalReason::AtCapacity => "at_capacity",
+        RefusalReason::NoHandler => "no_handler",
+    }
+}

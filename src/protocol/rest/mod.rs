@@ -1,0 +1,36 @@
+//! What the REST API answers.
+
+mod event;
+mod problem;
+mod service;
+mod stats;
+mod task;
+mod why;
+mod workflow;
+
+use serde::Serialize;
+
+pub use event::EventView;
+pub use problem::Problem;
+pub use service::{ReportedView, ServiceView, breaker, node_type};
+pub use stats::{Health, LogStats, Stats, TaskStats};
+pub use task::{AttemptView, ErrorView, ProgressView, TaskDetail, TaskView};
+pub use why::{ReasonView, WhyView};
+pub use workflow::{Results, Submitted, WorkflowDetail, WorkflowView};
+
+/// One page of a list.
+#[derive(Debug, Serialize)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Pass it as `cursor` to read on; null at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// The answer to a verb.
+#[derive(Debug, Serialize)]
+pub struct Done {
+    pub id: String,
+    pub status: &'static str,
+    /// Position of the log at which this is true.
+    pub seq: u64,
+}

@@ -1,0 +1,204 @@
+//! Tasks as REST shows them.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::workflow::{raw, seconds};
+use crate::core::command::Progress;
+use crate::core::errors;
+use crate::core::ids::Timestamp;
+use crate::core::payload::Payload;
+use crate::core::state::{AttemptNote, Task, TaskStatus, Workflow};
+use crate::protocol::time::Rfc3339;
+
+/// A task in a list.
+#[derive(Debug, Serialize)]
+pub struct TaskView {
+    pub id: Arc<str>,
+    /// The short key by which the workflow refers to it.
+    pub key: Option<Arc<str>>,
+    pub name: Arc<str>,
+    pub workflow_id: Arc<str>,
+    pub task_type: Arc<str>,
+    pub external_task_type: Option<Arc<str>>,
+    pub service_name: Option<Arc<str>>,
+    pub status: &'static str,
+    pub priority: &'static str,
+    /// The attempt that runs or ran last, counted from 1; 0 before the first.
+    pub attempt: u32,
+    pub failures: u32,
+    pub max_attempts: u32,
+    pub timeout_seconds: f64,
+    pub dependencies: Vec<Arc<str>>,
+    /// The worker that runs it, or that completed it.
+    pub worker: Option<Arc<str>>,
+    pub started_at: Option<Rfc3339>,
+    pub ended_at: Option<Rfc3339>,
+    /// When a task that waits for its backoff is tried again.
+    pub retry_at: Option<Rfc3339>,
+    pub error: Option<ErrorView>,
+}
+
+/// Why a task did not succeed, or why its last attempt did not.
+#[derive(Debug, Serialize)]
+pub struct ErrorView {
+    pub code: String,
+    pub name: &'static str,
+    pub message: Arc<str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_code: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Box<RawValue>>,
+}
+
+/// One task in full.
+#[derive(Debug, Serialize)]
+pub struct TaskDetail {
+    #[serde(flatten)]
+    pub task: TaskView,
+    /// As submitted, templates included.
+    pub parameters: Box<RawValue>,
+    /// Null unless it has completed; `status` tells a null result from none.
+    pub result: Option<Box<RawValue>>,
+    pub progress: Option<ProgressView>,
+    /// The latest unsuccessful attempts, oldest first.
+    pub attempts: Vec<AttemptView>,
+    pub tags: Vec<Arc<str>>,
+    pub metadata: Option<Box<RawValue>>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ProgressView {
+    pub percent: u8,
+    pub message: Arc<str>,
+    pub at: Rfc3339,
+}
+
+#[derive(Debug, Serialize)]
+pub struct AttemptView {
+    pub attempt: u32,
+    pub worker: Option<Arc<str>>,
+    pub ended_at: Rfc3339,
+    pub code: String,
+    pub message: Arc<str>,
+}
+
+impl TaskView {
+    pub fn of(workflow: &Workflow, index: u32) -> Self {
+        let task = workflow.task(index);
+        let spec = workflow.spec.task(index);
+        let route = workflow.spec.route_of(index);
+        let policy = workflow.spec.policy_of(index);
+        Self {
+            id: workflow.wire_id(index),
+            key: spec.key.clone(),
+            name: workflow.name_of(index),
+            workflow_id: workflow.label(),
+            task_type: Arc::clone(&route.task_type),
+            external_task_type: route.external_type.clone(),
+            service_name: route.service.clone(),
+            status: task.status.name(),
+            priority: policy.priority.name(),
+            attempt: task.attempt.0,
+            failures: task.failures,
+            max_attempts: policy.retry.max_attempts,
+            timeout_seconds: seconds(policy.run_timeout_ms),
+            dependencies: spec.dependencies.iter().map(|at| workflow.name_of(*at)).collect(),
+            worker: worker_of(task),
+            started_at: task.started_at.map(Rfc3339),
+            ended_at: task.ended_at.map(Rfc3339),
+            retry_at: retry_at(&task.status).map(Rfc3339),
+            error: ErrorView::of(workflow, index),
+        }
+    }
+}
+
+impl TaskDetail {
+    pub fn of(
+        workflow: &Workflow,
+        index: u32,
+        parameters: &Payload,
+        result: Option<&Payload>,
+        progress: Option<(Timestamp, Progress)>,
+    ) -> Self {
+        let spec = workflow.spec.task(index);
+        let history = workflow.task(index).trouble.iter().flat_map(|trouble| &trouble.history);
+        Self {
+            task: TaskView::of(workflow, index),
+            parameters: raw(parameters.as_str()),
+            result: result.map(|payload| raw(payload.as_str())),
+            progress: progress.map(|(at, progress)| ProgressView {
+                percent: progress.percent,
+                message: progress.message,
+                at: Rfc3339(at),
+            }),
+            attempts: history.map(AttemptView::from).collect(),
+            tags: spec.tags.clone(),
+            metadata: spec.metadata.as_ref().map(|text| raw(text.as_str())),
+        }
+    }
+}
+
+impl ErrorView {
+    /// The error of a task that failed, was skipped or cancelled, or whose last attempt failed.
+    pub fn of(workflow: &Workflow, index: u32) -> Option<Self> {
+        let task = workflow.task(index);
+        match &task.status {
+            TaskStatus::Cancelled { code } => Some(Self::plain(*code, code.entry().what)),
+            TaskStatus::Skipped { cause } => {
+                let cause = workflow.name_of(*cause);
+                let message = format!("skipped, because \"{cause}\" did not succeed");
+                Some(Self::plain(errors::DEPENDENCY_NOT_SATISFIED, &message))
+            }
+            TaskStatus::Completed { .. } => None,
+            TaskStatus::Pending { .. }
+            | TaskStatus::Queued { .. }
+            | TaskStatus::Assigned { .. }
+            | TaskStatus::Processing { .. }
+            | TaskStatus::Retrying { .. }
+            | TaskStatus::Failed { .. } => {
+                let failure = task.last_failure()?;
+                Some(Self {
+                    service_code: failure.service_code.clone(),
+                    details: failure.details.as_ref().map(|text| raw(text.as_str())),
+                    ..Self::plain(failure.code, &failure.message)
+                })
+            }
+        }
+    }
+
+    fn plain(code: errors::Code, message: &str) -> Self {
+        Self {
+            code: code.to_string(),
+            name: code.entry().name,
+            message: Arc::from(message),
+            service_code: None,
+            details: None,
+        }
+    }
+}
+
+impl From<&AttemptNote> for AttemptView {
+    fn from(note: &AttemptNote) -> Self {
+        Self {
+            attempt: note.attempt.0,
+            worker: note.worker.as_ref().map(|worker| Arc::clone(&worker.0)),
+            ended_at: Rfc3339(note.ended_at),
+            code: note.code.to_string(),
+            message: Arc::clone(&note.message),
+        }
+    }
+}
+
+fn worker_of(task: &Task) -> Option<Arc<str>> {
+    if let TaskStatus::Completed { worker, .. } = &task.status {
+        return Some(Arc::clone(&worker.0));
+    }
+    task.holder().map(|worker| Arc::clone(&worker.0))
+}
+
+fn retry_at(status: &TaskStatus) -> Option<Timestamp> {
+    if let TaskStatus::Retrying { due } = status { Some(*due) } else { None }
+}

@@ -1,0 +1,90 @@
+//! Why a task waits, as REST says it.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::core::ids::Timestamp;
+use crate::core::state::Workflow;
+use crate::core::why::{Reason, Why};
+use crate::protocol::time::Rfc3339;
+
+#[derive(Debug, Serialize)]
+pub struct WhyView {
+    pub task_id: String,
+    pub task_name: String,
+    pub workflow_id: String,
+    pub status: &'static str,
+    /// One sentence for a person.
+    pub summary: String,
+    pub reasons: Vec<ReasonView>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ReasonView {
+    /// A stable word: `dependencies`, `no_worker`, `workers_busy`, `backoff`, ...
+    pub kind: &'static str,
+    pub message: String,
+    /// What the reason is about; its members depend on the kind.
+    #[serde(flatten)]
+    pub facts: Value,
+}
+
+impl WhyView {
+    pub fn of(workflow: &Workflow, why: &Why, now: Timestamp) -> Self {
+        Self {
+            task_id: workflow.wire_id(why.task.index).to_string(),
+            task_name: workflow.name_of(why.task.index).to_string(),
+            workflow_id: workflow.label().to_string(),
+            status: why.status.name(),
+            summary: why.summary.clone(),
+            reasons: why.reasons.iter().map(|reason| ReasonView::of(workflow, reason, now)).collect(),
+        }
+    }
+}
+
+impl ReasonView {
+    fn of(workflow: &Workflow, reason: &Reason, now: Timestamp) -> Self {
+        Self { kind: reason.kind(), message: reason.sentence(now), facts: facts(workflow, reason) }
+    }
+}
+
+fn facts(workflow: &Workflow, reason: &Reason) -> Value {
+    let time = |at: &Timestamp| Rfc3339(*at).to_string();
+    match reason {
+        Reason::Dependencies { waiting_on, listed } => {
+            let tasks: Vec<Value> = listed
+                .iter()
+                .map(|(index, name, status)| {
+                    json!({"id": &*workflow.wire_id(*index), "name": &**name, "status": status.name()})
+                })
+                .collect();
+            json!({"waiting_on": waiting_on, "dependencies": tasks})
+        }
+        Reason::WorkflowPaused { .. } | Reason::Ended => json!({}),
+        Reason::ParallelLimit { limit } => json!({"limit": limit}),
+        Reason::NoWorker { wanted, connected } => json!({"wanted": wanted, "connected_workers": connected}),
+        Reason::WorkersBusy { workers } => {
+            let busy: Vec<Value> = workers
+                .iter()
+                .map(|busy| {
+                    json!({
+                        "id": &*busy.worker.0, "name": &*busy.name, "active_tasks": busy.held,
+                        "capacity": busy.capacity, "takes_work": busy.takes_work,
+                    })
+                })
+                .collect();
+            json!({"workers": busy})
+        }
+        Reason::BreakerOpen { service, until } => json!({"service": &**service, "until": time(until)}),
+        Reason::Refused { worker, until } => json!({"worker": &*worker.0, "until": time(until)}),
+        Reason::EarlierAttempt { worker } | Reason::NoHandler { worker } => json!({"worker": &*worker.0}),
+        Reason::Backoff { until, failures, max_attempts } => {
+            json!({"until": time(until), "failures": failures, "max_attempts": max_attempts})
+        }
+        Reason::InLine { waiting } => json!({"waiting": waiting}),
+        Reason::Running { worker, since, accepted, connected, run_until } => json!({
+            "worker": &*worker.0, "since": time(since), "accepted": accepted, "connected": connected,
+            "timeout_at": run_until.as_ref().map(time),
+        }),
+    }
+}
