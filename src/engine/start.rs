@@ -103,6 +103,7 @@ pub fn prepare(parts: EngineParts) -> Prepared {
         feed.clone(),
         Arc::clone(&parts.views),
         reader,
+        parts.clock,
     );
     Prepared { parts, handle, inbox, archived: sender, waiting, feed }
 }

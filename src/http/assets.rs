@@ -11,8 +11,10 @@ const SCRIPT: &str = include_str!("../../static/app.js");
 const STYLE: &str = include_str!("../../static/style.css");
 
 /// Nothing but our own files, and no inline code: a task's name is never a program.
-const POLICY: (HeaderName, &str) =
-    (header::CONTENT_SECURITY_POLICY, "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'");
+const POLICY: (HeaderName, &str) = (
+    header::CONTENT_SECURITY_POLICY,
+    "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+);
 
 pub async fn index() -> impl IntoResponse {
     ([POLICY], Html(INDEX))

@@ -20,7 +20,8 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     async fn from_request(request: Request, state: &S) -> Result<Self, Failed> {
         Bytes::from_request(request, state).await.map(Self).map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                let message = "the body is larger than this server takes; see limits.body_bytes in its configuration";
+                let message =
+                    "the body is larger than this server takes; see limits.body_bytes in its configuration";
                 return Rejection::new(errors::PAYLOAD_TOO_LARGE, message).into();
             }
             invalid(format!("the body could not be read: {rejection}"))

@@ -18,5 +18,7 @@ pub async fn list() -> Json<Catalogue> {
 
 pub async fn detail(Path(code): Path<String>) -> Result<Json<&'static CatalogueEntry>, Failed> {
     let known = Code::parse(&code);
-    known.map(|code| Json(code.entry())).ok_or_else(|| invalid(format!("{code} is not a code of this program")))
+    known
+        .map(|code| Json(code.entry()))
+        .ok_or_else(|| invalid(format!("{code} is not a code of this program")))
 }

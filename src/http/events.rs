@@ -47,7 +47,8 @@ pub async fn of_workflow(
     let from = Seq(query.cursor.or(query.since).unwrap_or(0)).max(workflow.spec_seq);
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
     let id = workflow.id;
-    let (found, next) = app.engine.read_events(from, limit, move |record| record.event.workflow() == Some(id)).await?;
+    let (found, next) =
+        app.engine.read_events(from, limit, move |record| record.event.workflow() == Some(id)).await?;
     // An ended workflow has no events beyond a few reports that came late.
     let more = found.len() == limit || next < app.engine.feed().durable_end();
     Ok(Json(Page {
@@ -126,7 +127,9 @@ impl Reader {
             let wanted = self.wanted;
             let read = self
                 .engine
-                .read_events(self.next, PAGE, move |record| wanted.is_none_or(|id| record.event.workflow() == Some(id)))
+                .read_events(self.next, PAGE, move |record| {
+                    wanted.is_none_or(|id| record.event.workflow() == Some(id))
+                })
                 .await;
             let Ok((found, next)) = read else { return Err(Gone) };
             for (seq, record) in &found {

@@ -19,7 +19,10 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Json<Page<ServiceView>>
 }
 
 /// By node id; a service name that only one worker has does as well.
-pub async fn detail(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<ServiceView>, Failed> {
+pub async fn detail(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Json<ServiceView>, Failed> {
     let workers = app.engine.workers().await?;
     let by_id = workers.iter().find(|worker| *worker.facts.worker.0 == *id);
     let mut named = workers.iter().filter(|worker| *worker.facts.name == *id);

@@ -23,7 +23,9 @@ pub async fn health(State(app): State<Arc<App>>) -> Result<(StatusCode, Json<Hea
         problems.push("the disk is full: new work is refused until there is space".to_owned());
     }
     if let Some(frozen) = app.store.frozen() {
-        problems.push(format!("the store of ended workflows is frozen ({frozen}); it is rebuilt at the next start"));
+        problems.push(format!(
+            "the store of ended workflows is frozen ({frozen}); it is rebuilt at the next start"
+        ));
     }
     let status = if problems.is_empty() { "healthy" } else { "degraded" };
     Ok((StatusCode::OK, Json(Health { status, version: env!("CARGO_PKG_VERSION"), read_only, problems })))
@@ -47,7 +49,10 @@ struct ShutdownRequest {
     services: bool,
 }
 
-pub async fn shutdown(State(app): State<Arc<App>>, Body(body): Body) -> Result<(StatusCode, Json<Value>), Failed> {
+pub async fn shutdown(
+    State(app): State<Arc<App>>,
+    Body(body): Body,
+) -> Result<(StatusCode, Json<Value>), Failed> {
     let request: ShutdownRequest = if body.is_empty() {
         ShutdownRequest::default()
     } else {

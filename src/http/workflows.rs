@@ -17,9 +17,9 @@ use super::body::{Body, Params};
 use super::problem::{Failed, invalid};
 use crate::core::command::Command;
 use crate::core::effect::{First, Receipt};
+use crate::core::ids::Timestamp;
 use crate::core::ids::{Fingerprint, WorkflowId};
 use crate::core::listing::{ListFilter, Place};
-use crate::core::ids::Timestamp;
 use crate::core::state::{TaskStatus, Workflow, WorkflowStatus};
 use crate::engine::Accepted;
 use crate::protocol::rest::{Done, Page, Results, Submitted, TaskView, WorkflowDetail, WorkflowView};
@@ -31,14 +31,16 @@ const PAGE_MAX: usize = 1_000;
 /// The longest time an answer may be held back by `Prefer: wait`.
 const WAIT_MAX_SECONDS: u64 = 300;
 
-pub async fn submit(State(app): State<Arc<App>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Failed> {
+pub async fn submit(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Failed> {
     let submission = parse(&app, &headers, &body)?;
     let key = text(&headers, "idempotency-key")?.map(|key| Fingerprint::of(key.as_bytes()));
     let wait = wait_seconds(&headers)?;
-    let workflow = submission
-        .id
-        .as_deref()
-        .map_or_else(|| app.engine.fresh_workflow_id(), WorkflowId::from_text);
+    let workflow =
+        submission.id.as_deref().map_or_else(|| app.engine.fresh_workflow_id(), WorkflowId::from_text);
     let (name, total_tasks) = (Arc::clone(&submission.spec.name), submission.spec.total());
     let label = submission.spec.label.clone();
     let command =
@@ -69,7 +71,11 @@ pub async fn submit(State(app): State<Arc<App>>, headers: HeaderMap, Body(body):
     Ok(response)
 }
 
-pub async fn validate(State(app): State<Arc<App>>, headers: HeaderMap, Body(body): Body) -> Result<Response, Failed> {
+pub async fn validate(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<Response, Failed> {
     let submission = parse(&app, &headers, &body)?;
     let spec = &submission.spec;
     Ok(Json(json!({"valid": true, "name": &*spec.name, "total_tasks": spec.total()})).into_response())
@@ -94,21 +100,16 @@ fn wait_seconds(headers: &HeaderMap) -> Result<Option<u64>, Failed> {
     let Some(prefer) = text(headers, "prefer")? else { return Ok(None) };
     let wait = prefer.split([',', ';']).find_map(|part| part.trim().strip_prefix("wait="));
     let Some(wait) = wait else { return Ok(None) };
-    let seconds: u64 = wait.parse().map_err(|_| invalid(format!("Prefer: wait={wait} is not a number of seconds")))?;
+    let seconds: u64 =
+        wait.parse().map_err(|_| invalid(format!("Prefer: wait={wait} is not a number of seconds")))?;
     Ok(Some(seconds.min(WAIT_MAX_SECONDS)))
 }
 
 /// A path segment: labels may hold any character.
 fn encoded(segment: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    segment.bytes().fold(String::new(), |mut text, byte| {
-        if plain(byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-        text
-    })
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let character = |byte: u8| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    segment.bytes().map(character).collect()
 }
 
 #[derive(Debug, Deserialize)]
@@ -150,7 +151,10 @@ fn place(cursor: &str) -> Result<Place, Failed> {
     parsed.ok_or_else(|| invalid(format!("cursor={cursor} is not one that this list gave")))
 }
 
-pub async fn detail(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<WorkflowDetail>, Failed> {
+pub async fn detail(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Json<WorkflowDetail>, Failed> {
     let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
     Ok(Json(WorkflowDetail::from(&*workflow)))
 }
@@ -169,9 +173,12 @@ pub async fn tasks(
     Params(query): Params<TasksQuery>,
 ) -> Result<Json<Page<TaskView>>, Failed> {
     let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
-    let wanted = |index: &u32| query.status.as_deref().is_none_or(|status| workflow.task(*index).status.name() == status);
+    let wanted = |index: &u32| {
+        query.status.as_deref().is_none_or(|status| workflow.task(*index).status.name() == status)
+    };
     let mut indexes = (query.cursor.unwrap_or(0)..workflow.spec.total()).filter(wanted);
-    let items = indexes.by_ref().take(limit(query.limit)).map(|index| TaskView::of(&workflow, index)).collect();
+    let items =
+        indexes.by_ref().take(limit(query.limit)).map(|index| TaskView::of(&workflow, index)).collect();
     let next_cursor = indexes.next().map(|index| index.to_string());
     Ok(Json(Page { items, next_cursor }))
 }
@@ -212,7 +219,11 @@ pub async fn retry(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resul
     act(&app, id, |workflow| Command::RetryWorkflow { workflow }).await
 }
 
-async fn act(app: &App, id: String, command: impl FnOnce(WorkflowId) -> Command) -> Result<Json<Done>, Failed> {
+async fn act(
+    app: &App,
+    id: String,
+    command: impl FnOnce(WorkflowId) -> Command,
+) -> Result<Json<Done>, Failed> {
     let workflow = WorkflowId::from_text(&id);
     let Accepted { seq, .. } = app.engine.submit(command(workflow)).await?;
     let status = app.engine.workflow(workflow).await?.status.name();

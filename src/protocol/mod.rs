@@ -2,6 +2,7 @@
 //! comes through here is checked; nothing behind it checks again.
 
 pub mod fields;
+pub mod rest;
 pub mod time;
 
 #[cfg(feature = "server")]

@@ -1,8 +1,8 @@
 //! What the engine asks of the store's thread.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::core::ids::{AttemptNo, Seq, TaskId, Timestamp, WorkerId};
 use crate::core::state::{Grant, ServiceTotals, State, Workflow};

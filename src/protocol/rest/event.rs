@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::core::event::{AfterFailure, Event, GrantAfter, LateOutcome, LostReason, Outcome, Record, RefusalReason};
+use crate::core::event::{
+    AfterFailure, Event, GrantAfter, LateOutcome, LostReason, Outcome, Record, RefusalReason,
+};
 use crate::core::ids::{Seq, Timestamp};
 use crate::protocol::time::Rfc3339;
 
@@ -38,16 +40,19 @@ impl EventView {
 fn described(event: &Event) -> (&'static str, Value) {
     match event {
         Event::EngineStarted { version, .. } => ("engine_started", json!({"version": &**version})),
-        Event::WorkflowSubmitted { spec, .. } => {
-            ("workflow_submitted", json!({"name": &*spec.name, "total_tasks": spec.total(), "label": spec.label}))
-        }
+        Event::WorkflowSubmitted { spec, .. } => (
+            "workflow_submitted",
+            json!({"name": &*spec.name, "total_tasks": spec.total(), "label": spec.label}),
+        ),
         Event::WorkflowPaused { .. } => ("workflow_paused", json!({})),
         Event::WorkflowResumed { .. } => ("workflow_resumed", json!({})),
         Event::WorkflowCancelled { .. } => ("workflow_cancelled", json!({})),
         Event::WorkflowEnded { outcome, .. } => ("workflow_ended", json!({"status": outcome_name(*outcome)})),
         Event::RoundStarted { .. } => ("workflow_round_started", json!({})),
         Event::TasksRetried { tasks, .. } => ("tasks_retried", json!({"task_indexes": tasks})),
-        Event::WorkerNamed { worker, name } => ("worker_named", json!({"worker": &*worker.0, "name": &**name})),
+        Event::WorkerNamed { worker, name } => {
+            ("worker_named", json!({"worker": &*worker.0, "name": &**name}))
+        }
         Event::TaskOffered { attempt, worker, .. } => {
             ("task_assigned", json!({"attempt": attempt.0, "worker": &*worker.0}))
         }
@@ -83,7 +88,9 @@ fn described(event: &Event) -> (&'static str, Value) {
             };
             ("late_report_seen", json!({"attempt": attempt.0, "worker": &*worker.0, "outcome": outcome}))
         }
-        Event::WorkflowCarried { workflow } => ("workflow_carried", json!({"status": workflow.status.name()})),
+        Event::WorkflowCarried { workflow } => {
+            ("workflow_carried", json!({"status": workflow.status.name()}))
+        }
         Event::ServicesCarried { services, .. } => ("services_carried", json!({"services": services.len()})),
         Event::Released { up_to } => ("log_released", json!({"up_to": up_to.0})),
     }

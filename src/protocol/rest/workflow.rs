@@ -85,7 +85,10 @@ impl From<&Workflow> for WorkflowDetail {
             timeout_seconds: spec.timeout_ms.map(seconds),
             tags: spec.tags.clone(),
             metadata,
-            task_counts: StatusKind::ALL.into_iter().map(|kind| (kind.name(), workflow.counts.of(kind))).collect(),
+            task_counts: StatusKind::ALL
+                .into_iter()
+                .map(|kind| (kind.name(), workflow.counts.of(kind)))
+                .collect(),
             progress_percentage: f64::from(ended) * 100.0 / f64::from(total.max(1)),
         }
     }
@@ -112,10 +115,10 @@ impl Results {
     /// Everything but the values, which have to be loaded.
     pub fn without_values(workflow: &Workflow, now: Timestamp) -> Self {
         let began = workflow.started_at.unwrap_or(workflow.created_at);
-        let failed = (0..workflow.spec.total()).filter(|index| workflow.task(*index).status.kind() == StatusKind::Failed);
-        let errors = failed.filter_map(|index| {
-            Some((workflow.name_of(index), ErrorView::of(workflow, index)?))
-        });
+        let failed = (0..workflow.spec.total())
+            .filter(|index| workflow.task(*index).status.kind() == StatusKind::Failed);
+        let errors =
+            failed.filter_map(|index| Some((workflow.name_of(index), ErrorView::of(workflow, index)?)));
         Self {
             workflow_id: workflow.label(),
             name: Arc::clone(&workflow.spec.name),
@@ -135,7 +138,10 @@ pub(super) fn raw(text: &str) -> Box<RawValue> {
     RawValue::from_string(text.to_owned()).expect("stored payloads were checked at the door")
 }
 
-#[expect(clippy::cast_precision_loss, reason = "milliseconds of a duration fit into 53 bits for 285,000 years")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds of a duration fit into 53 bits for 285,000 years"
+)]
 pub(super) fn seconds(ms: u64) -> f64 {
     ms as f64 / 1_000.0
 }
