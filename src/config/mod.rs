@@ -1,1 +1,110 @@
-//! Configuration: raw (file, environment, flags) to resolved.
+//! Configuration: flags over environment over file over defaults, all optional; resolved once into values that
+//! the program can use without asking again.
+
+mod file;
+mod size;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+pub use file::{ConfigError, FileConfig};
+pub use size::parse_size;
+
+use crate::core::limits::Limits;
+
+const DEFAULT_HOST: &str = "127.0.0.1";
+pub const DEFAULT_PORT: u16 = 8000;
+const DEFAULT_DATA_DIR: &str = "./gleitzeit-data";
+const DEFAULT_SEGMENT_SIZE: u64 = 64 << 20;
+/// Read when it exists and no other file is named.
+const PROJECT_FILE: &str = "gleitzeit.toml";
+
+/// The flags of `gleitzeit serve`; each can also be given by the environment or the file.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RawConfig {
+    /// Address to listen on. Anything but loopback needs a token.
+    #[arg(long, env = "GLEITZEIT_HOST", value_name = "ADDRESS")]
+    pub host: Option<String>,
+    /// Port to listen on; 0 takes a free one. [default: 8000]
+    #[arg(long, env = "GLEITZEIT_PORT")]
+    pub port: Option<u16>,
+    /// Where the log and the store are kept. [default: ./gleitzeit-data]
+    #[arg(long, env = "GLEITZEIT_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Token that REST requests and sockets must carry. Prefer the environment: flags can be seen by others.
+    #[arg(long, env = "GLEITZEIT_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// Size of one log segment, 1MiB to 256MiB. [default: 64MiB]
+    #[arg(long, env = "GLEITZEIT_SEGMENT_SIZE", value_name = "SIZE")]
+    pub segment_size: Option<String>,
+    /// Configuration file. [default: ./gleitzeit.toml if it exists]
+    #[arg(long, env = "GLEITZEIT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// What the program runs with.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub address: SocketAddr,
+    pub data_dir: PathBuf,
+    pub token: Option<String>,
+    pub segment_size: u64,
+    pub limits: Limits,
+    pub socket_message_bytes_max: usize,
+    /// Ended workflows are kept for this long.
+    pub retention_ms: u64,
+}
+
+impl RawConfig {
+    /// Reads the file and settles every value.
+    ///
+    /// # Errors
+    /// Which setting is wrong, where it came from, and what it may be.
+    pub fn resolve(self) -> Result<Config, ConfigError> {
+        let file = self.read_file()?;
+        let host = self.host.or(file.host.clone()).unwrap_or_else(|| DEFAULT_HOST.to_owned());
+        let ip = parse_host(&host)?;
+        let token = self.token.or(file.token.clone());
+        if token.as_deref().is_some_and(str::is_empty) {
+            return Err(ConfigError::setting("token", "", "is empty: leave it out, or give it a value"));
+        }
+        if token.is_none() && !ip.is_loopback() {
+            let fix = "is not a loopback address, and without a token everybody there could run tasks: \
+                       set GLEITZEIT_TOKEN, or listen on 127.0.0.1";
+            return Err(ConfigError::setting("host", &host, fix));
+        }
+        let segment_size = self.segment_size.or(file.segment_size.clone());
+        let segment_size =
+            segment_size.as_deref().map(|text| parse_size("segment_size", text)).transpose()?;
+        let mut limits = Limits::default();
+        file.limits.apply(&mut limits)?;
+        Ok(Config {
+            address: SocketAddr::new(ip, self.port.or(file.port).unwrap_or(DEFAULT_PORT)),
+            data_dir: self
+                .data_dir
+                .or(file.data_dir.clone())
+                .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
+            token,
+            segment_size: segment_size.unwrap_or(DEFAULT_SEGMENT_SIZE),
+            limits,
+            socket_message_bytes_max: file.limits.socket_message_bytes()?,
+            retention_ms: file.retention_ms()?,
+        })
+    }
+
+    fn read_file(&self) -> Result<FileConfig, ConfigError> {
+        match &self.config {
+            Some(path) => FileConfig::read(path),
+            None if Path::new(PROJECT_FILE).exists() => FileConfig::read(Path::new(PROJECT_FILE)),
+            None => Ok(FileConfig::default()),
+        }
+    }
+}
+
+fn parse_host(host: &str) -> Result<IpAddr, ConfigError> {
+    let name = if host == "localhost" { DEFAULT_HOST } else { host.trim_matches(['[', ']']) };
+    let fix = "is not an IP address: use 127.0.0.1, 0.0.0.0, ::1 or the address of an interface";
+    name.parse().map_err(|_| ConfigError::setting("host", host, fix))
+}

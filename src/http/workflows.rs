@@ -108,7 +108,8 @@ fn wait_seconds(headers: &HeaderMap) -> Result<Option<u64>, Failed> {
 /// A path segment: labels may hold any character.
 fn encoded(segment: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    let character = |byte: u8| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    let character =
+        |byte: u8| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     segment.bytes().map(character).collect()
 }
 

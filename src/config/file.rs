@@ -1,0 +1,173 @@
+//! The TOML file.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::size::parse_size;
+use crate::core::limits::Limits;
+
+/// One message of a socket; one result of 8 MiB fits with room to spare.
+const SOCKET_MESSAGE_BYTES: u64 = 16 << 20;
+const RETENTION_DAYS: f64 = 30.0;
+/// A setting in days beyond this would not fit into milliseconds that anybody means.
+const DAYS_MAX: f64 = 36_500.0;
+
+/// What a configuration file may hold. Unknown keys are errors: a misspelt limit must not be ignored.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileConfig {
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    pub data_dir: Option<PathBuf>,
+    pub token: Option<String>,
+    pub segment_size: Option<String>,
+    /// Days that ended workflows are kept.
+    pub retention_days: Option<f64>,
+    #[serde(default)]
+    pub limits: FileLimits,
+}
+
+/// The deadlines and limits; times in seconds.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileLimits {
+    accept_timeout_seconds: Option<f64>,
+    disconnect_grace_seconds: Option<f64>,
+    liveness_seconds: Option<f64>,
+    release_grace_seconds: Option<f64>,
+    idempotency_hours: Option<f64>,
+    lost_attempts: Option<u32>,
+    worker_capacity: Option<u32>,
+    workers: Option<usize>,
+    result_bytes: Option<String>,
+    body_bytes: Option<String>,
+    socket_message_bytes: Option<String>,
+    json_depth: Option<usize>,
+    name_bytes: Option<usize>,
+    tasks_per_workflow: Option<usize>,
+    dependencies_per_task: Option<usize>,
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("the configuration file {path} cannot be read: {reason}")]
+    Unreadable { path: String, reason: std::io::Error },
+    #[error("the configuration file {path} is wrong: {reason}")]
+    Malformed { path: String, reason: toml::de::Error },
+    #[error("{name} = \"{value}\" {fix}")]
+    Setting { name: String, value: String, fix: String },
+}
+
+impl ConfigError {
+    pub fn setting(name: &str, value: &str, fix: &str) -> Self {
+        Self::Setting { name: name.to_owned(), value: value.to_owned(), fix: fix.to_owned() }
+    }
+}
+
+impl FileConfig {
+    /// # Errors
+    /// When the file cannot be read, is not TOML, or has a key that means nothing.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|reason| ConfigError::Unreadable { path: shown.clone(), reason })?;
+        toml::from_str(&text).map_err(|reason| ConfigError::Malformed { path: shown, reason })
+    }
+
+    pub fn retention_ms(&self) -> Result<u64, ConfigError> {
+        duration("retention_days", self.retention_days.unwrap_or(RETENTION_DAYS), 86_400_000.0)
+    }
+}
+
+impl FileLimits {
+    pub fn socket_message_bytes(&self) -> Result<usize, ConfigError> {
+        let mut bytes = usize::try_from(SOCKET_MESSAGE_BYTES).expect("16 MiB fit");
+        set_size(&mut bytes, "limits.socket_message_bytes", self.socket_message_bytes.as_deref())?;
+        Ok(bytes)
+    }
+
+    /// Puts what the file says in the place of the defaults.
+    ///
+    /// # Errors
+    /// Which limit is out of range.
+    pub fn apply(&self, limits: &mut Limits) -> Result<(), ConfigError> {
+        set_time(&mut limits.accept_ms, "limits.accept_timeout_seconds", self.accept_timeout_seconds, 1e3)?;
+        set_time(
+            &mut limits.disconnect_grace_ms,
+            "limits.disconnect_grace_seconds",
+            self.disconnect_grace_seconds,
+            1e3,
+        )?;
+        set_time(&mut limits.liveness_ms, "limits.liveness_seconds", self.liveness_seconds, 1e3)?;
+        set_time(
+            &mut limits.release_grace_ms,
+            "limits.release_grace_seconds",
+            self.release_grace_seconds,
+            1e3,
+        )?;
+        set_time(&mut limits.idempotency_ms, "limits.idempotency_hours", self.idempotency_hours, 3.6e6)?;
+        set_count(&mut limits.lost_attempts_max, "limits.lost_attempts", self.lost_attempts)?;
+        set_count(&mut limits.worker_capacity_max, "limits.worker_capacity", self.worker_capacity)?;
+        set_count(&mut limits.workers_max, "limits.workers", self.workers)?;
+        set_size(&mut limits.result_bytes_max, "limits.result_bytes", self.result_bytes.as_deref())?;
+        let submission = &mut limits.submission;
+        set_size(&mut submission.body_bytes_max, "limits.body_bytes", self.body_bytes.as_deref())?;
+        set_count(&mut submission.json_depth_max, "limits.json_depth", self.json_depth)?;
+        set_count(&mut submission.name_bytes_max, "limits.name_bytes", self.name_bytes)?;
+        set_count(&mut submission.tasks_max, "limits.tasks_per_workflow", self.tasks_per_workflow)?;
+        set_count(
+            &mut submission.dependencies_max,
+            "limits.dependencies_per_task",
+            self.dependencies_per_task,
+        )
+    }
+}
+
+fn set_time(target: &mut u64, name: &str, value: Option<f64>, unit_ms: f64) -> Result<(), ConfigError> {
+    if let Some(value) = value {
+        *target = duration(name, value, unit_ms)?;
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the range has just been checked"
+)]
+fn duration(name: &str, value: f64, unit_ms: f64) -> Result<u64, ConfigError> {
+    let ms = value * unit_ms;
+    if ms.is_finite() && (1.0..=DAYS_MAX * 86_400_000.0).contains(&ms) {
+        return Ok(ms.round() as u64);
+    }
+    Err(ConfigError::setting(
+        name,
+        &value.to_string(),
+        "is out of range: it must be positive and at most 100 years",
+    ))
+}
+
+fn set_count<T: Copy + PartialEq + Default + std::fmt::Display>(
+    target: &mut T,
+    name: &str,
+    value: Option<T>,
+) -> Result<(), ConfigError> {
+    match value {
+        Some(zero) if zero == T::default() => {
+            Err(ConfigError::setting(name, &zero.to_string(), "is out of range: it must be at least 1"))
+        }
+        Some(value) => {
+            *target = value;
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+fn set_size(target: &mut usize, name: &str, value: Option<&str>) -> Result<(), ConfigError> {
+    let Some(text) = value else { return Ok(()) };
+    let bytes = usize::try_from(parse_size(name, text)?).unwrap_or(usize::MAX);
+    set_count(target, name, Some(bytes))
+}
