@@ -1,9 +1,7 @@
 //! The explicit checker: compares what the server says now with what it had answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-use serde_json::Value;
 
 use super::journal::{Answers, Journal};
 use super::submitter::workflow;
@@ -47,6 +45,7 @@ pub fn all_ends_once(rest: &Rest, journal: &Journal, limit: Duration) -> (u64, u
             "two attempts were acknowledged: {done:?}"
         );
     }
+    let mut results_of: BTreeMap<String, usize> = BTreeMap::new();
     for id in &ids {
         let cancelled = answers.cancelled.contains(id);
         let results = until(&format!("the end of {id}"), limit, || {
@@ -62,18 +61,27 @@ pub fn all_ends_once(rest: &Rest, journal: &Journal, limit: Duration) -> (u64, u
             }
         }
         assert!(cancelled || found.len() == 3, "{id}: {results}");
-        completed_once(rest, id, found.len());
+        results_of.insert(id.clone(), found.len());
     }
+    completed_once(rest, &results_of);
     (ids.len() as u64, acknowledged.len() as u64)
 }
 
-/// The log itself holds one completion for each result.
-fn completed_once(rest: &Rest, id: &str, results: usize) {
-    let events = rest.items(&format!("/workflows/{id}/events"));
-    let completed = events.iter().filter(|event| is_completion(event)).count();
-    assert_eq!(completed, results, "{id}: completions in the log\n{events:#?}");
-}
-
-fn is_completion(event: &Value) -> bool {
-    event["type"] == "task_completed"
+/// The log itself holds one completion for each result, and none twice.
+fn completed_once(rest: &Rest, results_of: &BTreeMap<String, usize>) {
+    let marker = rest.post("/workflows", &[], &workflow("the last one")).expect("an answer");
+    let last = marker.body["seq"].as_u64().expect("an answer has a position");
+    let mut seen = BTreeSet::new();
+    let mut completions: BTreeMap<String, usize> = BTreeMap::new();
+    for event in rest.events_up_to(last) {
+        if event["type"] == "task_completed" {
+            let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
+            assert!(seen.insert(text("task_id")), "completed twice: {event}");
+            *completions.entry(text("workflow_id")).or_default() += 1;
+        }
+    }
+    for (id, results) in results_of {
+        let completed = completions.get(id).copied().unwrap_or_default();
+        assert_eq!(completed, *results, "{id}: completions in the log and results");
+    }
 }

@@ -1,5 +1,6 @@
 //! A blocking caller of the REST interface.
 
+use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -52,19 +53,22 @@ impl Rest {
         answer.body
     }
 
-    /// All items of a list, page by page.
-    pub fn items(&self, path: &str) -> Vec<Value> {
-        let mut items = Vec::new();
-        let mut next = path.to_owned();
-        loop {
-            let mut page = self.read(&next);
-            match page.get_mut("items").map(Value::take) {
-                Some(Value::Array(found)) => items.extend(found),
-                _ => panic!("GET {next}: no items in {page}"),
+    /// The whole log as the event stream tells it, from its first event to the one at `last`.
+    pub fn events_up_to(&self, last: u64) -> Vec<Value> {
+        let url = format!("{}/events?since=0", self.base);
+        let response = self.agent.get(url).call().unwrap_or_else(|error| panic!("GET /events: {error}"));
+        let mut events = Vec::new();
+        for line in BufReader::new(response.into_body().into_reader()).lines() {
+            let line = line.unwrap_or_else(|error| panic!("the stream ended before event {last}: {error}"));
+            let Some(data) = line.strip_prefix("data:") else { continue };
+            let event: Value = serde_json::from_str(data).expect("an event is JSON");
+            let seq = event["seq"].as_u64().expect("an event has a position");
+            events.push(event);
+            if seq >= last {
+                return events;
             }
-            let Some(cursor) = page["next_cursor"].as_str() else { return items };
-            next = format!("{path}?cursor={cursor}");
         }
+        panic!("the stream ended before event {last}");
     }
 }
 
