@@ -51,8 +51,15 @@ pub enum Effect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receipt {
     Done,
-    Submitted { workflow: WorkflowId, first: First },
-    Registered { held: Vec<TaskId>, liveness_ms: u64 },
+    Submitted {
+        workflow: WorkflowId,
+        first: First,
+    },
+    /// What the worker still holds, by the ids it knows the tasks by.
+    Registered {
+        held: Vec<Arc<str>>,
+        liveness_ms: u64,
+    },
 }
 
 /// Whether a submission made a workflow or found the one it had made before.

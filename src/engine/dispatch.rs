@@ -30,10 +30,20 @@ pub trait Outlet: Send + Sync + std::fmt::Debug {
     fn assign(&self, session: SessionId, assigned: Assigned) -> Result<(), Undelivered>;
 
     /// Tells the worker to stop an attempt. A connection that is gone needs no word.
-    fn cancel(&self, session: SessionId, task: TaskId, wire_id: &str, attempt: AttemptNo);
+    fn cancel(&self, session: SessionId, stopped: &Stopped);
 
     /// A newer connection of the same worker took over.
     fn close(&self, session: SessionId);
+}
+
+/// An attempt that its worker is told to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    pub task: TaskId,
+    pub attempt: AttemptNo,
+    /// The ids by which the worker knows the task and its workflow.
+    pub wire_id: Arc<str>,
+    pub workflow_label: Arc<str>,
 }
 
 /// The worker's connection did not take an assignment.
@@ -98,9 +108,7 @@ impl Dispatcher {
             Output::Answer { reply, answer } => reply(answer),
             Output::Deliver(deliver) => deliver(),
             Output::Assign(assignment) => self.assign(*assignment),
-            Output::Cancel { session, task, wire_id, attempt } => {
-                self.outlet(session).cancel(session, task, &wire_id, attempt);
-            }
+            Output::Cancel { session, stopped } => self.outlet(session).cancel(session, &stopped),
             Output::Close(session) => self.outlet(session).close(session),
             Output::Announce(announcement) => {
                 self.feed.publish(FeedItem::Announcement(Arc::new(announcement)));

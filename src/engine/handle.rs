@@ -63,8 +63,16 @@ impl EngineHandle {
             // Whoever asked may have gone; the command counts all the same.
             let _ = sender.send(answer);
         });
-        self.send(Input::Command { command, reply: Some(reply) }, REQUESTS_MAX)?;
+        self.request(command, reply)?;
         receiver.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Sends a request without waiting for its answer, so that several of one client keep their order.
+    ///
+    /// # Errors
+    /// That the engine is overloaded or stopping; `reply` is not called then.
+    pub fn request(&self, command: Command, reply: Reply) -> Result<(), Rejection> {
+        self.send(Input::Command { command, reply: Some(reply) }, REQUESTS_MAX)
     }
 
     /// Sends a worker's report. Never waits, so that a socket's read loop can call it.

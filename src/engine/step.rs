@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::assign::Assignment;
-use super::dispatch::Announcement;
+use super::dispatch::{Announcement, Stopped};
 use super::turn::{Accepted, Delivery, Output, Reply, Turn};
 use super::views::Views;
 use crate::core::command::Command;
@@ -18,7 +18,7 @@ use crate::core::limits::{Limits, SUSPENSION_GAP};
 use crate::core::presence::Presence;
 use crate::core::recover;
 use crate::core::rejection::Rejection;
-use crate::core::state::{State, Timer};
+use crate::core::state::{State, Timer, Workflow};
 use crate::store::record::size_hint;
 
 /// Timers that one step handles; the rest follow in the next one, after whatever has arrived meanwhile.
@@ -295,11 +295,12 @@ impl Engine {
                 Output::Assign(Box::new(Assignment::new(workflow, task, attempt, (session, worker), now)))
             }
             Effect::SendCancel { session, task, attempt, .. } => {
-                let wire_id = self
-                    .state
-                    .workflow(task.workflow)
+                let workflow = self.state.workflow(task.workflow);
+                let wire_id = workflow
                     .map_or_else(|| Arc::from(task.to_string()), |workflow| workflow.wire_id(task.index));
-                Output::Cancel { session, task, wire_id, attempt }
+                let workflow_label =
+                    workflow.map_or_else(|| Arc::from(task.workflow.to_string()), Workflow::label);
+                Output::Cancel { session, stopped: Stopped { task, attempt, wire_id, workflow_label } }
             }
             Effect::CloseSession { session } => Output::Close(session),
             Effect::AnnounceWorker { facts } => Output::Announce(Announcement::Registered { facts, at: now }),

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::assign::Assignment;
-use super::dispatch::Announcement;
+use super::dispatch::{Announcement, Stopped};
 use crate::core::effect::Receipt;
 use crate::core::event::Record;
-use crate::core::ids::{AttemptNo, Seq, SessionId, TaskId};
+use crate::core::ids::{Seq, SessionId};
 use crate::core::rejection::Rejection;
 use crate::core::state::Workflow;
 use crate::store::CheckpointInput;
@@ -44,9 +44,7 @@ pub enum Output {
     Assign(Box<Assignment>),
     Cancel {
         session: SessionId,
-        task: TaskId,
-        wire_id: std::sync::Arc<str>,
-        attempt: AttemptNo,
+        stopped: Stopped,
     },
     Close(SessionId),
     Announce(Announcement),
@@ -71,7 +69,7 @@ impl fmt::Debug for Output {
             Self::Answer { answer, .. } => f.debug_tuple("Answer").field(answer).finish(),
             Self::Deliver(_) => f.write_str("Deliver"),
             Self::Assign(assignment) => f.debug_tuple("Assign").field(assignment).finish(),
-            Self::Cancel { task, attempt, .. } => f.debug_tuple("Cancel").field(task).field(attempt).finish(),
+            Self::Cancel { stopped, .. } => f.debug_tuple("Cancel").field(stopped).finish(),
             Self::Close(session) => f.debug_tuple("Close").field(session).finish(),
             Self::Announce(announcement) => f.debug_tuple("Announce").field(announcement).finish(),
             Self::Archive(workflow) => f.debug_tuple("Archive").field(&workflow.id).finish(),

@@ -16,7 +16,7 @@ use crate::core::command::{Command, FailureReport, TaskRef, WorkerFacts, WorkerK
 use crate::core::ids::{AttemptNo, SessionId, TaskId, WorkerId};
 use crate::core::payload::Payload;
 use crate::core::rejection::Rejection;
-use crate::engine::{Assigned, BUILT_IN_SESSION, EngineHandle, Outlet, Undelivered};
+use crate::engine::{Assigned, BUILT_IN_SESSION, EngineHandle, Outlet, Stopped, Undelivered};
 
 /// Attempts that run inside the binary at once. Waiting ones cost nothing; heavy ones share the blocking
 /// threads, so more of them would only wait there.
@@ -90,7 +90,8 @@ impl Outlet for Arc<Executor> {
         Ok(())
     }
 
-    fn cancel(&self, session: SessionId, task: TaskId, _wire_id: &str, attempt: AttemptNo) {
+    fn cancel(&self, session: SessionId, stopped: &Stopped) {
+        let (task, attempt) = (stopped.task, stopped.attempt);
         let Some(running) = self.running().remove(&(task, attempt)) else { return };
         running.abort();
         let report = FailureReport { error: Arc::from("Task cancelled"), ..FailureReport::default() };

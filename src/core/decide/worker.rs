@@ -55,7 +55,9 @@ pub(super) fn register(
         held.retain(|task| named.iter().any(|(named, _)| named == task));
     }
     let liveness_ms = presence.limits.liveness_ms.max(2 * facts.heartbeat_ms);
-    Ok(Decision { events, effects, answer: Ok(Receipt::Registered { held, liveness_ms }) })
+    let held = held.into_iter().filter_map(|task| Some(state.workflow(task.workflow)?.wire_id(task.index)));
+    let receipt = Receipt::Registered { held: held.collect(), liveness_ms };
+    Ok(Decision { events, effects, answer: Ok(receipt) })
 }
 
 /// The attempts that the worker says it holds, as far as they are known. One without a number is the one it

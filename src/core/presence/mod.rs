@@ -62,10 +62,10 @@ impl Presence {
     }
 
     /// A worker said something.
-    fn heard(&mut self, session: SessionId, now: Timestamp) {
-        if let Some(worker) = self.sessions.get(&session).and_then(|id| self.workers.get_mut(id)) {
-            worker.last_seen = now;
-        }
+    fn heard(&mut self, session: SessionId, now: Timestamp) -> Option<&mut Present> {
+        let worker = self.workers.get_mut(self.sessions.get(&session)?)?;
+        worker.last_seen = now;
+        Some(worker)
     }
 
     /// A worker's connection is its registration: an older connection of the same worker no longer counts.
@@ -181,10 +181,12 @@ impl Presence {
             Command::SetWorkerStatus { session, status } => self.set_status(*session, *status, state, now),
             Command::DrainWorker { worker, drain } => self.set_drained(worker, *drain, state, now),
             Command::Disconnect { session, how } => self.disconnected(*session, *how, state, now),
-            Command::ReportProgress { session, .. }
-            | Command::AcceptTask { session, .. }
-            | Command::CompleteTask { session, .. }
-            | Command::FailTask { session, .. } => self.heard(*session, now),
+            Command::ReportProgress { session, attempt, .. }
+            | Command::AcceptTask { session, attempt, .. }
+            | Command::CompleteTask { session, attempt, .. }
+            | Command::FailTask { session, attempt, .. } => {
+                self.heard(*session, now).filter(|_| attempt.is_some()).map(Present::learn_fencing);
+            }
             Command::SubmitWorkflow { .. }
             | Command::CancelWorkflow { .. }
             | Command::PauseWorkflow { .. }

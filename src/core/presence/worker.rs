@@ -96,6 +96,13 @@ impl Present {
         self.session.is_some()
     }
 
+    /// Whoever sends the number of an attempt tells its attempts apart, whatever it declared.
+    pub(super) fn learn_fencing(&mut self) {
+        if !self.facts.fences {
+            Arc::make_mut(&mut self.facts).fences = true;
+        }
+    }
+
     /// How long it may be silent: two of its own heartbeats, and never less than the general limit.
     pub fn silence_limit(&self, limits: &Limits) -> u64 {
         limits.liveness_ms.max(2 * self.facts.heartbeat_ms)
