@@ -60,7 +60,7 @@ pub fn failed<'a>(
     doing: &'static str,
     name: &'a str,
 ) -> impl FnOnce(io::Error) -> LogError + use<'a> {
-    move |source| LogError::Io { doing, file: disk.describe(name), source, fatal: true }
+    move |error| LogError::Io { doing, file: disk.describe(name), error, fatal: true }
 }
 
 /// A directory of the file system.
@@ -72,10 +72,10 @@ pub struct Directory {
 impl Directory {
     /// Opens the directory and makes it when it is missing.
     pub fn create(path: &Path) -> Result<Self, LogError> {
-        let io_error = |source| LogError::Io {
+        let io_error = |error| LogError::Io {
             doing: "making the directory",
             file: path.display().to_string(),
-            source,
+            error,
             fatal: true,
         };
         if !path.is_dir() {

@@ -9,11 +9,11 @@ use crate::core::ids::Seq;
 
 #[derive(Debug, Error)]
 pub enum LogError {
-    #[error("{doing} {file} failed: {source}")]
+    #[error("{doing} {file} failed: {error}")]
     Io {
         doing: &'static str,
         file: String,
-        source: io::Error,
+        error: io::Error,
         /// True when the failure leaves it open what the disk holds.
         fatal: bool,
     },
@@ -50,8 +50,9 @@ impl LogError {
     pub const fn is_fatal(&self) -> bool {
         match self {
             Self::Io { fatal, .. } => *fatal,
-            Self::Stopped | Self::Damaged(_) => true,
-            Self::Released { .. }
+            Self::Stopped => true,
+            Self::Damaged(_)
+            | Self::Released { .. }
             | Self::GivenUp { .. }
             | Self::NotDurable { .. }
             | Self::NoSuchPart { .. }

@@ -13,7 +13,7 @@ use crate::core::ids::Seq;
 pub const FRAME_BYTES: usize = 32;
 
 /// The magic numbers are above every record length, so that whoever steps from record to record can tell where
-/// the next batch starts.
+/// the next batch starts. Their first byte in number order, F5, is in no UTF-8 text, hence in no payload.
 const BATCH_MAGIC: u32 = 0xF5B7_471C;
 const GIVEN_UP_MAGIC: u32 = 0xF5B7_471D;
 

@@ -89,14 +89,10 @@ pub fn check(
         }
         // A missing file is reported as that, once, and not as an early end of the segment before it.
         let follows = next.filter(|next| next.previous == header.number);
-        let is_last = at + 1 == found.len();
         let examined = if at < checked_from {
             None
         } else {
-            let mut examined = examine(disk, &segment.file, &header, follows.map(|next| next.first))?;
-            if follows.is_none() && !is_last {
-                examined.torn_into_damage(disk, &segment.name);
-            }
+            let examined = examine(disk, &segment.file, &header, follows.map(|next| next.first))?;
             if let Some(damage) = examined.damage.clone() {
                 on_damage(damage)?;
             }
@@ -120,18 +116,6 @@ impl Link {
 
     pub fn into_entry(self) -> Entry {
         Entry { header: self.header, index: self.examined.map(|examined| examined.index) }
-    }
-}
-
-impl Examined {
-    /// A segment with later ones behind it cannot have a torn end.
-    fn torn_into_damage(&mut self, disk: &dyn Disk, name: &str) {
-        if self.torn_until.is_some() && self.damage.is_none() {
-            let lost = Lost { from: self.index.end, to: None };
-            let what = "its end is not what was written";
-            let offset = self.index.end_offset;
-            self.damage = Some(Damage { file: disk.describe(name), offset, what, lost });
-        }
     }
 }
 

@@ -204,10 +204,10 @@ impl Log for SegmentLog {
         while let Some(header) = self.catalog.pop_below(up_to) {
             let name = file_name(header.number);
             let removed = self.disk.remove(&name).and_then(|()| self.disk.sync_directory());
-            removed.map_err(|source| LogError::Io {
+            removed.map_err(|error| LogError::Io {
                 doing: "deleting the released",
                 file: self.disk.describe(&name),
-                source,
+                error,
                 fatal: false,
             })?;
             info!(segment = header.number, "released a segment of the log");

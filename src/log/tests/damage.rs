@@ -2,13 +2,14 @@
 //! wrong, no panic.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::{append, expected, read, small};
 use crate::core::ids::Seq;
-use crate::log::segment::{HEADER_BYTES, SegmentHeader};
-use crate::log::sim::Rng;
-use crate::log::{CutReason, Log, LogError, OpenReport, SegmentLog, frame, verify};
+use crate::log::segment::{self, HEADER_BYTES, SegmentHeader};
+use crate::log::sim::{Rng, SimDisk};
+use crate::log::{AcceptLoss, CutReason, Log, LogError, LogOptions, OpenReport, SegmentLog, frame, verify};
 
 /// A log of some segments, each record a batch of its own at the end. Returns the path of its last segment and
 /// the end of what is written there.
@@ -172,6 +173,27 @@ fn a_zeroed_page_anywhere_is_noticed() {
 }
 
 #[test]
+fn a_payload_that_changed_under_an_open_log_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut log, _) = SegmentLog::open(dir.path(), small()).unwrap();
+    append(&mut log, 40, 1).unwrap();
+    let file = segment_files(dir.path()).pop().unwrap();
+    let whole = fs::read(&file).unwrap();
+    let needle = &super::parts(Seq(7), 1)[2];
+    let at = whole.windows(needle.len()).position(|window| window == needle.as_bytes()).unwrap();
+    let reader = log.reader();
+    assert_eq!(*reader.part(Seq(7), 2).unwrap(), **needle);
+    for damaged in [at, at + needle.len() - 1] {
+        let mut bytes = whole.clone();
+        bytes[damaged] ^= 4;
+        fs::write(&file, bytes).unwrap();
+        let error = reader.part(Seq(7), 2).unwrap_err();
+        assert!(matches!(&error, LogError::Damaged(damage) if damage.lost.from == Seq(7)), "{error}");
+        assert!(matches!(read(reader.as_ref(), Seq(1)), Err(LogError::Damaged(_))));
+    }
+}
+
+#[test]
 fn stale_bytes_of_another_segment_are_not_taken_for_batches() {
     let dir = tempfile::tempdir().unwrap();
     let (last, used) = build(dir.path(), 20, true);
@@ -195,6 +217,43 @@ fn stale_bytes_of_another_segment_are_not_taken_for_batches() {
         panic!("a gap was accepted")
     };
     assert_eq!((damage.lost.from, damage.lost.to), (end, Some(Seq(end.0 + 5))));
+}
+
+#[test]
+fn a_batch_with_a_right_checksum_and_wrong_insides_is_damage_at_worst() {
+    let mut rng = Rng::new(11);
+    for seed in 0..300 {
+        let disk = SimDisk::new(seed);
+        let (log, _) = disk.open_log(LogOptions::simulated(16 << 10)).unwrap();
+        drop(log);
+        let name = disk.contents().into_keys().find(|name| segment::file_number(name).is_some()).unwrap();
+        disk.tamper(&name, |bytes| {
+            let salt = SegmentHeader::parse(bytes).unwrap().salt;
+            let mut inner = super::batch(Seq(1), 6, 1).finish(salt).to_vec();
+            for _ in 0..=rng.below(3) {
+                let at = frame::FRAME_BYTES as u64 + rng.below((inner.len() - frame::FRAME_BYTES) as u64);
+                inner[usize::try_from(at).unwrap()] = rng.next_u64().to_le_bytes()[0];
+            }
+            let count = 6 + u32::try_from(rng.below(2)).unwrap();
+            frame::finish(&mut inner, frame::FrameKind::Batch, count, Seq(1), salt);
+            bytes[HEADER_BYTES..HEADER_BYTES + inner.len()].copy_from_slice(&inner);
+        });
+        let verified = disk.verify().unwrap();
+        let Ok((log, _)) = disk.open_log(LogOptions::simulated(16 << 10)) else {
+            assert!(!verified.damage.is_empty());
+            disk.repair(AcceptLoss).unwrap();
+            disk.open_log(LogOptions::simulated(16 << 10)).unwrap();
+            continue;
+        };
+        let reader = log.reader();
+        let read = reader.scan(Seq(1), &mut |_| ControlFlow::Continue(()));
+        assert!(matches!(read, Ok(()) | Err(LogError::Damaged(_))));
+        for (seq, part) in (1..8).flat_map(|seq| (0..4).map(move |part| (Seq(seq), part))) {
+            if let Ok(text) = reader.part(seq, part) {
+                assert_eq!(*text, super::parts(seq, 1)[part as usize]);
+            }
+        }
+    }
 }
 
 #[test]

@@ -59,6 +59,28 @@ fn space_that_was_made_is_noticed_without_an_append() {
 }
 
 #[test]
+fn a_part_of_a_segment_is_used_when_there_is_no_room_for_all_of_it() {
+    for seed in 0..4 {
+        let disk = SimDisk::new(seed);
+        let (mut log, _) = disk.open_log(LogOptions::simulated(1 << 20)).unwrap();
+        disk.set_space(Some(600 << 10));
+        let mut end = Seq(1);
+        while let Ok(next) = append(&mut log, 100, 1) {
+            end = next;
+        }
+        let sizes: Vec<_> = disk.contents().into_values().map(|bytes| bytes.len()).collect();
+        assert_eq!(sizes[..2], [1 << 20, 512 << 10]);
+        // Nothing of the next segment is asked for yet, but that there is room again is noticed all the same.
+        assert!(matches!(log.space(), Space::ReserveOnly { .. }));
+        disk.set_space(None);
+        assert_eq!(log.space(), Space::Writable);
+        drop(log);
+        let (log, _) = disk.power_cut().open_log(LogOptions::simulated(1 << 20)).unwrap();
+        assert_eq!(read(log.reader().as_ref(), Seq(1)).unwrap(), expected(1, end.0));
+    }
+}
+
+#[test]
 fn the_helper_thread_is_ahead_or_the_writer_helps_itself() {
     let dir = tempfile::tempdir().unwrap();
     let (mut log, _) = crate::log::SegmentLog::open(dir.path(), small()).unwrap();
