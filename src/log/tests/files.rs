@@ -8,7 +8,8 @@ use std::thread;
 
 use super::{append, batch, body, expected, parts, read, small};
 use crate::core::ids::Seq;
-use crate::log::segment::file_number;
+use crate::log::frame::FRAME_BYTES;
+use crate::log::segment::{HEADER_BYTES, file_number};
 use crate::log::{Log, LogError, LogOptions, LogRead, SegmentLog, verify};
 
 fn open(dir: &Path) -> SegmentLog {
@@ -133,6 +134,39 @@ fn what_is_too_large_or_out_of_order_is_refused_and_changes_nothing() {
     for bytes in [0, (1 << 20) - 1, (256 << 20) + 1] {
         assert!(matches!(LogOptions::with_segment_size(bytes), Err(LogError::SegmentSize { .. })));
     }
+}
+
+#[test]
+fn there_is_always_room_for_a_seal() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path());
+    let mut first = batch(Seq(1), 1, 1);
+    log.append(&mut first).unwrap();
+    let capacity = fs::metadata(dir.path().join(&segments(dir.path())[0])).unwrap().len();
+    let left = capacity - HEADER_BYTES as u64 - first.len_bytes();
+    let filling = |bytes: u64| {
+        let mut batch = batch(Seq(2), 2, 1);
+        let half = usize::try_from((bytes - batch.len_bytes()) / 2 - 16).unwrap();
+        batch.push(|body| body.extend(vec![0; half]), std::iter::empty());
+        let rest = usize::try_from(bytes - batch.len_bytes() - 16).unwrap();
+        batch.push(|body| body.extend(vec![0; rest]), std::iter::empty());
+        assert_eq!(batch.len_bytes(), bytes);
+        batch
+    };
+    let mut fits = filling(left - FRAME_BYTES as u64);
+    let mut one_more = filling(left - FRAME_BYTES as u64 + 1);
+    log.append(&mut fits).unwrap();
+    log.seal().unwrap();
+    assert_eq!(segments(dir.path()).len(), 1);
+    drop(log);
+    let (log, report) = SegmentLog::open(dir.path(), small()).unwrap();
+    assert_eq!((log.next_seq(), report.sealed, report.cut), (Seq(6), true, None));
+
+    let other_dir = tempfile::tempdir().unwrap();
+    let mut log = open(other_dir.path());
+    append(&mut log, 1, 1).unwrap();
+    log.append(&mut one_more).unwrap();
+    assert_eq!(segments(other_dir.path()).len(), 2);
 }
 
 #[test]
