@@ -66,3 +66,19 @@ fn the_whole_body() {
         assert_eq!(task, expected);
     }
 }
+
+#[cfg(feature = "server")]
+#[test]
+fn the_server_reads_it() {
+    use crate::core::limits::SubmissionLimits;
+    use crate::protocol::submit::{ContentType, parse_submission};
+
+    let body = serde_json::to_vec(&every_builder()).unwrap();
+    let submission = parse_submission(&body, ContentType::Json, &SubmissionLimits::default()).unwrap();
+    assert_eq!(submission.spec.total(), 9);
+    assert_eq!(submission.id.as_deref(), Some("mine"));
+    assert_eq!(submission.spec.timeout_ms, Some(7_200_500));
+    let ml = submission.spec.find("Ml").unwrap();
+    assert_eq!(submission.spec.policy_of(ml).run_timeout_ms, 3_600_000);
+    assert_eq!(submission.spec.route_of(ml).service.as_deref(), Some("S"));
+}
