@@ -19,6 +19,10 @@ use super::session::{Answered, Session};
 use super::task::{Assignment, TaskKey};
 use crate::client::wire::{Socket, SocketEvent, WireError};
 
+/// A registration that lasted shorter counts as a failed one: two processes that share a `node_id` push each
+/// other out, and must not do so as fast as they can.
+const STABLE: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(super) struct Actor {
     pub(super) config: Arc<NodeConfig>,
@@ -57,12 +61,15 @@ impl Actor {
             },
             () = self.may_stop() => return None,
         };
-        backoff.reset();
         tracing::info!(node = self.config.name.node_id, "registered");
+        let registered = Instant::now();
         let end = tokio::select! {
             Err(error) = self.serve(&mut session) => Some(error),
             () = self.may_stop() => None,
         };
+        if registered.elapsed() >= STABLE {
+            backoff.reset();
+        }
         session.socket.close().await;
         end
     }

@@ -27,8 +27,11 @@ use crate::client::tls;
 
 type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Frames to encode are cut from blocks of this size; a larger frame gets a block of its own.
-const ENCODE_BLOCK_BYTES: usize = 8 * 1024;
+/// Frames are cut from blocks of this size; a larger frame gets a block of its own.
+const FRAME_BLOCK_BYTES: usize = 8 * 1024;
+
+/// What is kept of the encoding buffer after a large frame.
+const KEPT_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Events that a server may send before it confirms the namespace; python-socketio does so with everything
 /// that is emitted while it decides about the connection.
@@ -88,8 +91,12 @@ impl Connection {
     async fn open_without_limit(options: &ConnectOptions) -> Result<Self, WireError> {
         let websocket = open_websocket(options).await?;
         let (sink, stream) = websocket.split();
-        let mut writer =
-            Writer { sink, buffer: BytesMut::new(), namespace: options.namespace.as_str().into() };
+        let mut writer = Writer {
+            sink,
+            encoded: Vec::new(),
+            frames: BytesMut::new(),
+            namespace: options.namespace.as_str().into(),
+        };
         let (current, early) = (Utf8Bytes::default(), VecDeque::new());
         let mut reader = Reader { stream, current, early, silence: None };
 
@@ -238,7 +245,10 @@ impl fmt::Debug for Reader {
 /// The sending half: frames gather until [`flush`](Self::flush), or until the write buffer is full.
 pub struct Writer {
     sink: SplitSink<WebSocket, Message>,
-    buffer: BytesMut,
+    /// The frame that is being encoded.
+    encoded: Vec<u8>,
+    /// The block that frames are cut from, used again once the frames are written.
+    frames: BytesMut,
     namespace: Box<str>,
 }
 
@@ -250,17 +260,16 @@ impl Writer {
         ack_id: Option<u64>,
         data: &T,
     ) -> Result<(), WireError> {
-        self.buffer.reserve(ENCODE_BLOCK_BYTES);
-        encode::event(&mut self.buffer, &self.namespace, ack_id, name, data)
+        encode::event(&mut self.encoded, &self.namespace, ack_id, name, data)
             .map_err(|source| WireError::Encode { event: name.to_owned(), source })?;
-        self.feed_buffer().await
+        self.feed_frame().await
     }
 
     /// Answers an event that the server sent with this id.
     pub async fn feed_ack<T: Serialize + ?Sized>(&mut self, id: u64, data: &T) -> Result<(), WireError> {
-        encode::ack(&mut self.buffer, &self.namespace, id, data)
+        encode::ack(&mut self.encoded, &self.namespace, id, data)
             .map_err(|source| WireError::Encode { event: format!("acknowledgement {id}"), source })?;
-        self.feed_buffer().await
+        self.feed_frame().await
     }
 
     /// Queues a frame that was encoded elsewhere, see [`encode`](super::encode).
@@ -281,20 +290,26 @@ impl Writer {
 
     /// Leaves the namespace and closes the websocket.
     pub async fn close(mut self) -> Result<(), WireError> {
-        encode::disconnect(&mut self.buffer, &self.namespace);
-        self.feed_buffer().await?;
+        encode::disconnect(&mut self.encoded, &self.namespace);
+        self.feed_frame().await?;
         self.sink.close().await.map_err(|error| WireError::from_stream(&error))
     }
 
     async fn join(&mut self, options: &ConnectOptions) -> Result<(), WireError> {
-        encode::connect(&mut self.buffer, &self.namespace, options.auth.as_ref())
+        encode::connect(&mut self.encoded, &self.namespace, options.auth.as_ref())
             .map_err(|source| WireError::Encode { event: "connect".to_owned(), source })?;
-        self.feed_buffer().await?;
+        self.feed_frame().await?;
         self.flush().await
     }
 
-    async fn feed_buffer(&mut self) -> Result<(), WireError> {
-        let frame = self.buffer.split().freeze();
+    async fn feed_frame(&mut self) -> Result<(), WireError> {
+        if self.frames.capacity() < self.encoded.len() {
+            self.frames.reserve(self.encoded.len().max(FRAME_BLOCK_BYTES));
+        }
+        self.frames.extend_from_slice(&self.encoded);
+        self.encoded.clear();
+        self.encoded.shrink_to(KEPT_BUFFER_BYTES);
+        let frame = self.frames.split().freeze();
         let frame = Utf8Bytes::try_from(frame).expect("the encoder writes JSON, which is UTF-8");
         self.feed_encoded(frame).await
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -94,7 +94,8 @@ impl AckData {
     }
 }
 
-/// The events of a connection, in the order of the server. Ends when the connection ends.
+/// The events of a connection, in the order of the server. Ends when the connection ends, and dropping it ends
+/// the connection. It must be read all the time: while it is full, pings are not answered either.
 #[derive(Debug)]
 pub struct Events {
     incoming: mpsc::Receiver<SocketEvent>,
@@ -192,7 +193,7 @@ impl Socket {
 
     /// Answers an event of the server that carried an acknowledgement id.
     pub async fn acknowledge<T: Serialize + ?Sized>(&self, id: u64, data: &T) -> Result<(), WireError> {
-        let mut buffer = BytesMut::new();
+        let mut buffer = Vec::new();
         encode::ack(&mut buffer, &self.shared.namespace, id, data)
             .map_err(|source| WireError::Encode { event: format!("acknowledgement {id}"), source })?;
         self.send(text(buffer)).await
@@ -212,7 +213,7 @@ impl Socket {
         ack_id: Option<u64>,
         data: &T,
     ) -> Result<Utf8Bytes, WireError> {
-        let mut buffer = BytesMut::new();
+        let mut buffer = Vec::new();
         encode::event(&mut buffer, &self.shared.namespace, ack_id, name, data)
             .map_err(|source| WireError::Encode { event: name.to_owned(), source })?;
         Ok(text(buffer))
@@ -234,8 +235,8 @@ fn not_sent() -> WireError {
     WireError::Closed("the event was not sent".to_owned())
 }
 
-fn text(buffer: BytesMut) -> Utf8Bytes {
-    Utf8Bytes::try_from(buffer.freeze()).expect("the encoder writes JSON, which is UTF-8")
+fn text(buffer: Vec<u8>) -> Utf8Bytes {
+    Utf8Bytes::try_from(Bytes::from(buffer)).expect("the encoder writes JSON, which is UTF-8")
 }
 
 /// Runs the writing half until the connection ends, or until this side has said all it has to say.
