@@ -6,8 +6,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Text that is borrowed from the message where it holds no escapes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -88,6 +88,16 @@ impl fmt::Display for Seconds {
     }
 }
 
+/// A whole number where there is no fraction.
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.ms.is_multiple_of(1_000) {
+            return serializer.serialize_u64(self.ms / 1_000);
+        }
+        serializer.serialize_f64(Duration::from_millis(self.ms).as_secs_f64())
+    }
+}
+
 impl<'de> Deserialize<'de> for Seconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(SecondsVisitor)
@@ -159,6 +169,118 @@ impl Visitor<'_> for CountVisitor {
     }
 }
 
+/// A figure that is shown and decides nothing: whatever is not a number counts as zero.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Figure(pub f64);
+
+impl Figure {
+    /// As a count: the fraction is cut off, and what is negative or too large stays at the end of the range.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a cast from a float saturates, which is what is wanted here"
+    )]
+    pub const fn count(self) -> u64 {
+        self.0 as u64
+    }
+}
+
+impl<'de> Deserialize<'de> for Figure {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = Loose::deserialize(deserializer)?.number.unwrap_or_default();
+        Ok(Self(if number.is_finite() { number } else { 0.0 }))
+    }
+}
+
+/// How many there are: a number, or a list of them. Anything else says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally(pub Option<u32>);
+
+impl<'de> Deserialize<'de> for Tally {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let loose = Loose::deserialize(deserializer)?;
+        let counted = loose.number.filter(|number| *number >= 0.0).map(|number| Figure(number).count());
+        Ok(Self(counted.or(loose.items).and_then(|count| u32::try_from(count).ok())))
+    }
+}
+
+/// Text, or anything else in its place, which counts as absent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MaybeText<'a>(pub Option<Text<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for MaybeText<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Loose::deserialize(deserializer)?.text.map(Text)))
+    }
+}
+
+/// Any JSON at all, of which little is kept.
+#[derive(Default)]
+struct Loose<'a> {
+    number: Option<f64>,
+    items: Option<u64>,
+    text: Option<Cow<'a, str>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(LooseVisitor)
+    }
+}
+
+struct LooseVisitor;
+
+impl<'de> Visitor<'de> for LooseVisitor {
+    type Value = Loose<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Loose<'de>, E> {
+        Ok(Loose::default())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "such figures are shown with a few digits")]
+    fn visit_u64<E>(self, number: u64) -> Result<Loose<'de>, E> {
+        Ok(Loose { number: Some(number as f64), ..Loose::default() })
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "such figures are shown with a few digits")]
+    fn visit_i64<E>(self, number: i64) -> Result<Loose<'de>, E> {
+        Ok(Loose { number: Some(number as f64), ..Loose::default() })
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Loose<'de>, E> {
+        Ok(Loose { number: Some(number), ..Loose::default() })
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Loose<'de>, E> {
+        Ok(Loose { text: Some(Cow::Borrowed(text)), ..Loose::default() })
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Loose<'de>, E> {
+        Ok(Loose { text: Some(Cow::Owned(text.to_owned())), ..Loose::default() })
+    }
+
+    fn visit_unit<E>(self) -> Result<Loose<'de>, E> {
+        Ok(Loose::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Loose<'de>, A::Error> {
+        let mut count = 0;
+        while items.next_element::<IgnoredAny>()?.is_some() {
+            count += 1;
+        }
+        Ok(Loose { items: Some(count), ..Loose::default() })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Loose<'de>, A::Error> {
+        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Loose::default())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +304,25 @@ mod tests {
         for (text, count) in [("3", Some(3)), ("3.0", Some(3)), ("3.5", None), ("-1", None), ("5e9", None)] {
             assert_eq!(serde_json::from_str::<Count>(text).ok(), count.map(Count), "{text}");
         }
+    }
+
+    #[test]
+    fn figures_are_forgiving() {
+        for (text, number) in
+            [("1", 1.0), ("1.5", 1.5), ("-2", -2.0), ("null", 0.0), ("\"x\"", 0.0), ("[1]", 0.0)]
+        {
+            assert_eq!(serde_json::from_str::<Figure>(text).unwrap(), Figure(number), "{text}");
+        }
+        assert_eq!([Figure(1e30), Figure(-1.0), Figure(2.9)].map(Figure::count), [u64::MAX, 0, 2]);
+        let tally = |text: &str| serde_json::from_str::<Tally>(text).unwrap().0;
+        assert_eq!(
+            ["3", "3.0", "[{},[]]", "null", "-1", "1e12"].map(tally),
+            [Some(3), Some(3), Some(2), None, None, None]
+        );
+        let text = |text: &str| {
+            serde_json::from_str::<MaybeText<'_>>(text).unwrap().0.map(|text| text.0.into_owned())
+        };
+        assert_eq!(["\"a\"", "5", "{\"a\":1}", "null"].map(text), [Some("a".to_owned()), None, None, None]);
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! The only types that outsiders see, in REST and over Socket.IO, and their conversion into core types. What
 //! comes through here is checked; nothing behind it checks again.
 
+#[cfg(feature = "server")]
+mod fault;
 pub mod fields;
 pub mod rest;
-pub mod time;
-
+#[cfg(feature = "server")]
+pub mod socket;
 #[cfg(feature = "server")]
 pub mod submit;
+#[cfg(feature = "server")]
+pub mod task_types;
+pub mod time;

@@ -10,7 +10,6 @@ use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
 use super::builder::{Builder, Common, Head};
-use super::fault;
 use super::form::work;
 use super::object::{ObjectWriter, Opaque, YamlValue, is_object};
 use super::policy::invalid;
@@ -20,6 +19,7 @@ use crate::core::limits::SubmissionLimits;
 use crate::core::payload::Payload;
 use crate::core::rejection::Rejection;
 use crate::core::spec::WorkflowSpec;
+use crate::protocol::fault;
 use crate::protocol::fields::Text;
 
 type Parsed = Result<(Option<Arc<str>>, WorkflowSpec), Rejection>;
@@ -35,7 +35,7 @@ pub(super) fn from_json(text: &str, limits: &SubmissionLimits) -> Parsed {
         // Only a refused body is read a second time, for the path to what is wrong in it.
         (Err(_), None) => {
             let mut again = Reading::new(limits);
-            Err(fault::locate_json(text, Workflow::<&RawValue>::new(&mut again)))
+            Err(fault::locate_json("the body", text, Workflow::<&RawValue>::new(&mut again)))
         }
     }
 }

@@ -9,12 +9,13 @@ use super::builder::{Builder, Common, Head};
 use super::form::explicit;
 use super::object::{Opaque, is_object};
 use super::policy::{RawRequirements, RawRetry, invalid};
-use super::{ContentType, Submission, checked_text, fault};
+use super::{ContentType, Submission, checked_text};
 use crate::core::errors::REQUIRED_FIELD_MISSING;
 use crate::core::ids::{Fingerprint, TaskId};
 use crate::core::limits::SubmissionLimits;
 use crate::core::payload::Payload;
 use crate::core::rejection::Rejection;
+use crate::protocol::fault;
 use crate::protocol::fields::{Count, Seconds, Text};
 
 /// Names do not travel in the base form, so tasks refer to each other by id. Extended clients may send them.
@@ -57,8 +58,11 @@ struct SubmitEventTask<'a> {
 /// Reads and checks the payload of `workflow:submit`.
 pub fn parse_submit_event(payload: &str, limits: &SubmissionLimits) -> Result<Submission, Rejection> {
     let text = checked_text(payload.as_bytes(), ContentType::Json, limits)?;
+    if !is_object(text.trim_ascii_start()) {
+        return Err(invalid("the payload must be an object with `workflow_id` and `tasks`"));
+    }
     let event: SubmitEvent<'_> = serde_json::from_str(text)
-        .map_err(|_| fault::locate_json(text, std::marker::PhantomData::<SubmitEvent<'_>>))?;
+        .map_err(|_| fault::locate_json("the payload", text, std::marker::PhantomData::<SubmitEvent<'_>>))?;
     let mut builder = Builder::new(limits);
     for task in event.tasks {
         add(&mut builder, task)?;

@@ -15,13 +15,10 @@ use super::policy::{invalid, unknown};
 use super::task::RawTask;
 use crate::core::rejection::Rejection;
 use crate::protocol::fields::{Seconds, Text};
-
-pub(super) const ML: &str = "external_ml";
-pub(super) const API: &str = "external_api";
-pub(super) const DATABASE: &str = "external_database";
-pub(super) const PROCESSING: &str = "external_processing";
-pub(super) const WEBHOOK: &str = "external_webhook";
-pub(super) const CUSTOM: &str = "external_custom";
+use crate::protocol::task_types::{
+    self, EXTERNAL_API, EXTERNAL_CUSTOM, EXTERNAL_DATABASE, EXTERNAL_ML, EXTERNAL_PROCESSING,
+    EXTERNAL_WEBHOOK,
+};
 
 const RUN_TIMEOUT: Seconds = Seconds { ms: 1_800_000 };
 
@@ -39,40 +36,32 @@ struct Kind {
 const KINDS: [Kind; 6] = [
     Kind {
         name: "ml",
-        task_type: ML,
+        task_type: EXTERNAL_ML,
         external_type: "ml_inference",
         builder_keys: &["operation", "model_params", "data_params"],
         run_timeout: Seconds { ms: 3_600_000 },
     },
     Kind {
         name: "api",
-        task_type: API,
+        task_type: EXTERNAL_API,
         external_type: "api_integration",
         builder_keys: &["endpoint", "method", "payload", "headers"],
         run_timeout: Seconds { ms: 300_000 },
     },
     Kind {
         name: "database",
-        task_type: DATABASE,
+        task_type: EXTERNAL_DATABASE,
         external_type: "database_operations",
         builder_keys: &["operation", "query_params"],
         run_timeout: Seconds { ms: 600_000 },
     },
-    plain_kind("processing", PROCESSING, "data_processing"),
-    plain_kind("webhook", WEBHOOK, "webhook_handling"),
-    plain_kind("custom", CUSTOM, "custom_processing"),
+    plain_kind("processing", EXTERNAL_PROCESSING, "data_processing"),
+    plain_kind("webhook", EXTERNAL_WEBHOOK, "webhook_handling"),
+    plain_kind("custom", EXTERNAL_CUSTOM, "custom_processing"),
 ];
 
 const fn plain_kind(name: &'static str, task_type: &'static str, external_type: &'static str) -> Kind {
     Kind { name, task_type, external_type, builder_keys: &[], run_timeout: RUN_TIMEOUT }
-}
-
-/// The task type that handles an external type.
-fn task_type_of(external_type: &str) -> &'static str {
-    match external_type {
-        "ml_training" => ML,
-        other => KINDS.iter().find(|kind| kind.external_type == other).map_or(CUSTOM, |kind| kind.task_type),
-    }
 }
 
 /// `external: ml` and its like.
@@ -91,13 +80,15 @@ pub(super) fn short_form<'t, 'de, J: Opaque<'de>>(
 
     let external_type = match task.external_task_type.as_deref() {
         Some(stated) => stated,
-        None if kind.task_type == ML && task.operation.as_deref() == Some("train") => "ml_training",
+        None if kind.task_type == EXTERNAL_ML && task.operation.as_deref() == Some("train") => "ml_training",
         None => kind.external_type,
     };
-    let task_type = match task_type_of(external_type) {
+    let [handled_by, _] = task_types::of_capability(external_type);
+    let task_type = match handled_by {
         // A type of the user's own fits any kind.
-        CUSTOM => kind.task_type,
-        known if kind.task_type == CUSTOM || kind.task_type == known => known,
+        EXTERNAL_CUSTOM => kind.task_type,
+        _ if kind.task_type == handled_by => kind.task_type,
+        known if kind.task_type == EXTERNAL_CUSTOM => task_types::canonical(known).unwrap_or(EXTERNAL_CUSTOM),
         other => {
             return Err(invalid(format!(
                 "`external_task_type: {external_type}` belongs to {other}, not to `external: {}`",
@@ -147,7 +138,7 @@ fn external_parameters<'t, 'de, J: Opaque<'de>>(
         (Some(whole), None) if is_object(&whole) => Ok(whole),
         (Some(_), None) => Err(invalid("`external_parameters` must be an object of names and values")),
         (None, _) => {
-            let is_api = kind.task_type == API;
+            let is_api = kind.task_type == EXTERNAL_API;
             let method = task.method.as_deref().or(is_api.then_some("POST"));
             let object = ObjectWriter::new()
                 .text("operation", task.operation.as_deref())

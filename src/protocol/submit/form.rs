@@ -13,6 +13,7 @@ use super::task::RawTask;
 use crate::core::errors::{REQUIRED_FIELD_MISSING, UNKNOWN_FIELD, WORKFLOW_VALIDATION_FAILED};
 use crate::core::rejection::Rejection;
 use crate::protocol::fields::{Seconds, Text};
+use crate::protocol::task_types;
 
 /// A task that runs inside the binary or on an executor node, from acceptance to report.
 const RUN_TIMEOUT: Seconds = Seconds { ms: 300_000 };
@@ -41,28 +42,6 @@ impl RunTimeout {
         Self { seconds: stated.unwrap_or(default), stated: stated.is_some() }
     }
 }
-
-/// Types with their aliases.
-const TASK_TYPES: [(&str, &str); 18] = [
-    ("text", "text"),
-    ("text_prompt", "text"),
-    ("ollama_text", "text"),
-    ("vision", "vision"),
-    ("vision_task", "vision"),
-    ("ollama_vision", "vision"),
-    ("function", "function"),
-    ("python_function", "function"),
-    ("python_code", "function"),
-    ("http", "http"),
-    ("http_request", "http"),
-    ("file", "file"),
-    ("file_operation", "file"),
-    ("external_ml", external::ML),
-    ("external_api", external::API),
-    ("external_database", external::DATABASE),
-    ("external_processing", external::PROCESSING),
-    ("external_webhook", external::WEBHOOK),
-];
 
 pub(super) fn work<'t, 'de, J: Opaque<'de>>(task: &'t RawTask<'de, J>) -> Result<Work<'t>, Rejection> {
     match form_of(task)? {
@@ -137,15 +116,8 @@ pub(super) fn explicit<'t>(
     if !is_object(&parameters) {
         return Err(invalid("`parameters` must be an object of names and values"));
     }
-    let known = TASK_TYPES.iter().find(|(alias, _)| *alias == task_type);
-    let name = match known {
-        Some((_, name)) => *name,
-        None if task_type == external::CUSTOM => external::CUSTOM,
-        None => {
-            let names: Vec<_> =
-                TASK_TYPES.iter().map(|(alias, _)| *alias).chain([external::CUSTOM]).collect();
-            return Err(unknown("task type", task_type, &names));
-        }
+    let Some(name) = task_types::canonical(task_type) else {
+        return Err(unknown("task type", task_type, &task_types::names().collect::<Vec<_>>()));
     };
     if name.starts_with("external_") {
         return external::explicit(name, parameters, timeout);

@@ -8,7 +8,6 @@ mod body;
 mod builder;
 mod event;
 mod external;
-mod fault;
 mod form;
 mod object;
 mod policy;

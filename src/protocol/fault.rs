@@ -5,7 +5,6 @@ use serde_json::error::Category;
 use serde_path_to_error::Track;
 use serde_saphyr::{Error as YamlError, MessageFormatter, UserMessageFormatter};
 
-use super::shortened;
 use crate::core::errors::{
     INVALID_ARGUMENT, REQUIRED_FIELD_MISSING, UNKNOWN_FIELD, WORKFLOW_PARSE_ERROR, YAML_PARSE_ERROR,
 };
@@ -16,7 +15,7 @@ use crate::core::rejection::Rejection;
 const KNOWN_SHOWN_MAX: usize = 12;
 
 /// Reads a refused JSON text again, this time keeping track of the path.
-pub(super) fn locate_json<'de>(text: &'de str, seed: impl DeserializeSeed<'de>) -> Rejection {
+pub(super) fn locate_json<'de>(what: &str, text: &'de str, seed: impl DeserializeSeed<'de>) -> Rejection {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let mut track = Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
@@ -27,7 +26,7 @@ pub(super) fn locate_json<'de>(text: &'de str, seed: impl DeserializeSeed<'de>) 
         Category::Data => data_fault(&without_place(&error), &place),
         Category::Io | Category::Syntax | Category::Eof => Rejection::new(
             WORKFLOW_PARSE_ERROR,
-            format!("the body is not valid JSON: {} ({place})", without_place(&error)),
+            format!("{what} is not valid JSON: {} ({place})", without_place(&error)),
         ),
     }
 }
@@ -62,6 +61,12 @@ fn capped(message: &str) -> &str {
     message.get(..message.floor_char_boundary(MESSAGE_BYTES_MAX)).unwrap_or_default()
 }
 
+/// A name or path as far as a message repeats it.
+fn named(text: &str) -> &str {
+    const NAME_BYTES_MAX: usize = 80;
+    text.get(..text.floor_char_boundary(NAME_BYTES_MAX)).unwrap_or_default()
+}
+
 fn unexplained() -> Rejection {
     Rejection::new(WORKFLOW_PARSE_ERROR, "the body could not be read")
 }
@@ -73,7 +78,7 @@ fn place(track: Track, line: impl std::fmt::Display, column: impl std::fmt::Disp
     if path.is_empty() {
         return format!("line {line}, column {column}");
     }
-    format!("at `{}`, line {line}, column {column}", shortened(path))
+    format!("at `{}`, line {line}, column {column}", named(path))
 }
 
 /// Serde says what is wrong in a text that has been the same since its first release.
@@ -136,7 +141,7 @@ fn unknown_key(key: &str, known: &[&str], place: &str) -> Rejection {
     } else {
         String::new()
     };
-    Rejection::new(UNKNOWN_FIELD, format!("there is no key `{}`{near}{all} ({place})", shortened(key)))
+    Rejection::new(UNKNOWN_FIELD, format!("there is no key `{}`{near}{all} ({place})", named(key)))
 }
 
 fn missing_key(key: &str, place: &str) -> Rejection {
@@ -144,5 +149,5 @@ fn missing_key(key: &str, place: &str) -> Rejection {
 }
 
 fn repeated_key(key: &str, place: &str) -> Rejection {
-    Rejection::new(INVALID_ARGUMENT, format!("`{}` is given twice ({place})", shortened(key)))
+    Rejection::new(INVALID_ARGUMENT, format!("`{}` is given twice ({place})", named(key)))
 }
