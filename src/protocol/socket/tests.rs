@@ -1,2 +1,4 @@
+//! What clients send and what they are sent, as text.
+
 mod inbound;
 mod outbound;
