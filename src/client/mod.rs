@@ -10,9 +10,9 @@ pub mod wire;
 pub mod workflow;
 
 pub use rest::{
-    Action, Client, ClientBuilder, ClientError, EventStream, FeedEvent, Health, Page, PageRequest, Problem,
-    Receipt, Service, SubmitOptions, Submitted, TaskFailure, TaskInfo, TextFormat, Validation,
-    WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
+    Client, ClientBuilder, ClientError, EventStream, FeedEvent, FeedFilter, Health, Page, PageRequest,
+    Problem, Receipt, Service, Shutdown, Stats, SubmitOptions, Submitted, TaskFailure, TaskInfo, TextFormat,
+    Validation, Why, WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
 };
 pub use tls::Tls;
 #[cfg(feature = "demo")]

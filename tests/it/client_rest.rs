@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use gleitzeit::client::workflow::Workflow;
 use gleitzeit::client::{
-    Action, Client, ClientError, PageRequest, SubmitOptions, TextFormat, Tls, WorkflowFilter, WorkflowStatus,
+    Client, ClientError, FeedFilter, PageRequest, Shutdown, SubmitOptions, TextFormat, Tls, WorkflowFilter,
+    WorkflowStatus,
 };
 use serde_json::{Value, json};
 
@@ -65,11 +66,11 @@ async fn options_of_a_submission_travel_as_headers() {
 #[tokio::test]
 async fn a_problem_keeps_all_that_was_said_and_is_not_repeated() {
     let mut server = ScriptedServer::start().await;
-    let problem = json!({"type": "/errors/GZ3003", "title": "A circle.", "status": 422, "detail": "a -> a",
+    let problem = json!({"type": "/errors/GZ3003", "title": "A circle", "status": 422, "detail": "a -> a",
         "code": "GZ3003", "tasks": ["a"]});
     server.respond(json!([{"status": 422, "json": problem}])).await;
     let error = client(&server).validate(&workflow()).await.unwrap_err();
-    assert_eq!(error.to_string(), "error[GZ3003]: A circle. a -> a");
+    assert_eq!(error.to_string(), "error[GZ3003]: A circle: a -> a");
     let problem = error.problem().unwrap();
     assert_eq!((problem.status, problem.kind.as_str()), (422, "/errors/GZ3003"));
     assert_eq!(problem.more["tasks"], json!(["a"]));
@@ -81,15 +82,18 @@ async fn a_problem_keeps_all_that_was_said_and_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn every_path() {
+async fn lists_and_single_things() {
     let mut server = ScriptedServer::start().await;
     let client = client(&server);
     let page = json!({"json": {"items": [], "next_cursor": "n"}});
-    let (info, task) =
-        (json!({"id": "w", "name": "W", "status": "running"}), json!({"id": "t", "status": "queued"}));
-    let answers = json!([page, {"json": info}, page, page, {"json": {"seq": 1}}, {"json": task},
-        {"json": {"waits_for": []}}, {"json": {"seq": 2}}, page, {"json": {"id": "s", "name": "S"}},
-        {"json": {"pid": 1}}, {"status": 503, "json": {"status": "unhealthy", "reason": "disk"}}, {"json": {}}]);
+    let why = json!({"task_id": "t", "task_name": "T", "workflow_id": "w", "status": "queued",
+        "summary": "nobody is there", "reasons": [{"kind": "no_worker", "message": "none", "wanted": "ml"}]});
+    let stats = json!({"version": "1", "pid": 1, "uptime_seconds": 1.5, "rss_bytes": 2, "cpu_seconds": 0.1,
+        "seq": 3, "connected_services": 4});
+    let answers = json!([page, {"json": {"id": "w", "name": "W", "status": "running", "created_at": "x"}}, page,
+        page, {"json": {"id": "t", "name": "T", "status": "queued", "attempt": 2}}, {"json": why}, page,
+        {"json": {"id": "s", "name": "S", "connected": true}}, {"json": stats},
+        {"status": 503, "json": {"status": "unhealthy", "problems": ["disk"]}}, {"json": "ok"}]);
     server.respond(answers).await;
     let filter = WorkflowFilter {
         status: Some(WorkflowStatus::Running),
@@ -103,35 +107,64 @@ async fn every_path() {
     assert_eq!(client.workflow("a/b").await.unwrap().status, WorkflowStatus::Running);
     client.tasks("w", &first).await.unwrap();
     client.workflow_events("w", &first).await.unwrap();
-    assert_eq!(client.act_on_workflow("w", Action::Cancel).await.unwrap().seq, Some(1));
-    assert_eq!(client.task("t").await.unwrap().status, "queued");
-    assert_eq!(client.why("t").await.unwrap(), json!({"waits_for": []}));
-    client.act_on_task("t", Action::Retry).await.unwrap();
+    assert_eq!(client.task("t").await.unwrap().attempt, 2);
+    assert_eq!(client.why("t").await.unwrap().reasons[0].facts["wanted"], "ml");
     client.services(&first).await.unwrap();
-    assert_eq!(client.service("s").await.unwrap().name, "S");
-    assert_eq!(client.stats().await.unwrap()["pid"], 1);
-    let health = client.health().await.unwrap();
-    assert_eq!((health.status.as_str(), &health.more["reason"]), ("unhealthy", &json!("disk")));
+    assert!(client.service("s").await.unwrap().connected);
+    assert_eq!(client.stats().await.unwrap().more["connected_services"], 4);
+    assert_eq!(client.health().await.unwrap().problems, ["disk"]);
     assert!(client.is_live().await);
-    let expected = [
-        "GET /api/v1/workflows/a%2Fb",
-        "GET /api/v1/workflows/w/tasks",
-        "GET /api/v1/workflows/w/events",
-        "POST /api/v1/workflows/w/cancel",
-        "GET /api/v1/tasks/t",
-        "GET /api/v1/tasks/t/why",
-        "POST /api/v1/tasks/t/retry",
-        "GET /api/v1/services",
-        "GET /api/v1/services/s",
-        "GET /api/v1/stats",
-        "GET /health",
-        "GET /livez",
+    let paths = [
+        "/api/v1/workflows/a%2Fb",
+        "/api/v1/workflows/w/tasks",
+        "/api/v1/workflows/w/events",
+        "/api/v1/tasks/t",
+        "/api/v1/tasks/t/why",
+        "/api/v1/services",
+        "/api/v1/services/s",
+        "/api/v1/stats",
+        "/health",
+        "/livez",
     ];
-    for expected in expected {
+    for path in paths {
         let request = server.expect("http").await;
-        let seen = format!("{} {}", request["method"].as_str().unwrap(), request["path"].as_str().unwrap());
-        assert_eq!(seen, expected);
+        assert_eq!((&request["method"], &request["path"]), (&json!("GET"), &json!(path)));
     }
+}
+
+#[tokio::test]
+async fn verbs() {
+    let mut server = ScriptedServer::start().await;
+    let client = client(&server);
+    let done = json!({"json": {"id": "x", "status": "cancelled", "seq": 5}});
+    server.respond(Value::Array(vec![done; 9])).await;
+    assert_eq!(client.cancel_workflow("w").await.unwrap().seq, 5);
+    client.pause_workflow("w").await.unwrap();
+    client.resume_workflow("w").await.unwrap();
+    client.retry_workflow("w").await.unwrap();
+    client.cancel_task("t").await.unwrap();
+    client.retry_task("t").await.unwrap();
+    client.drain_service("s").await.unwrap();
+    client.resume_service("s").await.unwrap();
+    client.shutdown(Shutdown::WithServices).await.unwrap();
+    let paths = [
+        "workflows/w/cancel",
+        "workflows/w/pause",
+        "workflows/w/resume",
+        "workflows/w/retry",
+        "tasks/t/cancel",
+        "tasks/t/retry",
+        "services/s/drain",
+        "services/s/resume",
+    ];
+    for path in paths {
+        let request = server.expect("http").await;
+        assert_eq!(
+            (&request["method"], &request["path"]),
+            (&json!("POST"), &json!(format!("/api/v1/{path}")))
+        );
+    }
+    assert_eq!(server.expect("http").await["body"], r#"{"services":true}"#);
 }
 
 #[tokio::test]
@@ -139,26 +172,26 @@ async fn the_feed_is_read_across_chunks() {
     let mut server = ScriptedServer::start().await;
     let chunks = json!([
         ": hello\n\nid: 8\nevent: task_compl",
-        "eted\ndata: {\"task_id\":",
-        "\"t1\"}\n\n",
-        "data: {\"seq\": 9, \"type\": \"workflow_completed\"}\n\n"
+        "eted\ndata: {\"seq\":8,\"type\":\"task_completed\",",
+        "\"task_id\":\"t1\",\"attempt\":2}\n\n",
+        "data: {\"seq\": 9, \"type\": \"workflow_ended\"}\n\n"
     ]);
     server.respond(json!([{"chunks": chunks}])).await;
-    let mut events = client(&server).events(7).await.unwrap();
+    let filter = FeedFilter { since: Some(7), workflow: Some("w 1".to_owned()) };
+    let mut events = client(&server).events(&filter).await.unwrap();
     let first = events.next().await.unwrap().unwrap();
-    assert_eq!((first.seq, first.kind.as_str(), &first.data["task_id"]), (8, "task_completed", &json!("t1")));
+    assert_eq!((first.seq, first.kind.as_str(), first.task_id.as_deref()), (8, "task_completed", Some("t1")));
+    assert_eq!(first.facts["attempt"], 2);
     let second = events.next().await.unwrap().unwrap();
-    assert_eq!((second.seq, second.kind.as_str()), (9, "workflow_completed"));
+    assert_eq!((second.seq, second.kind.as_str()), (9, "workflow_ended"));
     assert!(events.next().await.unwrap().is_none());
     let request = server.expect("http").await;
-    assert_eq!(
-        (&request["query"], &request["headers"]["accept"]),
-        (&json!({"since": "7"}), &json!("text/event-stream"))
-    );
+    assert_eq!(request["query"], json!({"since": "7", "workflow": "w 1"}));
+    assert_eq!(request["headers"]["accept"], "text/event-stream");
 
     let released = json!({"title": "Released.", "status": 410, "code": "GZ5011", "detail": "first kept: 5"});
     server.respond(json!([{"status": 410, "json": released}])).await;
-    assert_eq!(client(&server).events(1).await.unwrap_err().code(), Some("GZ5011"));
+    assert_eq!(client(&server).events(&filter).await.unwrap_err().code(), Some("GZ5011"));
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::Client;
@@ -12,8 +11,8 @@ use super::error::ClientError;
 use super::events::FeedEvent;
 use super::transport::{self, Request};
 use super::types::{
-    Action, Health, Page, PageRequest, Receipt, Service, SubmitOptions, Submitted, TaskInfo, TextFormat,
-    Validation, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
+    Health, Page, PageRequest, Receipt, Service, Shutdown, Stats, SubmitOptions, Submitted, TaskInfo,
+    TextFormat, Validation, Why, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -125,9 +124,23 @@ impl Client {
         self.page_of(&["api", "v1", "workflows", id, "events"], request).await
     }
 
-    /// Cancels, pauses, resumes or retries a workflow.
-    pub async fn act_on_workflow(&self, id: &str, action: Action) -> Result<Receipt, ClientError> {
-        self.fetch(self.post(&["api", "v1", "workflows", id, action.path()])).await
+    /// Ends a workflow; what runs is stopped.
+    pub async fn cancel_workflow(&self, id: &str) -> Result<Receipt, ClientError> {
+        self.act("workflows", id, "cancel").await
+    }
+
+    /// Starts no further task of a workflow; what runs goes on.
+    pub async fn pause_workflow(&self, id: &str) -> Result<Receipt, ClientError> {
+        self.act("workflows", id, "pause").await
+    }
+
+    pub async fn resume_workflow(&self, id: &str) -> Result<Receipt, ClientError> {
+        self.act("workflows", id, "resume").await
+    }
+
+    /// Runs what failed in a workflow again.
+    pub async fn retry_workflow(&self, id: &str) -> Result<Receipt, ClientError> {
+        self.act("workflows", id, "retry").await
     }
 
     pub async fn task(&self, id: &str) -> Result<TaskInfo, ClientError> {
@@ -135,30 +148,53 @@ impl Client {
     }
 
     /// What a task waits for.
-    pub async fn why(&self, id: &str) -> Result<Value, ClientError> {
+    pub async fn why(&self, id: &str) -> Result<Why, ClientError> {
         self.fetch(self.get(&["api", "v1", "tasks", id, "why"])).await
     }
 
-    /// Cancels or retries a task.
-    pub async fn act_on_task(&self, id: &str, action: Action) -> Result<Receipt, ClientError> {
-        self.fetch(self.post(&["api", "v1", "tasks", id, action.path()])).await
+    pub async fn cancel_task(&self, id: &str) -> Result<Receipt, ClientError> {
+        self.act("tasks", id, "cancel").await
     }
 
-    /// The services that the server knows.
+    /// Runs a failed task again.
+    pub async fn retry_task(&self, id: &str) -> Result<Receipt, ClientError> {
+        self.act("tasks", id, "retry").await
+    }
+
+    /// The workers that the server knows.
     pub async fn services(&self, request: &PageRequest) -> Result<Page<Service>, ClientError> {
         self.page_of(&["api", "v1", "services"], request).await
     }
 
+    /// A worker by its id, or by its name when no other has it.
     pub async fn service(&self, id: &str) -> Result<Service, ClientError> {
         self.fetch(self.get(&["api", "v1", "services", id])).await
     }
 
-    /// Totals and figures of the server.
-    pub async fn stats(&self) -> Result<Value, ClientError> {
+    /// Gives a worker no further task; what it runs goes on.
+    pub async fn drain_service(&self, id: &str) -> Result<Receipt, ClientError> {
+        self.act("services", id, "drain").await
+    }
+
+    /// Gives a drained worker tasks again.
+    pub async fn resume_service(&self, id: &str) -> Result<Receipt, ClientError> {
+        self.act("services", id, "resume").await
+    }
+
+    pub async fn stats(&self) -> Result<Stats, ClientError> {
         self.fetch(self.get(&["api", "v1", "stats"])).await
     }
 
-    /// How the server is. One that is unhealthy answers as well, with its reasons in `more`.
+    /// Tells the server to stop; it answers before it does.
+    pub async fn shutdown(&self, who: Shutdown) -> Result<(), ClientError> {
+        let mut request = self.post(&["api", "v1", "shutdown"]);
+        set_body(&mut request.headers, TextFormat::Json);
+        let services = who == Shutdown::WithServices;
+        request.body = serde_json::to_vec(&serde_json::json!({"services": services}))?;
+        self.send(&self.http, &request).await.map(drop)
+    }
+
+    /// How the server is. One that is not well answers as well.
     pub async fn health(&self) -> Result<Health, ClientError> {
         let response = self.exchange(&self.http, &self.get(&["health"])).await?;
         transport::read(response).await
@@ -172,6 +208,10 @@ impl Client {
     /// Whether the server takes requests.
     pub async fn is_ready(&self) -> bool {
         self.send(&self.http, &self.get(&["readyz"])).await.is_ok()
+    }
+
+    async fn act(&self, kind: &str, id: &str, verb: &str) -> Result<Receipt, ClientError> {
+        self.fetch(self.post(&["api", "v1", kind, id, verb])).await
     }
 
     async fn page_of<T: DeserializeOwned>(
@@ -198,7 +238,7 @@ fn page(url: &mut Url, request: &PageRequest) {
     query(url, &[("cursor", request.cursor.as_deref()), ("limit", limit.as_deref())]);
 }
 
-fn query(url: &mut Url, pairs: &[(&str, Option<&str>)]) {
+pub(super) fn query(url: &mut Url, pairs: &[(&str, Option<&str>)]) {
     for (key, value) in pairs {
         if let Some(value) = value {
             url.query_pairs_mut().append_pair(key, value);

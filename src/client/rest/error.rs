@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// An answer that says no, in the format of RFC 9457.
@@ -22,27 +22,38 @@ pub struct Problem {
     /// The stable code, such as `GZ3003`.
     #[serde(default)]
     pub code: String,
+    /// What to do.
+    #[serde(default)]
+    pub fix: String,
+    /// The same request may succeed later.
+    #[serde(default)]
+    pub retryable: bool,
+    /// When "later" is, if the server knows.
+    #[serde(rename = "retry_after_ms", default, deserialize_with = "milliseconds")]
+    pub retry_after: Option<Duration>,
     /// Whatever else the server said.
     #[serde(flatten)]
     pub more: Map<String, Value>,
-    /// From the header `Retry-After`.
-    #[serde(skip)]
-    pub retry_after: Option<Duration>,
+}
+
+fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { code, title, detail, status, .. } = self;
-        if code.is_empty() {
-            write!(f, "error {status}")?;
+        if self.code.is_empty() {
+            write!(f, "error {}: {}", self.status, self.title)?;
         } else {
-            write!(f, "error[{code}]")?;
+            write!(f, "error[{}]: {}", self.code, self.title)?;
         }
-        match (title.as_str(), detail.as_str()) {
-            ("", "") => Ok(()),
-            ("", text) | (text, "") => write!(f, ": {text}"),
-            (title, detail) => write!(f, ": {title} {detail}"),
+        if !self.detail.is_empty() {
+            write!(f, ": {}", self.detail)?;
         }
+        if !self.fix.is_empty() {
+            write!(f, " ({})", self.fix)?;
+        }
+        Ok(())
     }
 }
 

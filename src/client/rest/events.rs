@@ -10,25 +10,41 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Client;
+use super::calls::query;
 use super::error::ClientError;
-use super::sse::{Parser, RawEvent};
+use super::sse::Parser;
 use super::transport;
 
 /// Something that has happened, and is on disk.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct FeedEvent {
-    /// Its position in the log; reading on from it misses nothing and repeats nothing.
-    #[serde(default)]
+    /// Its position in the log; reading on from `seq + 1` misses nothing and repeats nothing.
     pub seq: u64,
+    /// When, as RFC 3339.
+    #[serde(default)]
+    pub at: String,
     /// What happened, such as `task_completed`.
-    #[serde(rename = "type", alias = "event", alias = "kind", default)]
+    #[serde(rename = "type")]
     pub kind: String,
-    /// To what, and how.
+    #[serde(default)]
+    pub workflow_id: Option<String>,
+    #[serde(default)]
+    pub task_id: Option<String>,
+    /// The members depend on the kind. Results are not among them; they are read from the task.
     #[serde(flatten)]
-    pub data: Map<String, Value>,
+    pub facts: Map<String, Value>,
 }
 
-/// An open feed. It ends with an error when the connection does; open the next one from the last `seq`.
+/// Which part of the feed to read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FeedFilter {
+    /// The first position that is wanted; without one, what happens from now on.
+    pub since: Option<u64>,
+    /// Only what happens to this workflow.
+    pub workflow: Option<String>,
+}
+
+/// An open feed. It ends with an error when the connection does; open the next one from the last `seq + 1`.
 pub struct EventStream {
     chunks: BoxStream<'static, Result<Bytes, ClientError>>,
     parser: Parser,
@@ -36,21 +52,23 @@ pub struct EventStream {
 }
 
 impl Client {
-    /// Opens the feed behind position `since`; 0 is the beginning of what is kept. A position that has been
-    /// released is a problem (410) that names the first one kept.
+    /// Opens the feed. A position that has been released is a problem (410) that names the first one kept.
     ///
     /// ```no_run
+    /// use gleitzeit::client::FeedFilter;
+    ///
     /// # async fn example(client: gleitzeit::client::Client) -> Result<(), gleitzeit::client::ClientError> {
-    /// let mut events = client.events(0).await?;
+    /// let mut events = client.events(&FeedFilter { since: Some(0), workflow: None }).await?;
     /// while let Some(event) = events.next().await? {
-    ///     println!("{} {} {:?}", event.seq, event.kind, event.data.get("task_id"));
+    ///     println!("{} {} {:?}", event.seq, event.kind, event.task_id);
     /// }
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn events(&self, since: u64) -> Result<EventStream, ClientError> {
+    pub async fn events(&self, filter: &FeedFilter) -> Result<EventStream, ClientError> {
         let mut request = self.get(&["api", "v1", "events"]);
-        request.url.query_pairs_mut().append_pair("since", &since.to_string());
+        let since = filter.since.map(|since| since.to_string());
+        query(&mut request.url, &[("since", since.as_deref()), ("workflow", filter.workflow.as_deref())]);
         request.headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         let response = self.send(&self.patient, &request).await?;
         let url = request.url.clone();
@@ -64,7 +82,10 @@ impl EventStream {
     pub async fn next(&mut self) -> Result<Option<FeedEvent>, ClientError> {
         loop {
             match self.parser.next_event() {
-                Ok(Some(event)) => return read(event, &self.url).map(Some),
+                Ok(Some(data)) => {
+                    let read = serde_json::from_str(&data);
+                    return read.map(Some).map_err(|error| decode(&self.url, &error));
+                }
                 Ok(None) => {}
                 Err(error) => return Err(decode(&self.url, &error)),
             }
@@ -72,18 +93,6 @@ impl EventStream {
             self.parser.push(&chunk?).map_err(|error| decode(&self.url, &error))?;
         }
     }
-}
-
-/// The position and the name stand beside the data, or in it.
-fn read(raw: RawEvent, url: &str) -> Result<FeedEvent, ClientError> {
-    let mut event: FeedEvent = serde_json::from_str(&raw.data).map_err(|error| decode(url, &error))?;
-    if let Some(seq) = raw.id.and_then(|id| id.parse().ok()) {
-        event.seq = seq;
-    }
-    if event.kind.is_empty() {
-        event.kind = raw.event.unwrap_or_default();
-    }
-    Ok(event)
 }
 
 fn decode(url: &str, error: &dyn fmt::Display) -> ClientError {

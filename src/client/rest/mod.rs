@@ -16,10 +16,11 @@ use super::Tls;
 use super::wire::WireError;
 
 pub use error::{ClientError, Problem};
-pub use events::{EventStream, FeedEvent};
+pub use events::{EventStream, FeedEvent, FeedFilter};
 pub use types::{
-    Action, Health, Page, PageRequest, Receipt, Service, SubmitOptions, Submitted, TaskFailure, TaskInfo,
-    TextFormat, Validation, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
+    Health, Page, PageRequest, Receipt, Service, Shutdown, Stats, SubmitOptions, Submitted, TaskFailure,
+    TaskInfo, TextFormat, Validation, Why, WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults,
+    WorkflowStatus,
 };
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

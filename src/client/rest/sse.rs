@@ -3,14 +3,6 @@
 /// An event that grows beyond this is not one of ours.
 const MAX_EVENT_BYTES: usize = 16 * 1024 * 1024;
 
-/// One event as it came.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct RawEvent {
-    pub(super) id: Option<String>,
-    pub(super) event: Option<String>,
-    pub(super) data: String,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct SseError(pub(super) &'static str);
@@ -23,8 +15,8 @@ pub(super) struct Parser {
     read: usize,
     /// Up to where the buffer is known to hold no further line.
     searched: usize,
-    event: RawEvent,
-    has_data: bool,
+    /// The data of the event that is arriving, once there is any.
+    data: Option<String>,
 }
 
 impl Parser {
@@ -32,37 +24,32 @@ impl Parser {
         self.buffer.drain(..self.read);
         self.searched -= self.read;
         self.read = 0;
-        if self.buffer.len() + self.event.data.len() + chunk.len() > MAX_EVENT_BYTES {
+        if self.buffer.len() + self.data.as_ref().map_or(0, String::len) + chunk.len() > MAX_EVENT_BYTES {
             return Err(SseError("an event is larger than 16 MiB"));
         }
         self.buffer.extend_from_slice(chunk);
         Ok(())
     }
 
-    /// The next whole event, if it has arrived.
-    pub(super) fn next_event(&mut self) -> Result<Option<RawEvent>, SseError> {
+    /// The data of the next whole event, if it has arrived. Its id and name stand in the data as well.
+    pub(super) fn next_event(&mut self) -> Result<Option<String>, SseError> {
         while let Some(line) = self.next_line()? {
             if line.is_empty() {
-                let event = std::mem::take(&mut self.event);
-                if std::mem::take(&mut self.has_data) {
-                    return Ok(Some(event));
+                if let Some(data) = self.data.take() {
+                    return Ok(Some(data));
                 }
                 continue;
             }
             let (field, value) = line.split_once(':').unwrap_or((&line, ""));
-            let value = value.strip_prefix(' ').unwrap_or(value);
-            match field {
-                "data" => {
-                    if self.has_data {
-                        self.event.data.push('\n');
+            if field == "data" {
+                let value = value.strip_prefix(' ').unwrap_or(value);
+                match &mut self.data {
+                    Some(data) => {
+                        data.push('\n');
+                        data.push_str(value);
                     }
-                    self.event.data.push_str(value);
-                    self.has_data = true;
+                    None => self.data = Some(value.to_owned()),
                 }
-                "event" => self.event.event = Some(value.to_owned()),
-                "id" => self.event.id = Some(value.to_owned()),
-                // A comment has an empty name; `retry` is for browsers.
-                _ => {}
             }
         }
         Ok(None)
@@ -92,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    fn events(chunks: &[&[u8]]) -> Vec<RawEvent> {
+    fn events(chunks: &[&[u8]]) -> Vec<String> {
         let mut parser = Parser::default();
         let mut events = Vec::new();
         for chunk in chunks {
@@ -107,13 +94,8 @@ mod tests {
     const STREAM: &[u8] =
         "\u{feff}: hi\r\n\r\nid: 7\nevent: task\ndata: {\"a\":\ndata: \"ü\"}\n\n:\n\ndata:x\n\nid: 9\n\ndata: cut".as_bytes();
 
-    fn expected() -> Vec<RawEvent> {
-        let first = RawEvent {
-            id: Some("7".to_owned()),
-            event: Some("task".to_owned()),
-            data: "{\"a\":\n\"ü\"}".to_owned(),
-        };
-        vec![first, RawEvent { data: "x".to_owned(), ..RawEvent::default() }]
+    fn expected() -> Vec<String> {
+        vec!["{\"a\":\n\"ü\"}".to_owned(), "x".to_owned()]
     }
 
     #[test]

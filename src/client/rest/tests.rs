@@ -10,10 +10,10 @@ use super::{Client, ClientError, Page, Service, TaskInfo, WorkflowResults, Workf
 #[test]
 fn answers_are_read() {
     let page: Page<TaskInfo> = serde_json::from_value(json!({
-        "items": [{"id": "t", "name": "A", "status": "queued", "attempt": 2}], "next_cursor": null
+        "items": [{"id": "t", "name": "A", "status": "queued", "attempt": 2, "key": "k"}], "next_cursor": null
     }))
     .unwrap();
-    assert_eq!((page.items[0].status.as_str(), &page.items[0].more["attempt"]), ("queued", &json!(2)));
+    assert_eq!((page.items[0].attempt, &page.items[0].more["key"]), (2, &json!("k")));
     let results: WorkflowResults = serde_json::from_value(json!({
         "workflow_id": "w", "status": "failed", "total_tasks": 2, "completed_tasks": 1, "failed_tasks": 1,
         "execution_time_seconds": 0.5, "results": {"A": null}, "errors": {"B": {"code": "GZ2002", "message": "late"}}
@@ -21,8 +21,8 @@ fn answers_are_read() {
     .unwrap();
     assert!(results.status.has_ended() && results.results.contains_key("A"));
     assert_eq!(results.errors["B"].code, "GZ2002");
-    let service: Service = serde_json::from_value(json!({"service_id": "s", "service_name": "S"})).unwrap();
-    assert_eq!((service.id.as_str(), service.name.as_str()), ("s", "S"));
+    let service: Service = serde_json::from_value(json!({"id": "s", "name": "S", "capacity": 3})).unwrap();
+    assert_eq!((service.name.as_str(), service.capacity), ("S", 3));
     let newer: WorkflowStatus = serde_json::from_value(json!("archived")).unwrap();
     assert_eq!(newer.name(), "archived");
 }
@@ -30,11 +30,15 @@ fn answers_are_read() {
 #[test]
 fn problems_speak() {
     let problem: Problem = serde_json::from_value(json!({
-        "type": "about:blank", "title": "Tasks depend on each other in a circle.", "status": 422,
-        "detail": "a -> b -> a", "code": "GZ3003", "cycle": ["a", "b"]
+        "type": "about:blank", "title": "Tasks depend on each other in a circle", "status": 422,
+        "detail": "a -> b -> a", "code": "GZ3003", "fix": "Remove one.",
+        "retryable": false, "cycle": ["a", "b"]
     }))
     .unwrap();
-    assert_eq!(problem.to_string(), "error[GZ3003]: Tasks depend on each other in a circle. a -> b -> a");
+    assert_eq!(
+        problem.to_string(),
+        "error[GZ3003]: Tasks depend on each other in a circle: a -> b -> a (Remove one.)"
+    );
     assert_eq!(problem.more["cycle"], json!(["a", "b"]));
     let busy = Problem { status: 503, retry_after: Some(Duration::from_secs(2)), ..problem.clone() };
     let usual = Duration::from_millis(1);

@@ -158,6 +158,7 @@ async fn refusal(response: Response) -> ClientError {
     };
     match serde_json::from_str::<Problem>(&body) {
         Ok(problem) if !problem.code.is_empty() || !problem.title.is_empty() => {
+            let retry_after = problem.retry_after.or(retry_after);
             ClientError::Problem(Box::new(Problem { status: status.as_u16(), retry_after, ..problem }))
         }
         Ok(_) | Err(_) => unexpected(url, status, &body),
@@ -168,6 +169,7 @@ fn unexpected(url: String, status: StatusCode, body: &str) -> ClientError {
     ClientError::Unexpected { url, status: status.as_u16(), body: body.chars().take(SHOWN_CHARS).collect() }
 }
 
+/// What proxies say; the server itself is exact in the body.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))

@@ -39,7 +39,8 @@ pub struct Submitted {
     pub name: String,
     pub status: WorkflowStatus,
     pub total_tasks: u64,
-    /// The position in the log, from where [`Client::events`](super::Client::events) shows what follows.
+    /// The position of the log at which this is true; [`Client::events`](super::Client::events) reads on
+    /// from there.
     pub seq: u64,
 }
 
@@ -105,14 +106,45 @@ pub struct WorkflowInfo {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct TaskInfo {
     pub id: String,
-    /// Absent when the submitter gave none.
-    #[serde(default)]
-    pub name: Option<String>,
+    pub name: String,
     /// `pending`, `queued`, `assigned`, `processing`, `retrying`, `completed`, `failed`, `cancelled` or
     /// `skipped`.
     pub status: String,
+    #[serde(default)]
+    pub task_type: String,
+    /// The attempt that runs or ran last, from 1; 0 before the first.
+    #[serde(default)]
+    pub attempt: u32,
+    /// The worker that runs it, or that completed it.
+    #[serde(default)]
+    pub worker: Option<String>,
+    /// Of the last attempt, unless it succeeded.
+    #[serde(default)]
+    pub error: Option<TaskFailure>,
     #[serde(flatten)]
     pub more: Map<String, Value>,
+}
+
+/// What a task waits for.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Why {
+    pub task_id: String,
+    pub task_name: String,
+    pub status: String,
+    /// The whole answer in one sentence.
+    pub summary: String,
+    pub reasons: Vec<WhyReason>,
+}
+
+/// One of the things that a task waits for.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct WhyReason {
+    /// A stable word: `dependencies`, `no_worker`, `workers_busy`, `backoff`, ...
+    pub kind: String,
+    pub message: String,
+    /// What the reason is about; its members depend on the kind.
+    #[serde(flatten)]
+    pub facts: Map<String, Value>,
 }
 
 /// What a workflow has produced so far.
@@ -123,31 +155,47 @@ pub struct WorkflowResults {
     pub total_tasks: u64,
     pub completed_tasks: u64,
     pub failed_tasks: u64,
-    #[serde(default)]
-    pub execution_time_seconds: Option<f64>,
+    pub execution_time_seconds: f64,
     /// Exactly the completed tasks by name; a result may be null.
     pub results: BTreeMap<String, Value>,
-    /// The failed tasks by name.
-    #[serde(default)]
+    /// Exactly the failed tasks by name.
     pub errors: BTreeMap<String, TaskFailure>,
 }
 
-/// Why a task failed for good: the last attempt's reason.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// Why a task did not succeed: the last attempt's reason.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct TaskFailure {
     pub code: String,
     pub message: String,
+    /// The service's own code.
+    #[serde(default)]
+    pub service_code: Option<String>,
+    /// What else the service said.
+    #[serde(default)]
+    pub details: Option<Value>,
 }
 
-/// A connected service.
+/// A worker: a service, an executor node, or the executor inside the server.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Service {
-    #[serde(alias = "service_id", alias = "node_id")]
+    /// The `node_id` of its registration.
     pub id: String,
-    #[serde(alias = "service_name")]
     pub name: String,
+    /// `external_service`, `executor` or `built_in`.
     #[serde(default)]
-    pub status: Option<String>,
+    pub node_type: String,
+    #[serde(default)]
+    pub connected: bool,
+    #[serde(default)]
+    pub status: String,
+    #[serde(default)]
+    pub draining: bool,
+    #[serde(default)]
+    pub task_types: Vec<String>,
+    #[serde(default)]
+    pub capacity: u32,
+    #[serde(default)]
+    pub active_tasks: u32,
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }
@@ -157,12 +205,7 @@ pub struct Service {
 pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins; absent on the last one.
-    #[serde(default = "none")]
     pub next_cursor: Option<String>,
-}
-
-fn none() -> Option<String> {
-    None
 }
 
 /// Which page of a list; the default is the first, in the server's usual size.
@@ -180,49 +223,59 @@ pub struct WorkflowFilter {
     pub page: PageRequest,
 }
 
-/// What can be asked of a workflow; of a task only to cancel or to retry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    Cancel,
-    Pause,
-    Resume,
-    Retry,
-}
-
-impl Action {
-    pub(super) fn path(self) -> &'static str {
-        match self {
-            Self::Cancel => "cancel",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Retry => "retry",
-        }
-    }
-}
-
-/// The answer to an action: it is on disk.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// The answer to a request that changes something: the change is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Receipt {
-    #[serde(default)]
-    pub status: Option<String>,
-    #[serde(default)]
-    pub seq: Option<u64>,
-    #[serde(flatten)]
-    pub more: Map<String, Value>,
+    pub id: String,
+    /// The status it has now.
+    pub status: String,
+    /// The position of the log at which this is true.
+    pub seq: u64,
 }
 
 /// The answer to a validation that found nothing wrong.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Validation {
+    pub name: String,
+    pub total_tasks: u64,
+}
+
+/// Who ends when the server is told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shutdown {
+    /// The server only; services wait for it to come back.
+    Server,
+    /// The connected services as well.
+    WithServices,
+}
+
+/// Figures of the server.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Stats {
+    pub version: String,
+    pub pid: u32,
+    pub uptime_seconds: f64,
+    /// Resident memory.
+    pub rss_bytes: u64,
+    /// User and system time since the start.
+    pub cpu_seconds: f64,
+    /// The position of the log up to which these figures hold.
+    pub seq: u64,
     #[serde(flatten)]
-    pub report: Map<String, Value>,
+    pub more: Map<String, Value>,
 }
 
 /// How the server is.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Health {
     /// `healthy`, `degraded` or `unhealthy`.
     pub status: String,
-    #[serde(flatten)]
-    pub more: Map<String, Value>,
+    #[serde(default)]
+    pub version: String,
+    /// The disk is full: new work is refused.
+    #[serde(default)]
+    pub read_only: bool,
+    /// What is wrong, and what to do.
+    #[serde(default)]
+    pub problems: Vec<String>,
 }
