@@ -3,20 +3,24 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::commit::CommitStatus;
 use super::feed::Feed;
+use super::start::EngineParts;
 use super::step::{Input, View};
 use super::turn::{Accepted, Delivery, Reply};
 use super::views::Views;
 use crate::clock::EngineClock;
 use crate::core::command::Command;
 use crate::core::errors;
-use crate::core::ids::WorkflowId;
+use crate::core::ids::{Timestamp, WorkflowId};
 use crate::core::rejection::Rejection;
 use crate::log::LogRead;
+use crate::store::StoreStatus;
 
 /// Requests that may wait. At about 2 KiB each this is 16 MiB; a full queue answers with `Retry-After`.
 const REQUESTS_MAX: usize = 8_192;
@@ -32,6 +36,8 @@ pub struct EngineHandle {
     views: Arc<dyn Views>,
     log: Arc<dyn LogRead>,
     clock: EngineClock,
+    commits: Arc<CommitStatus>,
+    store: Arc<StoreStatus>,
 }
 
 impl EngineHandle {
@@ -39,11 +45,37 @@ impl EngineHandle {
         inbox: Sender<Input>,
         waiting: Arc<AtomicUsize>,
         feed: Feed,
-        views: Arc<dyn Views>,
         log: Arc<dyn LogRead>,
-        clock: EngineClock,
+        commits: Arc<CommitStatus>,
+        parts: &EngineParts,
     ) -> Self {
-        Self { inbox, waiting, feed, views, log, clock }
+        let (views, store) = (Arc::clone(&parts.views), Arc::clone(&parts.store_status));
+        Self { inbox, waiting, feed, views, log, clock: parts.clock, commits, store }
+    }
+
+    /// How the commit thread fares.
+    pub fn commits(&self) -> &CommitStatus {
+        &self.commits
+    }
+
+    /// Ended workflows that wait for the store.
+    pub fn archive_backlog(&self) -> usize {
+        self.store.backlog()
+    }
+
+    /// Why the store takes nothing more in this run, if that is so.
+    pub fn store_frozen(&self) -> Option<&str> {
+        self.store.frozen()
+    }
+
+    /// Engine time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// How long this run has lasted.
+    pub fn uptime(&self) -> Duration {
+        self.clock.uptime()
     }
 
     /// A new id that sorts by the time of its making.

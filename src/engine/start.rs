@@ -8,7 +8,7 @@ use std::thread::{Builder, JoinHandle};
 
 use tracing::error;
 
-use super::commit::{CommitStatus, Committer};
+use super::commit::Committer;
 use super::dispatch::{Dispatcher, Outlet};
 use super::feed::Feed;
 use super::handle::EngineHandle;
@@ -80,13 +80,13 @@ pub struct Prepared {
     archived: Sender<Input>,
     waiting: Arc<AtomicUsize>,
     feed: Feed,
+    committer: Committer,
 }
 
 /// The running engine. Dropping it does not stop it; [`Running::stop`] does.
 #[derive(Debug)]
 pub struct Running {
     handle: EngineHandle,
-    status: Arc<CommitStatus>,
     stop: Arc<AtomicBool>,
     wake: Sender<Input>,
     threads: Vec<JoinHandle<()>>,
@@ -97,15 +97,11 @@ pub fn prepare(parts: EngineParts) -> Prepared {
     let waiting = Arc::new(AtomicUsize::new(0));
     let reader = parts.log.reader();
     let feed = Feed::new(Arc::clone(&reader));
-    let handle = EngineHandle::new(
-        sender.clone(),
-        Arc::clone(&waiting),
-        feed.clone(),
-        Arc::clone(&parts.views),
-        reader,
-        parts.clock,
-    );
-    Prepared { parts, handle, inbox, archived: sender, waiting, feed }
+    let committer = Committer::new();
+    let commits = Arc::clone(&committer.status);
+    let handle =
+        EngineHandle::new(sender.clone(), Arc::clone(&waiting), feed.clone(), reader, commits, &parts);
+    Prepared { parts, handle, inbox, archived: sender, waiting, feed, committer }
 }
 
 impl Prepared {
@@ -133,9 +129,7 @@ impl Prepared {
         sockets: Arc<dyn Outlet>,
         fatal: impl FnOnce(LogError) + Send + 'static,
     ) -> Running {
-        let Self { parts, handle, inbox, archived, waiting, feed } = self;
-        let committer = Committer::new();
-        let status = Arc::clone(&committer.status);
+        let Self { parts, handle, inbox, archived, waiting, feed, committer } = self;
         let stop = Arc::new(AtomicBool::new(false));
         let (outputs, released) = channel();
 
@@ -171,17 +165,13 @@ impl Prepared {
             }),
             spawn("dispatch", move || dispatcher.run(&released)),
         ];
-        Running { handle, status, stop, wake: archived, threads }
+        Running { handle, stop, wake: archived, threads }
     }
 }
 
 impl Running {
     pub fn handle(&self) -> EngineHandle {
         self.handle.clone()
-    }
-
-    pub fn status(&self) -> Arc<CommitStatus> {
-        Arc::clone(&self.status)
     }
 
     /// Takes no more input, makes everything durable that was decided, and waits for the threads.

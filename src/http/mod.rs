@@ -21,10 +21,8 @@ use tokio::sync::mpsc;
 
 pub use auth::Token;
 
-use crate::clock::EngineClock;
 use crate::core::limits::SubmissionLimits;
-use crate::engine::{CommitStatus, EngineHandle};
-use crate::store::StoreStatus;
+use crate::engine::EngineHandle;
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -33,9 +31,6 @@ pub struct App {
     pub limits: SubmissionLimits,
     /// Without one everybody who reaches the address may do everything; it is loopback then.
     pub token: Option<Token>,
-    pub commits: Arc<CommitStatus>,
-    pub store: Arc<StoreStatus>,
-    pub clock: EngineClock,
     /// Where a request to stop goes.
     pub shutdown: mpsc::Sender<Shutdown>,
 }

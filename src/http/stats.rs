@@ -22,21 +22,21 @@ pub async fn stats(State(app): State<Arc<App>>) -> Result<Json<Stats>, Failed> {
     Ok(Json(Stats {
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
-        uptime_seconds: app.clock.uptime().as_secs_f64(),
+        uptime_seconds: app.engine.uptime().as_secs_f64(),
         rss_bytes: process::rss_bytes(),
         cpu_seconds: process::cpu_seconds(),
         seq: picture.seq,
         log: LogStats {
             durable_seq: app.engine.feed().durable_end().0.saturating_sub(1),
-            appended_bytes: app.commits.bytes.load(Ordering::Relaxed),
-            batches: app.commits.batches.load(Ordering::Relaxed),
-            read_only: app.commits.read_only.load(Ordering::Relaxed),
+            appended_bytes: app.engine.commits().bytes.load(Ordering::Relaxed),
+            batches: app.engine.commits().batches.load(Ordering::Relaxed),
+            read_only: app.engine.commits().read_only.load(Ordering::Relaxed),
         },
         workflows: picture.workflows.into_iter().collect(),
         live_workflows: picture.live_workflows,
         tasks: TaskStats { running: picture.running_tasks, queued },
         connected_services: picture.workers.iter().filter(|worker| worker.connected).count(),
-        archive_backlog: app.store.backlog(),
+        archive_backlog: app.engine.archive_backlog(),
     }))
 }
 

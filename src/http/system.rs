@@ -17,12 +17,12 @@ use crate::protocol::rest::Health;
 /// The engine answered, so it lives; what is wrong is named.
 pub async fn health(State(app): State<Arc<App>>) -> Result<(StatusCode, Json<Health>), Failed> {
     app.engine.query(|_| ()).await?;
-    let read_only = app.commits.read_only.load(Ordering::Relaxed);
+    let read_only = app.engine.commits().read_only.load(Ordering::Relaxed);
     let mut problems = Vec::new();
     if read_only {
         problems.push("the disk is full: new work is refused until there is space".to_owned());
     }
-    if let Some(frozen) = app.store.frozen() {
+    if let Some(frozen) = app.engine.store_frozen() {
         problems.push(format!(
             "the store of ended workflows is frozen ({frozen}); it is rebuilt at the next start"
         ));

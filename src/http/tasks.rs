@@ -42,7 +42,7 @@ pub async fn why(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<
         reasons: vec![Reason::Ended],
     };
     let why = app.engine.why(task).await?.unwrap_or_else(ended);
-    Ok(Json(WhyView::of(&workflow, &why, app.clock.now())))
+    Ok(Json(WhyView::of(&workflow, &why, app.engine.now())))
 }
 
 pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Done>, Failed> {

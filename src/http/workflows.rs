@@ -186,7 +186,7 @@ pub async fn tasks(
 
 pub async fn results(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Results>, Failed> {
     let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
-    let mut answer = Results::without_values(&workflow, app.clock.now());
+    let mut answer = Results::without_values(&workflow, app.engine.now());
     answer.results = values(&app, &workflow).await?;
     Ok(Json(answer))
 }

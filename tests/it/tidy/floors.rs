@@ -9,6 +9,7 @@ use super::sources::{code_of, relative, root, tracked_files};
 const FLOORS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("clock", &["core"]),
+    ("process", &[]),
     ("shutdown", &[]),
     ("telemetry", &[]),
     ("protocol", &["core"]),
@@ -22,9 +23,27 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("client", &["core", "protocol"]),
 ];
 
-/// A shell sees the engine through its handle, its queries and its feed.
-const SHELL: &[&str] =
-    &["core", "clock", "protocol", "config", "engine::handle", "engine::query", "engine::feed", "shutdown"];
+/// A shell sees the engine through its handle, its feed, what it is handed and what it hands back; never the
+/// writer or the log.
+const SHELL: &[&str] = &[
+    "core",
+    "clock",
+    "process",
+    "protocol",
+    "config",
+    "engine::Accepted",
+    "engine::Announcement",
+    "engine::Answer",
+    "engine::Assigned",
+    "engine::BUILT_IN_SESSION",
+    "engine::EngineHandle",
+    "engine::FeedItem",
+    "engine::Outlet",
+    "engine::Published",
+    "engine::Reply",
+    "engine::Undelivered",
+    "engine::WorkerPicture",
+];
 
 /// The composition root and the crate's own two files know everything.
 const TOP: &[&str] = &["cli", "main", "lib"];

@@ -1,0 +1,155 @@
+//! What facts mean for workers: their slots, their turns, their pauses.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{OfferDeadline, Presence};
+use crate::core::event::{Event, RefusalReason};
+use crate::core::ids::{TaskId, Timestamp, WorkerId};
+use crate::core::match_workers::can_run;
+use crate::core::state::{ClassId, State};
+
+impl Presence {
+    /// Follows a fact that has just been applied. `holder` held the task before it.
+    pub fn follow(&mut self, state: &State, event: &Event, holder: Option<&WorkerId>, now: Timestamp) {
+        self.meet_new_classes(state, now);
+        match event {
+            Event::TaskOffered { task, attempt, worker } => {
+                let deadline = OfferDeadline { worker: worker.clone(), task: *task, attempt: *attempt };
+                self.deadlines.offered(now.plus(self.limits.accept_ms), deadline);
+                self.charge(worker, *task, state);
+                self.refresh(worker, state, now);
+            }
+            Event::TaskAccepted { .. } => self.reported(holder, state, now),
+            Event::TaskCompleted { task, .. } | Event::TaskFailed { task, .. } => {
+                self.done(holder, *task);
+                self.reported(holder, state, now);
+                self.follow_breaker(holder, state, now);
+            }
+            Event::AttemptLost { task, .. } => {
+                self.done(holder, *task);
+                self.refresh_some(holder, state, now);
+            }
+            Event::AttemptRefused { task, reason, .. } => {
+                self.done(holder, *task);
+                if let (Some(worker), RefusalReason::AtCapacity) = (holder, reason) {
+                    self.refused(worker, *task, state, now);
+                }
+                self.refresh_some(holder, state, now);
+            }
+            Event::GrantReleased { worker, task, .. } => {
+                self.done(Some(worker), *task);
+                self.refresh(worker, state, now);
+            }
+            Event::TaskCancelled { task, .. } => self.done(holder, *task),
+            Event::EngineStarted { .. }
+            | Event::WorkflowSubmitted { .. }
+            | Event::WorkflowPaused { .. }
+            | Event::WorkflowResumed { .. }
+            | Event::WorkflowCancelled { .. }
+            | Event::WorkflowEnded { .. }
+            | Event::RoundStarted { .. }
+            | Event::TasksRetried { .. }
+            | Event::WorkerNamed { .. }
+            | Event::TaskRequeued { .. }
+            | Event::TaskSkipped { .. }
+            | Event::LateReportSeen { .. }
+            | Event::WorkflowCarried { .. }
+            | Event::ServicesCarried { .. }
+            | Event::Released { .. } => {}
+        }
+    }
+
+    fn meet_new_classes(&mut self, state: &State, now: Timestamp) {
+        let end = state.ready.next_class();
+        if self.next_class == end {
+            return;
+        }
+        let fresh: Vec<ClassId> =
+            (self.next_class.0..end.0).map(ClassId).filter(|id| state.ready.has_class(*id)).collect();
+        self.next_class = end;
+        let mut serving = BTreeSet::new();
+        for (id, worker) in &mut self.workers {
+            let serves = &mut worker.serves;
+            serves.retain(|class| state.ready.has_class(*class));
+            let before = serves.len();
+            serves.extend(fresh.iter().filter(|class| can_run(&worker.facts, state.ready.route(**class))));
+            if serves.len() > before {
+                serving.insert(id.clone());
+            }
+        }
+        self.slots.prune(state);
+        for id in serving {
+            self.withdraw(&id);
+            self.refresh(&id, state, now);
+        }
+    }
+
+    /// Takes the offered task's priority off the worker's turns.
+    fn charge(&mut self, id: &WorkerId, task: TaskId, state: &State) {
+        let Some(workflow) = state.workflow(task.workflow) else { return };
+        let policy = workflow.spec.policy_of(task.index);
+        let route = workflow.spec.task(task.index).route as usize;
+        if let Some(worker) = self.workers.get_mut(id) {
+            worker.charge(policy.priority);
+            if let Some(class) = workflow.classes.get(route) {
+                self.slots.rotate(*class, worker);
+            }
+        }
+    }
+
+    /// A report shows that the worker moves: what we thought of its capacity is out of date.
+    fn reported(&mut self, holder: Option<&WorkerId>, state: &State, now: Timestamp) {
+        let Some(id) = holder else { return };
+        if let Some(worker) = self.workers.get_mut(id) {
+            worker.correction = None;
+        }
+        self.refresh(id, state, now);
+    }
+
+    fn done(&mut self, holder: Option<&WorkerId>, task: TaskId) {
+        if let Some(worker) = holder.and_then(|id| self.workers.get_mut(id)) {
+            worker.progress.remove(&task);
+        }
+    }
+
+    fn refused(&mut self, id: &WorkerId, task: TaskId, state: &State, now: Timestamp) {
+        let Some(worker) = self.workers.get_mut(id) else { return };
+        worker.correction = Some(state.grants.count(id));
+        let until = worker.refuse(task, &self.limits, now);
+        self.deadlines.wake(until, id);
+    }
+
+    /// When a breaker opens or closes, all workers of the service are looked at again.
+    fn follow_breaker(&mut self, holder: Option<&WorkerId>, state: &State, now: Timestamp) {
+        let Some(name) =
+            holder.and_then(|id| self.workers.get(id)).map(|worker| Arc::clone(&worker.facts.name))
+        else {
+            return;
+        };
+        let open_until = state.services.get(&name).and_then(|totals| totals.open_until);
+        let known = self.slots.breaker(&name);
+        if known == open_until {
+            return;
+        }
+        self.slots.set_breaker(&name, open_until);
+        let same: Vec<WorkerId> = self
+            .workers
+            .values()
+            .filter(|worker| worker.facts.name == name)
+            .map(|worker| worker.facts.worker.clone())
+            .collect();
+        for id in same {
+            if let Some(until) = open_until {
+                self.deadlines.wake(until, &id);
+            }
+            self.refresh(&id, state, now);
+        }
+    }
+
+    fn refresh_some(&mut self, holder: Option<&WorkerId>, state: &State, now: Timestamp) {
+        if let Some(id) = holder {
+            self.refresh(id, state, now);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What commands say of workers: they come, are heard of, and go.
+
+use std::sync::Arc;
+
+use super::{OfferDeadline, Presence, Present};
+use crate::core::command::{Command, Disconnected, Drain, Heartbeat, Progress, WorkerFacts, WorkerStatus};
+use crate::core::ids::{SessionId, TaskId, Timestamp, WorkerId};
+use crate::core::match_workers::can_run;
+use crate::core::state::{Phase, State};
+
+impl Presence {
+    /// Follows a command that was not rejected, after its events have been applied.
+    pub fn observe(&mut self, state: &State, command: &Command, now: Timestamp) {
+        match command {
+            Command::RegisterWorker { session, facts, .. } => self.register(*session, facts, state, now),
+            Command::Heartbeat { session, heartbeat } => self.heartbeat(*session, heartbeat, state, now),
+            Command::SetWorkerStatus { session, status } => self.set_status(*session, *status, state, now),
+            Command::DrainWorker { worker, drain } => self.set_drained(worker, *drain, state, now),
+            Command::Disconnect { session, how } => self.disconnected(*session, *how, state, now),
+            Command::ReportProgress { session, attempt, .. }
+            | Command::AcceptTask { session, attempt, .. }
+            | Command::CompleteTask { session, attempt, .. }
+            | Command::FailTask { session, attempt, .. } => {
+                self.heard(*session, now).filter(|_| attempt.is_some()).map(Present::learn_fencing);
+            }
+            Command::SubmitWorkflow { .. }
+            | Command::CancelWorkflow { .. }
+            | Command::PauseWorkflow { .. }
+            | Command::ResumeWorkflow { .. }
+            | Command::RetryWorkflow { .. }
+            | Command::CancelTask { .. }
+            | Command::RetryTask { .. }
+            | Command::FailDispatch { .. }
+            | Command::ReturnAttempt { .. } => {}
+        }
+    }
+
+    /// A worker's connection is its registration: an older connection of the same worker no longer counts.
+    fn register(&mut self, session: SessionId, facts: &Arc<WorkerFacts>, state: &State, now: Timestamp) {
+        let id = facts.worker.clone();
+        if let Some(old) = self.workers.get(&id).and_then(|worker| worker.session) {
+            self.sessions.remove(&old);
+        }
+        self.withdraw(&id);
+        let drained = self.workers.get(&id).is_some_and(|worker| worker.drained);
+        let mut worker = Present::new(session, Arc::clone(facts), now);
+        worker.drained = drained;
+        worker.serves =
+            state.ready.routes().filter(|(_, route)| can_run(facts, route)).map(|(id, _)| id).collect();
+        let limit = worker.silence_limit(&self.limits);
+        self.workers.insert(id.clone(), worker);
+        self.sessions.insert(session, id.clone());
+        self.next_class = self.next_class.max(state.ready.next_class());
+        self.deadlines.watch(&id, now.plus(limit));
+        // Offers of an earlier run or connection get the whole time again.
+        for (task, attempt, grant) in state.grants.of(&id) {
+            if grant.phase == Phase::Offered {
+                self.deadlines.offered(
+                    now.plus(self.limits.accept_ms),
+                    OfferDeadline { worker: id.clone(), task, attempt },
+                );
+            }
+        }
+        self.refresh(&id, state, now);
+    }
+
+    /// The connection is gone. The worker is remembered while its attempts may still be running there.
+    fn disconnected(&mut self, session: SessionId, how: Disconnected, state: &State, now: Timestamp) {
+        let Some(id) = self.sessions.remove(&session) else { return };
+        self.withdraw(&id);
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.session = None;
+            worker.last_seen = now;
+            self.deadlines.watch(&id, now.plus(self.limits.disconnect_grace_ms));
+        }
+        if how == Disconnected::Cleanly && state.grants.count(&id) == 0 {
+            self.forget(&id);
+        }
+    }
+
+    fn heartbeat(&mut self, session: SessionId, heartbeat: &Heartbeat, state: &State, now: Timestamp) {
+        self.heard(session, now);
+        let Some(id) = self.sessions.get(&session).cloned() else { return };
+        let id = &id;
+        let Some(worker) = self.workers.get_mut(id) else { return };
+        let held = state.grants.of(id);
+        let since = worker.reconnected_at.unwrap_or_default();
+        let newer = held.filter(|(_, _, grant)| grant.since >= since).count();
+        let low = heartbeat.active_count.is_some_and(|count| count as usize <= newer);
+        worker.low_counts = if low { worker.low_counts + 1 } else { 0 };
+        worker.last_heartbeat = Some(now);
+        worker.reported = heartbeat.reported.clone();
+        worker.correction = None;
+        if let Some(status) = heartbeat.status {
+            worker.status = status;
+        }
+        self.refresh(id, state, now);
+    }
+
+    fn set_status(&mut self, session: SessionId, status: WorkerStatus, state: &State, now: Timestamp) {
+        self.heard(session, now);
+        let Some(id) = self.sessions.get(&session).cloned() else { return };
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.status = status;
+        }
+        self.refresh(&id, state, now);
+    }
+
+    fn set_drained(&mut self, id: &WorkerId, drain: Drain, state: &State, now: Timestamp) {
+        if let Some(worker) = self.workers.get_mut(id) {
+            worker.drained = drain == Drain::Begin;
+        }
+        self.refresh(id, state, now);
+    }
+
+    /// A worker said something.
+    fn heard(&mut self, session: SessionId, now: Timestamp) -> Option<&mut Present> {
+        let worker = self.workers.get_mut(self.sessions.get(&session)?)?;
+        worker.last_seen = now;
+        Some(worker)
+    }
+
+    /// Remembers the latest progress of what a worker runs.
+    pub fn note_progress(&mut self, state: &State, task: TaskId, progress: &Progress, now: Timestamp) {
+        let holder = state.task(task).and_then(|known| known.holder());
+        if let Some(worker) = holder.and_then(|id| self.workers.get_mut(id)) {
+            worker.progress.insert(task, (now, progress.clone()));
+        }
+    }
+}
