@@ -149,39 +149,15 @@ impl Committer {
         feed: &Feed,
         outputs: &Sender<Vec<Output>>,
     ) -> Result<(), LogError> {
-        let limit = BATCH_BYTES.min(log.limits().batch);
-        let mut pending: Vec<Output> = Vec::new();
-        let mut records: Vec<Record> = Vec::new();
-        let mut first = log.next_seq();
-        for turn in turns {
-            for record in turn.records {
-                let large = !record.event.own_texts().is_empty() || batch.len_bytes() > limit / 2;
-                if large && !batch.is_empty() && batch.len_bytes() + size_hint(&record.event) > limit {
-                    self.append(log, batch)?;
-                    publish(feed, &mut first, &mut records);
-                    release(outputs, &mut pending);
-                }
-                encode(&record, batch);
-                records.push(record);
+        write_turns(log, batch, turns, &mut |durable| {
+            if durable.bytes > 0 {
+                self.status.bytes.fetch_add(durable.bytes, Ordering::Relaxed);
+                self.status.batches.fetch_add(1, Ordering::Relaxed);
+                self.status.durable.store(durable.end.0, Ordering::Release);
             }
-            pending.extend(turn.outputs);
-        }
-        self.append(log, batch)?;
-        publish(feed, &mut first, &mut records);
-        release(outputs, &mut pending);
-        Ok(())
-    }
-
-    fn append(&self, log: &mut dyn Log, batch: &mut Batch) -> Result<(), LogError> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        log.append(batch)?;
-        self.status.bytes.fetch_add(batch.len_bytes(), Ordering::Relaxed);
-        self.status.batches.fetch_add(1, Ordering::Relaxed);
-        self.status.durable.store(log.next_seq().0, Ordering::Release);
-        batch.reset(log.next_seq());
-        Ok(())
+            publish(feed, durable.records);
+            release(outputs, durable.outputs);
+        })
     }
 
     fn watch_space(&self, log: &dyn Log) {
@@ -197,20 +173,68 @@ impl Committer {
     }
 }
 
-fn publish(feed: &Feed, first: &mut Seq, records: &mut Vec<Record>) {
-    let published = Published { first: *first, records: std::mem::take(records) };
-    *first = Seq(first.0 + published.records.len() as u64);
+/// What one append has made durable.
+#[derive(Debug)]
+pub struct Durable {
+    pub records: Published,
+    /// Outputs of the turns that are durable as a whole.
+    pub outputs: Vec<Output>,
+    /// The position after the last durable record.
+    pub end: Seq,
+    /// Bytes appended; none when the turns had no records.
+    pub bytes: u64,
+}
+
+/// Writes turns in as few batches as their size allows, and hands over what each of them made durable.
+///
+/// # Errors
+/// The first failure of the log. What was not handed over must never leave the process.
+pub fn write_turns(
+    log: &mut dyn Log,
+    batch: &mut Batch,
+    turns: Vec<Turn>,
+    durable: &mut dyn FnMut(Durable),
+) -> Result<(), LogError> {
+    let limit = BATCH_BYTES.min(log.limits().batch);
+    let mut outputs: Vec<Output> = Vec::new();
+    let mut records: Vec<Record> = Vec::new();
+    for turn in turns {
+        for record in turn.records {
+            let large = !record.event.own_texts().is_empty() || batch.len_bytes() > limit / 2;
+            if large && !batch.is_empty() && batch.len_bytes() + size_hint(&record.event) > limit {
+                durable(append(log, batch, std::mem::take(&mut records), std::mem::take(&mut outputs))?);
+            }
+            encode(&record, batch);
+            records.push(record);
+        }
+        outputs.extend(turn.outputs);
+    }
+    durable(append(log, batch, records, outputs)?);
+    Ok(())
+}
+
+fn append(
+    log: &mut dyn Log,
+    batch: &mut Batch,
+    records: Vec<Record>,
+    outputs: Vec<Output>,
+) -> Result<Durable, LogError> {
+    let first = batch.first();
+    let bytes = if batch.is_empty() { 0 } else { batch.len_bytes() };
+    log.append(batch)?;
+    let end = log.next_seq();
+    batch.reset(end);
+    Ok(Durable { records: Published { first, records }, outputs, end, bytes })
+}
+
+fn publish(feed: &Feed, published: Published) {
     if !published.records.is_empty() {
         feed.publish(FeedItem::Records(Arc::new(published)));
     }
 }
 
-/// Outputs of turns that are durable as a whole.
-fn release(outputs: &Sender<Vec<Output>>, pending: &mut Vec<Output>) {
-    if pending.is_empty() {
-        return;
-    }
-    if outputs.send(std::mem::take(pending)).is_err() {
+fn release(outputs: &Sender<Vec<Output>>, pending: Vec<Output>) {
+    if !pending.is_empty() && outputs.send(pending).is_err() {
         warn!("the dispatching thread has stopped before the log");
     }
 }
