@@ -46,13 +46,21 @@ pub(super) fn loss(
     failed(state, task, attempt, failure, AfterFailure::Final, grant)
 }
 
+/// How a task did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsuccessful {
+    Failed,
+    Cancelled,
+}
+
 /// The tasks that will not run because `root` did not succeed, each as an event.
-pub(super) fn skipped_by(workflow: &Workflow, root: u32) -> Vec<Event> {
+pub(super) fn skipped_by(workflow: &Workflow, root: u32, how: Unsuccessful) -> Vec<Event> {
     let skips = match workflow.spec.error_strategy {
         // Under `stop` the whole workflow ends; under `skip` dependents run with null.
         ErrorStrategy::Stop | ErrorStrategy::Skip => false,
         ErrorStrategy::Continue => true,
-        ErrorStrategy::Retry => workflow.second_round,
+        // The second round is for failures; what was cancelled does not come again.
+        ErrorStrategy::Retry => workflow.second_round || how == Unsuccessful::Cancelled,
     };
     if !skips {
         return Vec::new();

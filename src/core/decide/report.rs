@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Decision;
 use super::Inputs;
-use super::end::{cancel_effect, loss, skipped_by};
+use super::end::{Unsuccessful, cancel_effect, loss, skipped_by};
 use super::held::{Standing, late_events, reporter, standing};
 use crate::core::command::{FailureReport, Progress, TaskRef};
 use crate::core::effect::Effect;
@@ -212,7 +212,7 @@ pub(super) fn failed(
     if next == AfterFailure::Final
         && let Some(workflow) = state.workflow(task.workflow)
     {
-        events.extend(skipped_by(workflow, task.index));
+        events.extend(skipped_by(workflow, task.index, Unsuccessful::Failed));
     }
     events
 }

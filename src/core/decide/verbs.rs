@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::end::{cancel_effect, release_until, skipped_by, stop_all};
+use super::end::{Unsuccessful, cancel_effect, release_until, skipped_by, stop_all};
 use super::{Decision, Inputs};
 use crate::core::carried::CarriedWorkflow;
 use crate::core::effect::{Effect, First, Receipt};
@@ -12,7 +12,7 @@ use crate::core::event::Event;
 use crate::core::ids::{Fingerprint, TaskId, WorkflowId};
 use crate::core::presence::Presence;
 use crate::core::rejection::Rejection;
-use crate::core::spec::WorkflowSpec;
+use crate::core::spec::{ErrorStrategy, WorkflowSpec};
 use crate::core::state::{State, StatusKind, Workflow, WorkflowStatus};
 
 pub(super) fn submit(
@@ -116,19 +116,14 @@ pub(super) fn resume(state: &State, inputs: &Inputs, id: WorkflowId) -> Result<D
 
 pub(super) fn retry_workflow(state: &State, inputs: &Inputs, id: WorkflowId) -> Result<Decision, Rejection> {
     let workflow = known(state, inputs, id)?;
-    let again: Vec<u32> = (0..workflow.spec.total())
-        .filter(|index| {
-            let kind = workflow.task(*index).status.kind();
-            kind.has_ended() && kind != StatusKind::Completed
-        })
-        .collect();
+    let again = unsuccessful(&workflow);
     if again.is_empty() {
         return Err(Rejection::new(
             errors::INVALID_ARGUMENT,
             format!("workflow {id} has no failed, cancelled or skipped task to run again"),
         ));
     }
-    Ok(Decision::events(reopened(state, &workflow, again)))
+    Ok(Decision::events(reopened(state, &workflow, again)?))
 }
 
 pub(super) fn retry_task(state: &State, inputs: &Inputs, id: TaskId) -> Result<Decision, Rejection> {
@@ -137,7 +132,7 @@ pub(super) fn retry_task(state: &State, inputs: &Inputs, id: TaskId) -> Result<D
     match task.status.kind() {
         StatusKind::Retrying => Ok(Decision::events(vec![Event::TaskRequeued { task: id }])),
         StatusKind::Failed | StatusKind::Cancelled | StatusKind::Skipped => {
-            Ok(Decision::events(reopened(state, &workflow, with_dependents(&workflow, id.index))))
+            Ok(Decision::events(reopened(state, &workflow, with_kin(&workflow, id.index))?))
         }
         kind @ (StatusKind::Pending
         | StatusKind::Queued
@@ -153,15 +148,39 @@ pub(super) fn retry_task(state: &State, inputs: &Inputs, id: TaskId) -> Result<D
     }
 }
 
-/// The task and whatever was skipped or cancelled after it.
-fn with_dependents(workflow: &Workflow, root: u32) -> Vec<u32> {
+/// Every task that ended without success.
+fn unsuccessful(workflow: &Workflow) -> Vec<u32> {
+    let unsuccessful = |index: &u32| {
+        let kind = workflow.task(*index).status.kind();
+        kind.has_ended() && kind != StatusKind::Completed
+    };
+    (0..workflow.spec.total()).filter(unsuccessful).collect()
+}
+
+/// The task, what it needs and does not have, and whatever was skipped or cancelled after it and can run again.
+fn with_kin(workflow: &Workflow, root: u32) -> Vec<u32> {
+    // Under `stop` any other failure would end the workflow again at once.
+    if workflow.spec.error_strategy == ErrorStrategy::Stop {
+        return unsuccessful(workflow);
+    }
     let mut again = BTreeSet::from([root]);
     let mut queue = VecDeque::from([root]);
+    while let Some(index) = queue.pop_front() {
+        for dependency in &workflow.spec.task(index).dependencies {
+            if never_comes(workflow, *dependency, index) && again.insert(*dependency) {
+                queue.push_back(*dependency);
+            }
+        }
+    }
+    let mut queue: VecDeque<u32> = again.iter().copied().collect();
     while let Some(index) = queue.pop_front() {
         for dependent in workflow.graph.dependents(index) {
             let kind = workflow.task(*dependent).status.kind();
             let fell_with_it = matches!(kind, StatusKind::Skipped | StatusKind::Cancelled);
-            if fell_with_it && again.insert(*dependent) {
+            let needs = &workflow.spec.task(*dependent).dependencies;
+            let can_run =
+                || needs.iter().all(|need| again.contains(need) || !never_comes(workflow, *need, *dependent));
+            if fell_with_it && can_run() && again.insert(*dependent) {
                 queue.push_back(*dependent);
             }
         }
@@ -169,14 +188,25 @@ fn with_dependents(workflow: &Workflow, root: u32) -> Vec<u32> {
     again.into_iter().collect()
 }
 
+/// Whether a dependency has ended in a way that never lets `dependent` start.
+fn never_comes(workflow: &Workflow, dependency: u32, dependent: u32) -> bool {
+    let status = &workflow.task(dependency).status;
+    // An ended workflow that is opened again has its second round before it.
+    let round_to_come = workflow.spec.error_strategy == ErrorStrategy::Retry
+        && (!workflow.second_round || workflow.status.has_ended())
+        && status.kind() == StatusKind::Failed;
+    status.has_ended() && !round_to_come && !workflow.satisfies(dependency, dependent)
+}
+
 /// A workflow that has left memory comes back whole before its tasks run again.
-fn reopened(state: &State, workflow: &Workflow, tasks: Vec<u32>) -> Vec<Event> {
+fn reopened(state: &State, workflow: &Workflow, tasks: Vec<u32>) -> Result<Vec<Event>, Rejection> {
     let mut events = Vec::new();
     if state.workflow(workflow.id).is_none() {
+        taken_task_id(state, &workflow.spec)?;
         events.push(Event::WorkflowCarried { workflow: Box::new(CarriedWorkflow::of(workflow, state)) });
     }
     events.push(Event::TasksRetried { workflow: workflow.id, tasks });
-    events
+    Ok(events)
 }
 
 pub(super) fn cancel_task(
@@ -198,7 +228,7 @@ pub(super) fn cancel_task(
     let grace = inputs.now.plus(presence.limits.release_grace_ms);
     let release_until = task.holder().map_or(grace, |worker| release_until(presence, worker, inputs.now));
     let mut events = vec![Event::TaskCancelled { task: id, release_until }];
-    events.extend(skipped_by(&workflow, id.index));
+    events.extend(skipped_by(&workflow, id.index, Unsuccessful::Cancelled));
     Ok(Decision { events, effects, ..Decision::nothing() })
 }
 
