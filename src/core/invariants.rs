@@ -65,18 +65,15 @@ fn check_task(state: &State, workflow: &Workflow, index: u32) -> Result<(), Stri
                 return Err(format!("task {id} is {} without a grant of {worker}", task.status.name()));
             }
         }
+        TaskStatus::Queued { .. } if workflow.waiting_on(index) > 0 => {
+            return Err(format!("task {id} is ready before its dependencies allow it"));
+        }
         TaskStatus::Queued { .. }
         | TaskStatus::Retrying { .. }
         | TaskStatus::Completed { .. }
         | TaskStatus::Failed { .. }
         | TaskStatus::Cancelled { .. }
         | TaskStatus::Skipped { .. } => {}
-    }
-    let started_early = task.attempt.0 > 0
-        && matches!(task.status, TaskStatus::Assigned { .. } | TaskStatus::Processing { .. })
-        && workflow.waiting_on(index) > 0;
-    if started_early {
-        return Err(format!("task {id} runs before its dependencies allow it"));
     }
     Ok(())
 }

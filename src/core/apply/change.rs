@@ -10,8 +10,8 @@ use crate::core::state::{ClassId, State, StatusKind, Task, TaskStatus, Timer, Tu
 /// Where a task that becomes ready queues up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Queue {
-    /// In its workflow's lane.
-    Lane,
+    /// In its workflow's lane, or before the lanes when some workers must not get it.
+    Ordinary,
     /// Before the lanes: it came back from a worker.
     Returned,
     /// Nowhere: its workflow has just been taken out of all queues.
@@ -71,14 +71,18 @@ impl State {
     fn enter(&mut self, id: TaskId, place: &Place, queue: Queue) {
         let Some(workflow) = self.workflows.get(&id.workflow) else { return };
         let turn = if workflow.dispatches() { Turn::Takes } else { Turn::Parked };
-        let status = &workflow.task(id.index).status;
-        if let Some((at, timer)) = timer_of(id, status, place) {
+        let task = workflow.task(id.index);
+        if let Some((at, timer)) = timer_of(id, &task.status, place) {
             self.timers.set(at, timer);
         }
-        if status.kind() == StatusKind::Queued {
+        if task.status.kind() == StatusKind::Queued {
             match queue {
-                Queue::Lane => self.ready.push(place.class, place.priority, id, turn),
-                Queue::Returned => self.ready.push_returned(place.class, place.priority, id),
+                Queue::Ordinary if !task.is_choosy() => {
+                    self.ready.push(place.class, place.priority, id, turn);
+                }
+                Queue::Ordinary | Queue::Returned => {
+                    self.ready.push_returned(place.class, place.priority, id);
+                }
                 Queue::Gone => {}
             }
         }
@@ -88,8 +92,7 @@ impl State {
     pub(super) fn enter_restored(&mut self, id: TaskId) {
         let Some(workflow) = self.workflows.get(&id.workflow) else { return };
         let place = Place::of(workflow, id.index);
-        let queue = if workflow.task(id.index).is_choosy() { Queue::Returned } else { Queue::Lane };
-        self.enter(id, &place, queue);
+        self.enter(id, &place, Queue::Ordinary);
     }
 
     /// The opposite of [`Self::enter_restored`].
@@ -105,7 +108,7 @@ impl State {
 
     /// Marks the end of a task and wakes what waited for it.
     pub(super) fn end_task(&mut self, id: TaskId, to: TaskStatus, seq: Seq, at: Timestamp) {
-        self.mark_ended(id, to, Queue::Lane, seq, at);
+        self.mark_ended(id, to, Queue::Ordinary, seq, at);
         self.wake_dependents(id, at);
     }
 
@@ -136,7 +139,7 @@ impl State {
                 TaskStatus::Pending { waiting_on } if *waiting_on > 1 => *waiting_on -= 1,
                 TaskStatus::Pending { .. } => {
                     let dependent = TaskId::new(id.workflow, *dependent);
-                    self.change(dependent, TaskStatus::Queued { since: at }, Queue::Lane);
+                    self.change(dependent, TaskStatus::Queued { since: at }, Queue::Ordinary);
                 }
                 TaskStatus::Queued { .. }
                 | TaskStatus::Assigned { .. }
@@ -148,6 +151,16 @@ impl State {
                 | TaskStatus::Skipped { .. } => {}
             }
         }
+    }
+
+    /// Queues a task, unless it has to wait for dependencies, which a retry by hand may have opened again.
+    pub(super) fn make_ready(&mut self, id: TaskId, since: Timestamp, queue: Queue) {
+        let Some(workflow) = self.workflows.get(&id.workflow) else { return };
+        let status = match workflow.waiting_on(id.index) {
+            0 => TaskStatus::Queued { since },
+            waiting_on => TaskStatus::Pending { waiting_on },
+        };
+        self.change(id, status, queue);
     }
 
     /// The task, where `attempt` is the one it runs now.

@@ -83,7 +83,7 @@ impl State {
     fn reset(&mut self, id: WorkflowId, tasks: &[u32], at: Timestamp) {
         for index in tasks {
             let task = TaskId::new(id, *index);
-            self.change(task, TaskStatus::Pending { waiting_on: u32::MAX }, Queue::Lane);
+            self.change(task, TaskStatus::Pending { waiting_on: u32::MAX }, Queue::Ordinary);
             if let Some(task) = self.task_mut(task) {
                 (task.failures, task.lost, task.ended_at, task.ended_seq) = (0, 0, None, None);
             }
@@ -97,19 +97,23 @@ impl State {
         }
     }
 
+    /// A task that was ready may have to wait again, because what it depends on runs again.
     fn recount(&mut self, id: TaskId, at: Timestamp) {
         let Some(workflow) = self.workflows.get(&id.workflow) else { return };
-        if !matches!(workflow.task(id.index).status, TaskStatus::Pending { .. }) {
-            return;
+        match workflow.task(id.index).status {
+            TaskStatus::Pending { .. } => self.make_ready(id, at, Queue::Ordinary),
+            TaskStatus::Queued { since } if workflow.waiting_on(id.index) > 0 => {
+                self.make_ready(id, since, Queue::Ordinary);
+            }
+            TaskStatus::Queued { .. }
+            | TaskStatus::Assigned { .. }
+            | TaskStatus::Processing { .. }
+            | TaskStatus::Retrying { .. }
+            | TaskStatus::Completed { .. }
+            | TaskStatus::Failed { .. }
+            | TaskStatus::Cancelled { .. }
+            | TaskStatus::Skipped { .. } => {}
         }
-        let waiting_on = workflow.waiting_on(id.index);
-        let status = if waiting_on == 0 {
-            TaskStatus::Queued { since: at }
-        } else {
-            TaskStatus::Pending { waiting_on }
-        };
-        let queue = if workflow.task(id.index).is_choosy() { Queue::Returned } else { Queue::Lane };
-        self.change(id, status, queue);
     }
 
     fn close(&mut self, id: WorkflowId, status: WorkflowStatus, seq: Seq, at: Timestamp) {

@@ -12,7 +12,7 @@ use crate::core::state::{AttemptNote, Grant, Phase, State, TaskStatus, WorkflowS
 
 impl State {
     pub(super) fn offer(&mut self, id: TaskId, attempt: AttemptNo, worker: &WorkerId, at: Timestamp) {
-        self.change(id, TaskStatus::Assigned { worker: worker.clone(), since: at }, Queue::Lane);
+        self.change(id, TaskStatus::Assigned { worker: worker.clone(), since: at }, Queue::Ordinary);
         let Some(workflow) = self.workflows.get_mut(&id.workflow) else { return };
         workflow.started_at.get_or_insert(at);
         if workflow.status == WorkflowStatus::Pending {
@@ -28,7 +28,7 @@ impl State {
     pub(super) fn accept(&mut self, id: TaskId, attempt: AttemptNo, at: Timestamp) {
         let Some(worker) = self.holder(id, attempt) else { return };
         self.hold(&worker, id, attempt, Grant { phase: Phase::Accepted, since: at });
-        self.change(id, TaskStatus::Processing { worker, since: at }, Queue::Lane);
+        self.change(id, TaskStatus::Processing { worker, since: at }, Queue::Ordinary);
     }
 
     pub(super) fn complete(
@@ -81,17 +81,15 @@ impl State {
             self.settle_grant(worker, id, attempt, grant);
         }
         let failure = Arc::new(failure.clone());
-        let lingers = matches!(grant, GrantAfter::ReleasingUntil(_)) && worker.is_some();
         self.note(id, attempt, worker, failure.code, Arc::clone(&failure.message), at);
         if let Some(task) = self.task_mut(id) {
             task.failures += u32::from(attempt > AttemptNo(0));
             task.lost = 0;
             let trouble = task.trouble.get_or_insert_default();
-            trouble.lingers |= lingers;
             trouble.last_failure = Some(Arc::clone(&failure));
         }
         match next {
-            AfterFailure::RetryAt(due) => self.change(id, TaskStatus::Retrying { due }, Queue::Lane),
+            AfterFailure::RetryAt(due) => self.change(id, TaskStatus::Retrying { due }, Queue::Ordinary),
             AfterFailure::Final => self.end_task(id, TaskStatus::Failed { failure }, seq, at),
         }
     }
@@ -129,7 +127,7 @@ impl State {
         if let Some(task) = self.task_mut(id) {
             task.lost += 1;
         }
-        self.change(id, TaskStatus::Queued { since: at }, Queue::Returned);
+        self.make_ready(id, at, Queue::Returned);
     }
 
     pub(super) fn refuse(&mut self, id: TaskId, attempt: AttemptNo, reason: RefusalReason, at: Timestamp) {
@@ -140,13 +138,11 @@ impl State {
         {
             task.trouble.get_or_insert_default().barred.push(worker);
         }
-        self.change(id, TaskStatus::Queued { since: at }, Queue::Returned);
+        self.make_ready(id, at, Queue::Returned);
     }
 
     pub(super) fn requeue(&mut self, id: TaskId, at: Timestamp) {
-        let Some(task) = self.task(id) else { return };
-        let queue = if task.is_choosy() { Queue::Returned } else { Queue::Lane };
-        self.change(id, TaskStatus::Queued { since: at }, queue);
+        self.make_ready(id, at, Queue::Ordinary);
     }
 
     pub(super) fn cancel_task(&mut self, id: TaskId, release_until: Timestamp, seq: Seq, at: Timestamp) {
@@ -172,6 +168,9 @@ impl State {
         match (grant, since) {
             (GrantAfter::Freed, _) | (_, None) => self.free(worker, id, attempt),
             (GrantAfter::ReleasingUntil(until), Some(since)) => {
+                if let Some(task) = self.task_mut(id) {
+                    task.trouble.get_or_insert_default().lingers = true;
+                }
                 self.hold(worker, id, attempt, Grant { phase: Phase::Releasing { until }, since });
             }
         }
