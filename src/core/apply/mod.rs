@@ -133,11 +133,16 @@ impl State {
     fn drop_indexes(&mut self, id: WorkflowId) {
         let Some(workflow) = self.workflows.get(&id) else { return };
         self.listed.remove(&workflow.listed_at());
-        if let Some(key) = workflow.key {
+        // A later workflow may have taken a key that had expired, or ids that were free again.
+        if let Some(key) = workflow.key
+            && self.keys.get(&key) == Some(&id)
+        {
             self.keys.remove(&key);
         }
         for task in &workflow.spec.tasks {
-            if let Some(uuid) = task.own_id.as_deref().and_then(super::ids::canonical_uuid) {
+            if let Some(uuid) = task.own_id.as_deref().and_then(super::ids::canonical_uuid)
+                && self.own_ids.get(&uuid).is_some_and(|task| task.workflow == id)
+            {
                 self.own_ids.remove(&uuid);
             }
         }

@@ -105,7 +105,11 @@ impl State {
         let classes = workflow.spec.routes.iter().map(|route| self.ready.enter(route)).collect();
         workflow.classes = Arc::new(classes);
         if let Some(key) = workflow.key {
-            self.keys.insert(key, id);
+            // An earlier workflow that comes back does not take its expired key from a later one.
+            let later = self.by_key(key).is_some_and(|known| known.created_at > workflow.created_at);
+            if !later {
+                self.keys.insert(key, id);
+            }
         }
         for (index, task) in (0..).zip(&workflow.spec.tasks) {
             if let Some(uuid) = task.own_id.as_deref().and_then(canonical_uuid) {
