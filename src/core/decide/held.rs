@@ -36,17 +36,23 @@ pub(super) fn standing(
     attempt: Option<AttemptNo>,
 ) -> Result<Standing, Rejection> {
     let id = resolve(state, worker, reference).ok_or_else(|| unknown(reference))?;
-    let task = state.task(id).ok_or_else(|| unknown(reference))?;
-    let held = |no: AttemptNo| state.grants.get(worker, id, no);
-    let mine = task.holder() == Some(worker) && attempt.is_none_or(|no| no == task.attempt);
-    if let (true, Some(grant)) = (mine, held(task.attempt)) {
-        return Ok(Standing::Current { task: id, attempt: task.attempt, phase: grant.phase });
-    }
     let releasing = state
         .grants
         .of_task(worker, id)
         .find(|(no, grant)| !grant.phase.is_current() && attempt.is_none_or(|wanted| wanted == *no))
         .map(|(no, _)| no);
+    let Some(task) = state.task(id) else {
+        // An ended workflow leaves memory before the last of its workers has stopped.
+        let no = releasing.ok_or_else(|| unknown(reference))?;
+        let rejection =
+            Rejection::new(errors::TASK_ALREADY_ENDED, format!("the workflow of task {id} has ended"));
+        return Ok(Standing::Late { task: id, attempt: no, releasing, rejection });
+    };
+    let held = |no: AttemptNo| state.grants.get(worker, id, no);
+    let mine = task.holder() == Some(worker) && attempt.is_none_or(|no| no == task.attempt);
+    if let (true, Some(grant)) = (mine, held(task.attempt)) {
+        return Ok(Standing::Current { task: id, attempt: task.attempt, phase: grant.phase });
+    }
     let reported = attempt.or(releasing).unwrap_or(task.attempt);
     let rejection = if task.status.has_ended() {
         Rejection::new(errors::TASK_ALREADY_ENDED, format!("task {id} is {} already", task.status.name()))
