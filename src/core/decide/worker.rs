@@ -28,6 +28,15 @@ pub(super) fn register(
             format!("the node id {id} is taken by the server itself"),
         ));
     }
+    if let Some(other) = presence.of_session(session).filter(|other| other.facts.worker != *id) {
+        return Err(Rejection::new(
+            errors::INVALID_ARGUMENT,
+            format!(
+                "this connection is registered as node {} already: open another one for node {id}",
+                other.facts.worker
+            ),
+        ));
+    }
     if presence.worker(id).is_none() && presence.workers.len() >= presence.limits.workers_max {
         return Err(Rejection::new(
             errors::OVERLOADED,
