@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// An answer that says no, in the format of RFC 9457.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Problem {
     /// Where the error is described.
     #[serde(rename = "type", default)]
@@ -29,15 +29,11 @@ pub struct Problem {
     #[serde(default)]
     pub retryable: bool,
     /// When "later" is, if the server knows.
-    #[serde(rename = "retry_after_ms", default, deserialize_with = "milliseconds")]
-    pub retry_after: Option<Duration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
     /// Whatever else the server said.
     #[serde(flatten)]
     pub more: Map<String, Value>,
-}
-
-fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
 }
 
 impl fmt::Display for Problem {
@@ -118,7 +114,7 @@ impl ClientError {
     pub(super) fn retry_delay(&self, usual: Duration) -> Option<Duration> {
         match self {
             Self::Problem(problem) if matches!(problem.status, 429 | 502 | 503 | 504) => {
-                Some(problem.retry_after.unwrap_or(usual))
+                Some(problem.retry_after_ms.map_or(usual, Duration::from_millis))
             }
             Self::Unreachable { .. } | Self::Unexpected { status: 502..=504, .. } => Some(usual),
             Self::Problem(_)

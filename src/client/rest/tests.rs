@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::error::Problem;
-use super::{Client, ClientError, Page, Service, TaskInfo, WorkflowResults, WorkflowStatus};
+use super::{Client, ClientError, Page, Receipt, Service, TaskInfo, WorkflowResults, WorkflowStatus};
 
 #[test]
 fn answers_are_read() {
@@ -23,6 +23,9 @@ fn answers_are_read() {
     assert_eq!(results.errors["B"].code, "GZ2002");
     let service: Service = serde_json::from_value(json!({"id": "s", "name": "S", "capacity": 3})).unwrap();
     assert_eq!((service.name.as_str(), service.capacity), ("S", 3));
+    let done = json!({"id": "w", "status": "paused", "seq": 4, "new": {"a": [1]}});
+    let receipt: Receipt = serde_json::from_value(done.clone()).unwrap();
+    assert_eq!(serde_json::to_value(receipt).unwrap(), done);
     let newer: WorkflowStatus = serde_json::from_value(json!("archived")).unwrap();
     assert_eq!(newer.name(), "archived");
 }
@@ -40,7 +43,7 @@ fn problems_speak() {
         "error[GZ3003]: Tasks depend on each other in a circle: a -> b -> a (Remove one.)"
     );
     assert_eq!(problem.more["cycle"], json!(["a", "b"]));
-    let busy = Problem { status: 503, retry_after: Some(Duration::from_secs(2)), ..problem.clone() };
+    let busy = Problem { status: 503, retry_after_ms: Some(2_000), ..problem.clone() };
     let usual = Duration::from_millis(1);
     assert_eq!(ClientError::Problem(Box::new(problem)).retry_delay(usual), None);
     assert_eq!(ClientError::Problem(Box::new(busy)).retry_delay(usual), Some(Duration::from_secs(2)));

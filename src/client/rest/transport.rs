@@ -151,15 +151,15 @@ pub(super) async fn read<T: DeserializeOwned>(response: Response) -> Result<T, C
 
 async fn refusal(response: Response) -> ClientError {
     let (url, status) = (response.url().to_string(), response.status());
-    let retry_after = retry_after(response.headers());
+    let retry_after_ms = retry_after_ms(response.headers());
     let body = match response.text().await {
         Ok(body) => body,
         Err(error) => return ClientError::Unreachable { url, reason: chain(&error) },
     };
     match serde_json::from_str::<Problem>(&body) {
         Ok(problem) if !problem.code.is_empty() || !problem.title.is_empty() => {
-            let retry_after = problem.retry_after.or(retry_after);
-            ClientError::Problem(Box::new(Problem { status: status.as_u16(), retry_after, ..problem }))
+            let retry_after_ms = problem.retry_after_ms.or(retry_after_ms);
+            ClientError::Problem(Box::new(Problem { status: status.as_u16(), retry_after_ms, ..problem }))
         }
         Ok(_) | Err(_) => unexpected(url, status, &body),
     }
@@ -170,9 +170,9 @@ fn unexpected(url: String, status: StatusCode, body: &str) -> ClientError {
 }
 
 /// What proxies say; the server itself is exact in the body.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    seconds.checked_mul(1_000)
 }
 
 pub(super) fn unreachable(url: &Url, error: &reqwest::Error) -> ClientError {

@@ -1,11 +1,11 @@
 //! What goes in and comes out. Fields that this version does not know are kept in `more`, so that a newer
-//! server does not break an older client.
+//! server does not break an older client, and what was read can be written again.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// How to submit a workflow; the default answers as soon as the workflow is stored.
@@ -33,7 +33,7 @@ pub enum TextFormat {
 }
 
 /// The receipt of a submission: the workflow is on disk.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Submitted {
     pub id: String,
     pub name: String,
@@ -42,10 +42,12 @@ pub struct Submitted {
     /// The position of the log at which this is true; [`Client::events`](super::Client::events) reads on
     /// from there.
     pub seq: u64,
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// Where a workflow stands.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WorkflowStatus {
@@ -87,7 +89,7 @@ impl fmt::Display for WorkflowStatus {
 }
 
 /// A workflow in a list, or alone.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkflowInfo {
     pub id: String,
     pub name: String,
@@ -103,7 +105,7 @@ pub struct WorkflowInfo {
 }
 
 /// A task in a list, or alone.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskInfo {
     pub id: String,
     pub name: String,
@@ -126,7 +128,7 @@ pub struct TaskInfo {
 }
 
 /// What a task waits for.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Why {
     pub task_id: String,
     pub task_name: String,
@@ -134,10 +136,12 @@ pub struct Why {
     /// The whole answer in one sentence.
     pub summary: String,
     pub reasons: Vec<WhyReason>,
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// One of the things that a task waits for.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WhyReason {
     /// A stable word: `dependencies`, `no_worker`, `workers_busy`, `backoff`, ...
     pub kind: String,
@@ -148,7 +152,7 @@ pub struct WhyReason {
 }
 
 /// What a workflow has produced so far.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkflowResults {
     pub workflow_id: String,
     pub status: WorkflowStatus,
@@ -160,10 +164,12 @@ pub struct WorkflowResults {
     pub results: BTreeMap<String, Value>,
     /// Exactly the failed tasks by name.
     pub errors: BTreeMap<String, TaskFailure>,
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// Why a task did not succeed: the last attempt's reason.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskFailure {
     pub code: String,
     pub message: String,
@@ -173,10 +179,12 @@ pub struct TaskFailure {
     /// What else the service said.
     #[serde(default)]
     pub details: Option<Value>,
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// A worker: a service, an executor node, or the executor inside the server.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     /// The `node_id` of its registration.
     pub id: String,
@@ -201,7 +209,7 @@ pub struct Service {
 }
 
 /// One page of a list.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page begins; absent on the last one.
@@ -224,33 +232,37 @@ pub struct WorkflowFilter {
 }
 
 /// The answer to a request that changes something: the change is on disk.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {
     pub id: String,
     /// The status it has now.
     pub status: String,
     /// The position of the log at which this is true.
     pub seq: u64,
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// The answer to a validation that found nothing wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
     pub name: String,
     pub total_tasks: u64,
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 /// Who ends when the server is told to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shutdown {
-    /// The server only; services wait for it to come back.
-    Server,
+    /// The server only; it will be back, and services wait for it.
+    Restart,
     /// The connected services as well.
     WithServices,
 }
 
 /// Figures of the server.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
     pub version: String,
     pub pid: u32,
@@ -266,7 +278,7 @@ pub struct Stats {
 }
 
 /// How the server is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Health {
     /// `healthy`, `degraded` or `unhealthy`.
     pub status: String,
@@ -278,4 +290,6 @@ pub struct Health {
     /// What is wrong, and what to do.
     #[serde(default)]
     pub problems: Vec<String>,
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
