@@ -24,6 +24,9 @@ use crate::store::record::size_hint;
 /// Timers that one step handles; the rest follow in the next one, after whatever has arrived meanwhile.
 const TIMERS_PER_STEP: usize = 1_000;
 
+/// How long the engine sleeps at most while it watches workers.
+const TICK_MS: u64 = 1_000;
+
 /// Something for the engine to do.
 pub enum Input {
     Command {
@@ -66,18 +69,30 @@ pub struct Engine {
     pub record_bytes_max: u64,
     views: Arc<dyn Views>,
     random: u64,
+    /// When the latest turn began.
+    last_turn: Timestamp,
 }
 
 impl Engine {
     /// Takes over a recovered state. The first turn records the start.
     pub fn new(state: State, limits: Limits, views: Arc<dyn Views>, seed: u64) -> Self {
         let presence = Presence::new(limits);
-        Self { state, presence, admission: Admission::Open, record_bytes_max: u64::MAX, views, random: seed }
+        let last_turn = state.now;
+        Self {
+            state,
+            presence,
+            admission: Admission::Open,
+            record_bytes_max: u64::MAX,
+            views,
+            random: seed,
+            last_turn,
+        }
     }
 
     /// What a restart owes: the fact of the start, and workflows that were not archived yet.
     pub fn recover(&mut self, now: Timestamp) -> Turn {
         let now = now.max(self.state.now);
+        self.last_turn = now;
         let mut turn = Turn::new(self.state.next_seq);
         let started = recover::started(env!("CARGO_PKG_VERSION"), &self.presence.limits, now);
         self.commit(started, now, &mut turn);
@@ -89,22 +104,29 @@ impl Engine {
     }
 
     /// When the next step is due even if nothing arrives.
+    ///
+    /// While anybody is watched the engine wakes once a second: a pause of the process shows only by a turn that
+    /// comes too late.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        [self.state.timers.next(), self.presence.next_deadline()].into_iter().flatten().min()
+        let watched = self.presence.next_deadline();
+        let tick = watched.map(|_| self.last_turn.plus(TICK_MS));
+        [self.state.timers.next(), watched, tick].into_iter().flatten().min()
     }
 
     /// Handles all inputs, then the passage of time, then hands ready tasks to free workers.
     pub fn step(&mut self, now: Timestamp, inputs: impl Iterator<Item = Input>) -> Turn {
         let now = now.max(self.state.now);
         let mut turn = Turn::new(self.state.next_seq);
-        let overslept = self.next_deadline().map_or(0, |due| now.since(due));
+        // What was overdue at the turn before, as after a restart, does not make that turn any earlier.
+        let overslept = self.next_deadline().map_or(0, |due| now.since(due.max(self.last_turn)));
+        self.last_turn = now;
+        // A suspended process finds its workers overdue although they spoke: the gap counts for nobody, and what
+        // they said is read before anybody is blamed. Deadlines that begin in this turn have no gap behind them.
+        if u128::from(overslept) > SUSPENSION_GAP.as_millis() {
+            self.presence.shift_deadlines(overslept, now);
+        }
         for input in inputs {
             self.handle(input, now, &mut turn);
-        }
-        // A suspended process finds its workers overdue although they spoke: what they said has been read
-        // now, and the gap counts for nobody.
-        if u128::from(overslept) > SUSPENSION_GAP.as_millis() {
-            self.presence.shift_deadlines(overslept);
         }
         self.pass_time(now, &mut turn);
         self.schedule(now, &mut turn);
@@ -193,10 +215,9 @@ impl Engine {
     /// What the store contributes: earlier submissions with a chosen id or key, and ended workflows.
     fn existing(&self, command: &Command) -> Existing {
         match command {
-            Command::SubmitWorkflow { workflow, key, spec, .. } => {
-                let chosen = key.is_some() || spec.label.is_some() || workflow.generated_at().is_none();
-                let submitted = chosen.then(|| self.views.find_submission(*workflow, *key)).flatten();
-                Existing { submitted, workflow: None }
+            // Submitters may choose ids that look generated, so there is no id that need not be looked up.
+            Command::SubmitWorkflow { workflow, key, .. } => {
+                Existing { submitted: self.views.find_submission(*workflow, *key), workflow: None }
             }
             Command::CancelWorkflow { workflow }
             | Command::PauseWorkflow { workflow }

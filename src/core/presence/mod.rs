@@ -77,10 +77,11 @@ impl Presence {
     }
 
     /// A process that was suspended blames nobody for the silence meanwhile.
-    pub fn shift_deadlines(&mut self, gap_ms: u64) {
+    pub fn shift_deadlines(&mut self, gap_ms: u64, now: Timestamp) {
         self.deadlines.shift(gap_ms);
         for worker in self.workers.values_mut() {
-            worker.last_seen = worker.last_seen.plus(gap_ms);
+            // Whoever has been heard since is not ahead of the clock.
+            worker.last_seen = worker.last_seen.plus(gap_ms).min(now);
         }
     }
 

@@ -6,7 +6,7 @@ use super::{OfferDeadline, Presence, Present};
 use crate::core::command::{Command, Disconnected, Drain, Heartbeat, Progress, WorkerFacts, WorkerStatus};
 use crate::core::ids::{SessionId, TaskId, Timestamp, WorkerId};
 use crate::core::match_workers::can_run;
-use crate::core::state::{Phase, State};
+use crate::core::state::{Breaker, Phase, State};
 
 impl Presence {
     /// Follows a command that was not rejected, after its events have been applied.
@@ -60,6 +60,9 @@ impl Presence {
                     OfferDeadline { worker: id.clone(), task, attempt },
                 );
             }
+        }
+        if let Breaker::Open { until } = state.breaker(&facts.name, now) {
+            self.deadlines.wake(until, &id);
         }
         self.refresh(&id, state, now);
     }
