@@ -11,3 +11,6 @@ mod client_wire;
 #[cfg(test)]
 #[cfg(feature = "client")]
 mod scripted_server;
+#[cfg(test)]
+#[cfg(feature = "server")]
+mod sim;

@@ -1,0 +1,154 @@
+//! The simulation: one engine, its log and its workers in a world of virtual time that follows from one seed.
+//!
+//! The step, the rules, the codec, the log and the commit are the real ones. Simulated are time, the disk below
+//! the log, the network, the store, workers and people. Faults: crashes between any two operations of the disk,
+//! power cuts that lose or tear what was not synced, I/O errors, a full disk, a process that gets no time, a
+//! machine that sleeps for a day, a wall clock that jumps. What is right is decided by `checker` and `model`,
+//! which read the durable log and share no code with the engine's state; after the trouble comes a calm in which
+//! everything has to end.
+//!
+//! `GLEITZEIT_SIM_SEEDS=<n>` runs that many seeds (200 unless told otherwise). `GLEITZEIT_SIM_SEED=<seed>` runs
+//! one and prints what happens; the same seed does the same thing every time:
+//!
+//! ```text
+//! GLEITZEIT_SIM_SEED=17 cargo test --test it sim::seeds -- --nocapture
+//! ```
+
+mod checker;
+mod crew;
+mod mischief;
+mod model;
+mod people;
+mod planted;
+mod process;
+mod rng;
+mod specs;
+mod store;
+mod trouble;
+mod worker;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use planted::Planted;
+use rng::Rng;
+use world::{Size, Trace, World};
+
+const SEEDS: u64 = 200;
+
+/// What a run was like.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    seed: u64,
+    records: usize,
+    answers: u64,
+    crashes: u32,
+    steps: u64,
+    digest: u64,
+    violation: Option<String>,
+}
+
+fn size(seed: u64) -> Size {
+    let mut rng = Rng::new(seed ^ 0x5151);
+    Size {
+        workflows: rng.range(4, 24),
+        tasks_max: rng.range(3, 30),
+        workers: rng.range(3, 14),
+        duration_ms: rng.range(60_000, 600_000),
+        trouble_ms: rng.range(5_000, 90_000),
+    }
+}
+
+fn run(seed: u64, planted: Option<Planted>, trace: Trace) -> Told {
+    let mut world = World::new(seed, size(seed), planted, trace);
+    let verdict = catch_unwind(AssertUnwindSafe(|| world.run())).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(format!("panic: {}", text.unwrap_or_default()))
+    });
+    for (name, bytes) in world.disk.contents() {
+        world.trace.say(world.now, format_args!("{name} {bytes:?}"));
+    }
+    Told {
+        seed,
+        records: world.checker.history.len(),
+        answers: world.checker.answers,
+        crashes: world.crashes,
+        steps: world.steps,
+        digest: world.trace.digest,
+        violation: verdict.err().map(|what| format!("at {:.3} s: {what}", world.elapsed().as_secs_f64())),
+    }
+}
+
+/// Runs many seeds on all processors.
+fn run_many(seeds: u64, planted: Option<Planted>) -> Vec<Told> {
+    let next = AtomicU64::new(0);
+    let told = Mutex::new(Vec::new());
+    let threads = std::thread::available_parallelism().map_or(2, |found| found.get().min(8));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds {
+                        return;
+                    }
+                    let one = run(seed, planted, Trace::default());
+                    told.lock().unwrap().push(one);
+                }
+            });
+        }
+    });
+    let mut told = told.into_inner().unwrap();
+    told.sort_by_key(|one| one.seed);
+    told
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test asks its environment how long it may take")]
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn seeds() {
+    if let Some(seed) = number("GLEITZEIT_SIM_SEED") {
+        let told = run(seed, None, Trace::printed());
+        assert_eq!(told.violation, None, "seed {seed}");
+        return;
+    }
+    let told = run_many(number("GLEITZEIT_SIM_SEEDS").unwrap_or(SEEDS), None);
+    let sum = |figure: fn(&Told) -> u64| told.iter().map(figure).sum::<u64>();
+    println!(
+        "{} seeds, {} records, {} answers, {} crashes, {} steps",
+        told.len(),
+        sum(|one| one.records as u64),
+        sum(|one| one.answers),
+        sum(|one| u64::from(one.crashes)),
+        sum(|one| one.steps),
+    );
+    let wrong: Vec<String> = told
+        .iter()
+        .filter_map(|one| Some(format!("GLEITZEIT_SIM_SEED={} {}", one.seed, one.violation.as_ref()?)))
+        .collect();
+    assert!(wrong.is_empty(), "{} of {} seeds are wrong:\n{}", wrong.len(), told.len(), wrong.join("\n"));
+}
+
+#[test]
+fn a_seed_does_the_same_thing_twice() {
+    for seed in [3, 4, 5] {
+        let once = run(seed, None, Trace::default());
+        assert!(once.records > 0 && once.digest != 0);
+        assert_eq!(once, run(seed, None, Trace::default()));
+        assert_ne!(once.digest, run(seed + 1_000, None, Trace::default()).digest);
+    }
+}
+
+#[test]
+fn planted_bugs_are_found() {
+    for planted in Planted::ALL {
+        let found = (0..20).find_map(|seed| run(seed, Some(planted), Trace::default()).violation);
+        assert!(found.is_some(), "nobody noticed {planted:?}");
+    }
+}

@@ -1,0 +1,121 @@
+//! Bugs on purpose, planted from outside the engine: a checker that does not find them checks nothing.
+
+use std::ops::ControlFlow;
+
+use gleitzeit::core::command::Command;
+use gleitzeit::core::event::{Event, Record};
+use gleitzeit::core::ids::{Seq, TaskId, Timestamp};
+use gleitzeit::core::payload::{Payload, Stored};
+use gleitzeit::core::state::{State, StatusKind};
+use gleitzeit::engine::{Engine, Turn, decode};
+use gleitzeit::log::LogRead;
+
+use super::rng::Rng;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planted {
+    /// Answers and assignments leave before the disk has what they rest on.
+    ReleaseBeforeDurable,
+    /// A restart overlooks a record.
+    RecordLostInReplay,
+    /// A report is matched with the attempt of now, whatever attempt it names.
+    StaleReportTaken,
+    /// A task is offered while somebody has it.
+    SecondGrant,
+    /// A task is offered before its dependencies have ended.
+    DependencyIgnored,
+    /// A result is taken after the task has ended.
+    SecondCompletion,
+    /// Some workers are never heard, so their tasks wait for ever.
+    Deaf,
+}
+
+impl Planted {
+    pub const ALL: [Self; 7] = [
+        Self::ReleaseBeforeDurable,
+        Self::RecordLostInReplay,
+        Self::StaleReportTaken,
+        Self::SecondGrant,
+        Self::DependencyIgnored,
+        Self::SecondCompletion,
+        Self::Deaf,
+    ];
+
+    /// What the engine hears instead; nothing when it does not hear it.
+    pub fn in_inbox(planted: Option<Self>, command: Command) -> Option<Command> {
+        match (planted, command) {
+            (Some(Self::StaleReportTaken), Command::CompleteTask { session, task, result, .. }) => {
+                Some(Command::CompleteTask { session, task, attempt: None, result })
+            }
+            (Some(Self::Deaf), Command::RegisterWorker { facts, .. }) if &*facts.name == "billing" => None,
+            (_, command) => Some(command),
+        }
+    }
+
+    /// Adds a forged record to a turn.
+    pub fn in_turn(
+        planted: Option<Self>,
+        engine: &mut Engine,
+        turn: &mut Turn,
+        now: Timestamp,
+        rng: &mut Rng,
+    ) {
+        let wanted = match planted {
+            Some(Self::SecondGrant) => StatusKind::Processing,
+            Some(Self::DependencyIgnored) => StatusKind::Pending,
+            Some(Self::SecondCompletion) => StatusKind::Completed,
+            Some(
+                Self::ReleaseBeforeDurable | Self::RecordLostInReplay | Self::StaleReportTaken | Self::Deaf,
+            )
+            | None => {
+                return;
+            }
+        };
+        if !rng.chance(50) {
+            return;
+        }
+        let open = engine.state.workflows.values().filter(|workflow| !workflow.status.has_ended());
+        let found = open
+            .flat_map(|workflow| {
+                (0..).zip(workflow.tasks.iter()).map(|(index, task)| (workflow.task_id(index), task))
+            })
+            .find(|(_, task)| task.status.kind() == wanted)
+            .map(|(id, task)| (id, task.attempt));
+        let worker = engine.presence.workers().find(|worker| worker.is_connected());
+        let (Some((task, attempt)), Some(worker)) = (found, worker) else { return };
+        let worker = worker.facts.worker.clone();
+        let event = if wanted == StatusKind::Completed {
+            Event::TaskCompleted { task, attempt, result: Stored::Inline(Payload::null()) }
+        } else {
+            Event::TaskOffered { task, attempt: attempt.next(), worker }
+        };
+        let record = Record { at: now.max(engine.state.now), event };
+        engine.state.apply(&record);
+        turn.records.push(record);
+    }
+
+    /// Replays all but one record of those that tasks are made of.
+    pub fn replay_without_one(log: &dyn LogRead, rng: &mut Rng) -> Result<State, String> {
+        let mut records = Vec::new();
+        log.scan(Seq::FIRST, &mut |view| {
+            records.extend(decode(&view));
+            ControlFlow::Continue(())
+        })
+        .map_err(|error| error.to_string())?;
+        let about_tasks: Vec<usize> = records
+            .iter()
+            .enumerate()
+            .filter(|(_, record)| record.event.task().is_some_and(|_: TaskId| true))
+            .map(|(at, _)| at)
+            .collect();
+        if !about_tasks.is_empty() {
+            let at = *rng.pick(&about_tasks);
+            records[at].event = Event::Released { up_to: Seq(0) };
+        }
+        let mut state = State::default();
+        for record in &records {
+            state.apply(record);
+        }
+        Ok(state)
+    }
+}

@@ -1,0 +1,128 @@
+//! The store of the simulation: a queue of jobs, shelves in memory, and what of them survives a power cut.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+
+use gleitzeit::core::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkflowId, canonical_uuid};
+use gleitzeit::core::limits::Limits;
+use gleitzeit::core::listing::{ListFilter, Listed, Place, Summary};
+use gleitzeit::core::state::Workflow;
+use gleitzeit::engine::Views;
+use gleitzeit::store::{CheckpointInput, StoreJob};
+
+use super::rng::Rng;
+
+type Shelves = BTreeMap<WorkflowId, Arc<Workflow>>;
+
+/// What the engine asks: workflows that have left its memory.
+#[derive(Debug, Default)]
+pub struct MemoryViews {
+    shelves: RwLock<Shelves>,
+    now: AtomicU64,
+}
+
+impl MemoryViews {
+    pub fn set_now(&self, now: Timestamp) {
+        self.now.store(now.0, Ordering::Relaxed);
+    }
+
+    fn remembers(&self, workflow: &Workflow) -> bool {
+        let now = Timestamp(self.now.load(Ordering::Relaxed));
+        now.since(workflow.created_at) < Limits::default().idempotency_ms
+    }
+}
+
+impl Views for MemoryViews {
+    fn find_submission(&self, id: WorkflowId, key: Option<Fingerprint>) -> Option<(WorkflowId, Fingerprint)> {
+        let shelves = self.shelves.read().unwrap();
+        let keyed =
+            |workflow: &&Arc<Workflow>| key.is_some() && workflow.key == key && self.remembers(workflow);
+        let found = shelves.get(&id).or_else(|| shelves.values().find(keyed))?;
+        Some((found.id, found.body))
+    }
+
+    fn load(&self, id: WorkflowId) -> Option<Arc<Workflow>> {
+        self.shelves.read().unwrap().get(&id).cloned()
+    }
+
+    fn list(&self, filter: &ListFilter, before: Option<Place>, limit: usize) -> Listed {
+        let shelves = self.shelves.read().unwrap();
+        let mut all: Vec<Summary> = shelves.values().map(|workflow| Summary::of(workflow)).collect();
+        all.retain(|item| {
+            before.is_none_or(|place| item.place < place) && filter.accepts(&item.name, item.status)
+        });
+        all.sort_by_key(|item| std::cmp::Reverse(item.place));
+        let next = (all.len() > limit).then(|| all[limit - 1].place);
+        all.truncate(limit);
+        Listed { items: all, next }
+    }
+
+    fn find_task(&self, own_id: u128) -> Option<TaskId> {
+        let shelves = self.shelves.read().unwrap();
+        let found = shelves.values().flat_map(|workflow| {
+            let named = workflow.spec.tasks.iter().enumerate().filter_map(|(at, task)| {
+                let uuid = canonical_uuid(task.own_id.as_deref()?)?;
+                Some((uuid, workflow.task_id(u32::try_from(at).unwrap())))
+            });
+            named.collect::<Vec<_>>()
+        });
+        found.into_iter().find(|(uuid, _)| *uuid == own_id).map(|(_, task)| task)
+    }
+}
+
+/// The store's thread, as far as the engine can tell.
+#[derive(Debug, Default)]
+pub struct Store {
+    pub views: Arc<MemoryViews>,
+    jobs: VecDeque<StoreJob>,
+    /// What a power cut leaves.
+    synced: Shelves,
+    checkpoint: Option<CheckpointInput>,
+}
+
+impl Store {
+    pub fn push(&mut self, job: StoreJob) {
+        self.jobs.push_back(job);
+    }
+
+    /// Does the next job. An archived workflow is what the engine is told of.
+    pub fn work(&mut self) -> Option<(WorkflowId, Seq)> {
+        match self.jobs.pop_front()? {
+            StoreJob::Archive(workflow) => {
+                let told = (workflow.id, workflow.ended_seq.expect("only ended workflows are archived"));
+                self.views.shelves.write().unwrap().insert(workflow.id, Arc::new(*workflow));
+                Some(told)
+            }
+            // Everything that had ended before it is synced first: the picture does not hold it.
+            StoreJob::Checkpoint(input) => {
+                self.synced = self.views.shelves.read().unwrap().clone();
+                self.checkpoint = Some(*input);
+                None
+            }
+        }
+    }
+
+    /// The last checkpoint that is whole.
+    pub fn checkpoint(&self) -> Option<CheckpointInput> {
+        self.checkpoint.clone()
+    }
+
+    /// The process has ended: jobs that were not done are gone.
+    pub fn killed(&mut self) {
+        self.jobs.clear();
+    }
+
+    /// Of what was not synced any part may be there afterwards.
+    pub fn power_cut(&mut self, rng: &mut Rng) {
+        self.killed();
+        let mut shelves = self.views.shelves.write().unwrap();
+        let before = std::mem::take(&mut *shelves);
+        for (id, workflow) in before {
+            if rng.chance(500) {
+                self.synced.insert(id, workflow);
+            }
+        }
+        *shelves = self.synced.clone();
+    }
+}
