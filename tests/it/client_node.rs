@@ -70,7 +70,7 @@ impl Scene {
                 Err(TaskError::new("no").code("X1").retry_after(Duration::from_secs(2)).details(json!([1])))
             })
             .handler("panic", |_, _| async { panic!("as planned") })
-            .handler("large", |_, _| async { Ok(json!("x".repeat(9 << 20))) });
+            .handler("large", |_, _| async { Ok(json!("x".repeat(13 << 20))) });
         let node = change(node).start().expect("the settings of the test node hold together");
         node.registered().await.expect("the scripted server takes every registration");
         Self { server, node, probe, gate }
@@ -112,7 +112,7 @@ async fn registers_works_and_drains() {
     assert_eq!(register["node_id"], "test-1");
     assert_eq!(register["name"], "Test Service");
     assert_eq!(register["node_type"], "external_service");
-    assert_eq!(register["restart_aware"], true);
+    assert_eq!((&register["restart_aware"], &register["heartbeat_ms"]), (&json!(true), &json!(30_000)));
     assert_eq!(register["active"], json!([]));
     let capabilities = &register["capabilities"];
     let types = ["external_custom", "custom_processing", "external_ml", "ml_training"];
@@ -233,7 +233,10 @@ async fn a_result_outlives_the_connection() {
     let mut active: Vec<String> =
         register["active"].as_array().unwrap().iter().map(Value::to_string).collect();
     active.sort();
-    assert_eq!(active, [r#"{"attempt":1,"task_id":"running"}"#, r#"{"attempt":4,"task_id":"held"}"#]);
+    let named = |attempt: u32, task: &str| {
+        json!({"attempt": attempt, "task_id": task, "workflow_id": "w1"}).to_string()
+    };
+    assert_eq!(active, [named(1, "running"), named(4, "held")]);
     assert_eq!(scene.server.expect("task:completed").await, first);
     scene.gate.add_permits(1);
     assert_eq!(scene.server.expect("task:completed").await["result"], "waited");
@@ -259,6 +262,14 @@ async fn a_result_is_sent_until_it_is_taken_or_refused_for_good() {
     scene.wait_until("it is dropped", |scene| scene.node.status().unacknowledged == 0).await;
     scene.assign("echo", "t3", 1).await;
     assert_eq!(scene.server.expect("task:completed").await["task_id"], "t3");
+
+    // A result that this server cannot take must not leave its task waiting for the timeout.
+    let large = json!({"ok": false, "code": "GZ7002", "message": "the limit is 5", "retryable": false});
+    scene.server.answer("task:completed", json!([large])).await;
+    scene.assign("echo", "t4", 1).await;
+    let failed = scene.server.expect("task:failed").await;
+    assert_eq!((&failed["task_id"], &failed["code"]), (&json!("t4"), &json!("GZ7002")));
+    assert_eq!(failed["error"], "the server cannot take the result: the limit is 5");
     assert_eq!(scene.node.status().registrations, 1);
 }
 
@@ -271,7 +282,7 @@ async fn a_connection_that_the_server_no_longer_knows_is_registered_again() {
     scene.assign("echo", "t1", 1).await;
     let first = scene.server.expect("task:completed").await;
     let register = scene.server.expect("node:register").await;
-    assert_eq!(register["active"], json!([{"task_id": "t1", "attempt": 1}]));
+    assert_eq!(register["active"], json!([{"task_id": "t1", "workflow_id": "w1", "attempt": 1}]));
     assert_eq!(scene.server.expect("task:completed").await, first);
 }
 
@@ -289,7 +300,7 @@ async fn what_the_server_gave_up_is_ended_in_silence() {
     scene.wait_until("the other has ended", |scene| scene.node.status().running == 1).await;
     // The server asked for frequent heartbeats; they name what is left.
     let beat = scene.server.expect("node:heartbeat").await;
-    assert_eq!(beat["active"], json!([{"task_id": "kept", "attempt": 1}]));
+    assert_eq!(beat["active"], json!([{"task_id": "kept", "workflow_id": "w1", "attempt": 1}]));
     assert_eq!(
         (&beat["active_tasks"], &beat["max_tasks"], &beat["status"]),
         (&json!(1), &json!(10), &json!("ready"))

@@ -214,7 +214,7 @@ impl Actor {
             Ok(reply) => reply,
             Err(error) => {
                 tracing::info!(%error, "a result is sent again");
-                self.ledger.lock().outbox.retry_later(id, now);
+                self.ledger.lock().outbox.retry_later(id, now, Duration::ZERO);
                 return Ok(());
             }
         };
@@ -223,7 +223,7 @@ impl Actor {
         }
         if reply.retryable && !reply.ok {
             tracing::info!(code = reply.code, message = reply.message, "the server takes a result later");
-            self.ledger.lock().outbox.retry_later(id, now);
+            self.ledger.lock().outbox.retry_later(id, now, reply.retry_after());
             return Ok(());
         }
         self.ledger.update(|state| {
@@ -241,10 +241,15 @@ impl Actor {
         let (task, attempt) = (&report.key.task_id, report.attempt);
         let (code, message) = (&reply.code, &reply.message);
         tracing::warn!(%task, attempt, code, message, "the server refused a report for good");
-        if reply.is_too_large() && report.outcome == Outcome::Completed {
-            let size = report.payload.get().len();
-            let key = report.key.clone();
-            state.outbox.push(Report::too_large(&self.config.name, key, attempt, size, "of this server"));
+        if reply.blames_the_content() && report.outcome == Outcome::Completed {
+            let message = format!("the server cannot take the result: {message}");
+            state.outbox.push(Report::unusable(
+                &self.config.name,
+                report.key.clone(),
+                attempt,
+                code,
+                message,
+            ));
         }
     }
 }

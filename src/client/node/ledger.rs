@@ -234,6 +234,7 @@ impl State {
     pub(super) fn active(&self) -> Vec<ActiveTask> {
         let name = |(key, attempt): &(TaskKey, u32)| ActiveTask {
             task_id: Arc::clone(&key.task_id),
+            workflow_id: Arc::clone(&key.workflow_id),
             attempt: *attempt,
         };
         self.running.keys().chain(self.outbox.attempts()).map(name).collect()

@@ -88,10 +88,12 @@ impl Outbox {
         Some(entry.report)
     }
 
-    /// The server cannot take it now, or has not answered in time.
-    pub(super) fn retry_later(&mut self, id: ReportId, now: Instant) {
+    /// The server cannot take it now, or has not answered in time. It is sent again after `at_least`.
+    pub(super) fn retry_later(&mut self, id: ReportId, now: Instant, at_least: Duration) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        let delay = RETRY_BASE.saturating_mul(2_u32.saturating_pow(entry.refusals)).min(RETRY_CAP);
+        let delay = RETRY_BASE
+            .saturating_mul(2_u32.saturating_pow(entry.refusals))
+            .clamp(at_least.min(RETRY_CAP), RETRY_CAP);
         if !entry.in_flight {
             return;
         }
@@ -166,12 +168,15 @@ mod tests {
         let now = Instant::now();
         let mut outbox = outbox(&["a"]);
         let (id, _) = outbox.next_to_send(now).unwrap();
-        outbox.retry_later(id, now);
+        outbox.retry_later(id, now, Duration::ZERO);
         assert_eq!(outbox.next_due(), Some(now + RETRY_BASE));
         assert!(outbox.next_to_send(now).is_none());
         assert!(outbox.next_to_send(now + RETRY_BASE).is_some());
-        outbox.retry_later(id, now);
+        outbox.retry_later(id, now, Duration::ZERO);
         assert_eq!(outbox.next_due(), Some(now + RETRY_BASE * 2));
+        assert!(outbox.next_to_send(now + RETRY_BASE * 2).is_some());
+        outbox.retry_later(id, now, Duration::from_secs(9));
+        assert_eq!(outbox.next_due(), Some(now + Duration::from_secs(9)));
     }
 
     #[test]

@@ -10,10 +10,12 @@ use serde_json::value::RawValue;
 use super::error::TaskError;
 use super::task::{NodeName, TaskKey};
 use crate::core::errors;
-use crate::core::limits::Limits;
 
 pub(super) const CANCELLED: &str = "Task cancelled";
 pub(super) const AT_CAPACITY: &str = "Service at capacity";
+
+/// The server takes results of 8 MiB in messages of 16 MiB.
+const LARGEST_PAYLOAD: usize = 12 * 1024 * 1024;
 
 /// What is left of the message of a failure that is too large to be sent.
 const LONG_MESSAGE_CHARS: usize = 4_096;
@@ -117,26 +119,34 @@ impl Report {
             service_name: &node.service_name,
             result,
         });
-        let limit = Limits::default().result_bytes_max;
-        // Sending it would cost the whole connection, again and again after each reconnect.
-        if payload.get().len() > limit {
-            return Self::too_large(node, key, attempt, payload.get().len(), &format!("of {limit} bytes"));
+        let size = payload.get().len();
+        // What the server refuses with words need not be looked for here. A message that it does not even
+        // take would cost the whole connection, again and again after each reconnect.
+        if size > LARGEST_PAYLOAD {
+            let message = format!(
+                "the result of {size} bytes is larger than a message may be; store it elsewhere and return a \
+                 reference"
+            );
+            return Self::unusable(node, key, attempt, &errors::PAYLOAD_TOO_LARGE.to_string(), message);
         }
         Self { key, attempt, outcome: Outcome::Completed, payload }
     }
 
-    /// Stands in for a result that cannot travel, so that the task ends and says why.
-    pub(super) fn too_large(node: &NodeName, key: TaskKey, attempt: u32, size: usize, limit: &str) -> Self {
-        let message = format!(
-            "the result of {size} bytes is above the limit {limit}; store it elsewhere and return a reference"
-        );
-        let error = TaskError::new(message).code(errors::PAYLOAD_TOO_LARGE.to_string()).permanent();
+    /// Stands in for a result that the server cannot take, so that the task ends and says why.
+    pub(super) fn unusable(
+        node: &NodeName,
+        key: TaskKey,
+        attempt: u32,
+        code: &str,
+        message: impl Into<String>,
+    ) -> Self {
+        let error = TaskError::new(message).code(code).permanent();
         Self::failed(node, key, attempt, Outcome::Failed, &error)
     }
 
     fn failed(node: &NodeName, key: TaskKey, attempt: u32, outcome: Outcome, error: &TaskError) -> Self {
         let mut payload = encode(&Failed::new(node, &key, attempt, error));
-        if payload.get().len() > Limits::default().result_bytes_max {
+        if payload.get().len() > LARGEST_PAYLOAD {
             let mut short = TaskError { details: None, ..error.clone() };
             short.message = short.message.chars().take(LONG_MESSAGE_CHARS).collect();
             payload = encode(&Failed::new(node, &key, attempt, &short));
@@ -181,18 +191,27 @@ pub(super) struct Reply {
     pub(super) message: String,
     #[serde(default)]
     pub(super) retryable: bool,
+    #[serde(default)]
+    retry_after_ms: u64,
 }
 
 impl Reply {
-    /// The result is larger than this server allows.
-    pub(super) fn is_too_large(&self) -> bool {
-        !self.ok && errors::Code::parse(&self.code) == Some(errors::PAYLOAD_TOO_LARGE)
+    pub(super) fn retry_after(&self) -> Duration {
+        Duration::from_millis(self.retry_after_ms)
+    }
+
+    /// The report came from the right worker at the right time, and cannot be taken as it is.
+    pub(super) fn blames_the_content(&self) -> bool {
+        self.is_one_of(&[errors::PAYLOAD_TOO_LARGE, errors::INVALID_ARGUMENT])
     }
 
     /// The connection is not, or no longer, that of the node. What was sent is fine and must be sent again
     /// after a new registration.
     pub(super) fn asks_for_registration(&self) -> bool {
-        let codes = [errors::NOT_REGISTERED, errors::AUTHENTICATION_REQUIRED];
+        self.is_one_of(&[errors::NOT_REGISTERED, errors::AUTHENTICATION_REQUIRED])
+    }
+
+    fn is_one_of(&self, codes: &[errors::Code]) -> bool {
         !self.ok && errors::Code::parse(&self.code).is_some_and(|code| codes.contains(&code))
     }
 }

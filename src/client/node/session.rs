@@ -16,7 +16,7 @@ use super::error::NodeError;
 use super::heartbeat::heartbeat;
 use super::ledger::Ledger;
 use super::outbox::ReportId;
-use super::report::Reply;
+use super::report::{Reply, milliseconds};
 use super::task::ActiveTask;
 use crate::client::wire::{Events, PendingAck, Socket, WireError};
 
@@ -41,6 +41,8 @@ struct Register<'a> {
     name: &'a str,
     node_type: &'static str,
     capabilities: Capabilities<'a>,
+    /// How often this node promises to be heard of.
+    heartbeat_ms: u64,
     restart_aware: bool,
     active: Vec<ActiveTask>,
 }
@@ -182,6 +184,7 @@ impl<'a> Register<'a> {
                 available_models: &facts.models,
                 tags: &facts.tags,
             },
+            heartbeat_ms: milliseconds(config.heartbeat_interval),
             restart_aware: true,
             active,
         }

@@ -212,5 +212,6 @@ impl Cancellation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct ActiveTask {
     pub(super) task_id: Arc<str>,
+    pub(super) workflow_id: Arc<str>,
     pub(super) attempt: u32,
 }
