@@ -1,0 +1,158 @@
+//! Writing ended workflows.
+
+use std::collections::BTreeMap;
+
+use super::bytes;
+use super::error::StoreError;
+use super::keys;
+use super::kv::WriteBatch;
+use super::pages::{self, Changes, Heads};
+use super::stored::{self, Head, Tasks};
+use super::views::{Store, UsedKey, Writer, version_of};
+use crate::core::ids::{Seq, TaskId, canonical_uuid};
+use crate::core::listing::Place;
+use crate::core::state::{Workflow, WorkflowStatus};
+
+/// Workflows that are written together. Their pages must fit into one batch.
+const GROUP_MAX: usize = 100;
+
+impl Store {
+    /// Puts ended workflows into the store, in place of what it held of them before. They survive the end of the
+    /// process once sled has written its buffer, and a power cut after the next checkpoint; until then the log
+    /// has them behind the last checkpoint.
+    ///
+    /// # Errors
+    /// When the store is frozen, or has just been.
+    pub fn archive(&self, workflows: &[Workflow]) -> Result<(), StoreError> {
+        for group in workflows.chunks(GROUP_MAX) {
+            // A workflow that ended twice counts as it ended last.
+            let group: BTreeMap<Place, &Workflow> =
+                group.iter().map(|workflow| (workflow.listed_at(), workflow)).collect();
+            self.write(|writer| self.archive_group(writer, &group))?;
+        }
+        Ok(())
+    }
+
+    fn archive_group(
+        &self,
+        writer: &mut Writer<'_>,
+        group: &BTreeMap<Place, &Workflow>,
+    ) -> Result<(), StoreError> {
+        let mut heads = Heads::new();
+        for (place, workflow) in group {
+            let packed = stored::pack(workflow);
+            let version = workflow.ended_seq.unwrap_or(workflow.spec_seq);
+            for (number, chunk) in (0..).zip(packed.chunks) {
+                writer.put(keys::chunk(*place, version, number), chunk)?;
+            }
+            heads.insert(*place, packed.head);
+        }
+        let mut batch = WriteBatch::default();
+        let changes: Changes = heads.iter().map(|(place, head)| (*place, Some(head.clone()))).collect();
+        let before = pages::change(writer.kv, changes, &mut batch)?;
+        // Indexes come first: an entry that leads to nothing is harmless, a workflow that is not found is not.
+        for (place, workflow) in group {
+            let old = before.get(place).map(|head| Head::decode(head)).transpose()?;
+            self.index(writer, *place, workflow, old.as_ref())?;
+        }
+        writer.flush()?;
+        for (place, head) in &heads {
+            writer.totals.add(*place, head)?;
+        }
+        for (place, head) in &before {
+            writer.totals.subtract(*place, head)?;
+        }
+        writer.together(batch)?;
+        for (place, head) in &before {
+            let kept = group.get(place).and_then(|workflow| workflow.ended_seq);
+            remove_chunks(writer, *place, &Head::decode(head)?, kept)?;
+        }
+        Ok(())
+    }
+
+    fn index(
+        &self,
+        writer: &mut Writer<'_>,
+        place: Place,
+        workflow: &Workflow,
+        old: Option<&Head<'_>>,
+    ) -> Result<(), StoreError> {
+        move_status(writer, place, old.map(Head::status), Some(workflow.status))?;
+        let expires_at = workflow.created_at.plus(self.options.idempotency_ms);
+        if let Some(key) = workflow.key.filter(|_| workflow.ended_at < Some(expires_at)) {
+            let key = keys::idempotency(key);
+            writer.totals.keys += u64::from(writer.kv.get(&key)?.is_none());
+            let used = UsedKey {
+                workflow: workflow.id.0.to_be_bytes(),
+                body: workflow.body.0.to_be_bytes(),
+                expires_at: expires_at.0,
+            };
+            writer.put(key, bytes::encode(&used))?;
+        }
+        if old.is_some() {
+            return Ok(());
+        }
+        if workflow.id.generated_at().is_none() {
+            writer.totals.ids += 1;
+            writer.put(keys::id(workflow.id), keys::time_bytes(place.0).to_vec())?;
+        }
+        for (uuid, task) in own_tasks(workflow) {
+            let key = keys::own_task(uuid);
+            writer.totals.own_tasks += u64::from(writer.kv.get(&key)?.is_none());
+            writer.put(key, encode_task(task))?;
+        }
+        Ok(())
+    }
+}
+
+/// Tasks whose own id is a UUID.
+pub(super) fn own_tasks(workflow: &Workflow) -> impl Iterator<Item = (u128, TaskId)> {
+    (0..).zip(&workflow.spec.tasks).filter_map(|(index, task)| {
+        let uuid = canonical_uuid(task.own_id.as_deref()?)?;
+        Some((uuid, workflow.task_id(index)))
+    })
+}
+
+pub(super) fn encode_task(task: TaskId) -> Vec<u8> {
+    [task.workflow.0.to_be_bytes().as_slice(), &task.index.to_be_bytes()].concat()
+}
+
+/// Keeps the index of statuses, which has everything but completed workflows.
+pub(super) fn move_status(
+    writer: &mut Writer<'_>,
+    place: Place,
+    old: Option<WorkflowStatus>,
+    new: Option<WorkflowStatus>,
+) -> Result<(), StoreError> {
+    let indexed = |status: &WorkflowStatus| *status != WorkflowStatus::Completed;
+    if old == new {
+        return Ok(());
+    }
+    if let Some(old) = old.filter(indexed) {
+        writer.totals.statuses -= 1;
+        writer.remove(keys::status(old, place))?;
+    }
+    if let Some(new) = new.filter(indexed) {
+        writer.totals.statuses += 1;
+        writer.put(keys::status(new, place), Vec::new())?;
+    }
+    Ok(())
+}
+
+/// Removes the chunks of an earlier end of the workflow.
+pub(super) fn remove_chunks(
+    writer: &mut Writer<'_>,
+    place: Place,
+    old: &Head<'_>,
+    kept: Option<Seq>,
+) -> Result<(), StoreError> {
+    let Tasks::Chunked { chunks, .. } = old.tasks else { return Ok(()) };
+    let version = version_of(place, old);
+    if kept == Some(version) {
+        return Ok(());
+    }
+    for number in 0..chunks {
+        writer.remove(keys::chunk(place, version, number))?;
+    }
+    Ok(())
+}

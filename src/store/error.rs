@@ -1,0 +1,47 @@
+//! What can go wrong with the store, in words for the person who has to do something about it.
+
+use thiserror::Error;
+
+use super::bytes::Undecodable;
+use super::kv::KvError;
+use super::record::CodecError;
+use crate::core::ids::{Seq, WorkflowId};
+use crate::log::LogError;
+
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("the store is frozen since {why}; it is rebuilt from the log at the next start")]
+    Frozen { why: String },
+    #[error(transparent)]
+    Kv(#[from] KvError),
+    #[error(transparent)]
+    Undecodable(#[from] Undecodable),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    #[error(
+        "workflow {workflow} refers to record {seq}, which does not hold its {what}; `gleitzeit store verify` tells more",
+        seq = seq.0
+    )]
+    Misled { workflow: WorkflowId, seq: Seq, what: &'static str },
+    #[error(
+        "the store knows everything before record {store}, but the log ends before record {log}",
+        store = store.0, log = log.0
+    )]
+    AheadOfLog { store: Seq, log: Seq },
+    #[error("{doing} {path} failed: {source}")]
+    Io { doing: &'static str, path: String, source: std::io::Error },
+}
+
+/// Whether the store takes what has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreHealth {
+    Healthy,
+    /// The disk is nearly full. Ended workflows stay in memory until there is room.
+    WaitsForSpace,
+    /// Writing failed. Nothing is archived any more; the log has everything.
+    Frozen {
+        why: String,
+    },
+}

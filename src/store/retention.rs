@@ -1,0 +1,139 @@
+//! What the release of old log needs: which workflows hold it back, and taking out what nobody wants any more.
+
+use std::ops::ControlFlow;
+
+use super::archive::{move_status, own_tasks, remove_chunks};
+use super::check::FIRST_PLACE;
+use super::error::StoreError;
+use super::keys;
+use super::kv::{Kv, WriteBatch};
+use super::pages::{self, Changes, Heads};
+use super::stored::Head;
+use super::views::{Store, UsedKey, Writer};
+use crate::core::ids::{Seq, Timestamp, WorkflowId};
+use crate::core::listing::Place;
+
+/// Workflows that are taken out together.
+const GROUP_MAX: usize = 100;
+
+/// Some of the workflows that hold the log back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holding {
+    pub workflows: Vec<WorkflowId>,
+    /// Where to look for the next ones; nothing at the end.
+    pub next: Option<Place>,
+}
+
+impl Store {
+    /// Up to `limit` archived workflows, from `from` on, that refer to records before `seq`. They have to be
+    /// carried, and archived again, before the log may be released up to there.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn holding_back(&self, seq: Seq, from: Option<Place>, limit: usize) -> Result<Holding, StoreError> {
+        let mut holding = Holding::default();
+        self.read(|kv| {
+            pages::scan(kv, from.unwrap_or(FIRST_PLACE), &mut |heads| {
+                for (place, encoded) in heads {
+                    if Head::decode(encoded)?.lowest_seq(*place) >= seq {
+                        continue;
+                    }
+                    if holding.workflows.len() >= limit {
+                        holding.next = Some(*place);
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    holding.workflows.push(place.1);
+                }
+                Ok(ControlFlow::Continue(()))
+            })
+        })?;
+        Ok(holding)
+    }
+
+    /// Takes out up to `limit` workflows that ended before `before`, the earliest first, and returns how many
+    /// there were.
+    ///
+    /// # Errors
+    /// When the store is frozen, or has just been.
+    pub fn expire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let mut removed = 0;
+        let mut from = FIRST_PLACE;
+        while removed < limit {
+            let wanted = GROUP_MAX.min(limit - removed);
+            let Some(expired) = self.read(|kv| expired(kv, from, before, wanted))? else { break };
+            from = expired.last_key_value().map_or(from, |(place, _)| *place);
+            removed += expired.len();
+            self.remove(&expired)?;
+        }
+        Ok(removed)
+    }
+
+    fn remove(&self, heads: &Heads) -> Result<(), StoreError> {
+        // The log may have lost them to damage; entries that lead to nothing do no harm.
+        let mut own = Vec::new();
+        for (place, encoded) in heads {
+            if Head::decode(encoded)?.own_ids > 0
+                && let Ok(Some(workflow)) = self.load(place.1)
+            {
+                own.extend(own_tasks(&workflow));
+            }
+        }
+        self.write(|writer| {
+            let mut batch = WriteBatch::default();
+            let changes: Changes = heads.keys().map(|place| (*place, None)).collect();
+            let before = pages::change(writer.kv, changes, &mut batch)?;
+            for (place, head) in &before {
+                writer.totals.subtract(*place, head)?;
+            }
+            writer.together(batch)?;
+            for (place, encoded) in &before {
+                let head = Head::decode(encoded)?;
+                remove_chunks(writer, *place, &head, None)?;
+                remove_from_indexes(writer, *place, &head)?;
+            }
+            for (uuid, task) in own {
+                let key = keys::own_task(uuid);
+                if writer.kv.get(&key)?.as_deref() == Some(&super::archive::encode_task(task)) {
+                    writer.totals.own_tasks -= 1;
+                    writer.remove(key)?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The next workflows that ended before `before`, or nothing when there are none.
+fn expired(kv: &dyn Kv, from: Place, before: Timestamp, wanted: usize) -> Result<Option<Heads>, StoreError> {
+    let mut found = Heads::new();
+    pages::scan(kv, from, &mut |heads| {
+        for (place, encoded) in heads {
+            // Whatever was created later has ended later.
+            if found.len() >= wanted || place.0 >= before {
+                return Ok(ControlFlow::Break(()));
+            }
+            if Head::decode(encoded)?.summary(*place).ended_at < Some(before) {
+                found.insert(*place, encoded.to_vec());
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok((!found.is_empty()).then_some(found))
+}
+
+fn remove_from_indexes(writer: &mut Writer<'_>, place: Place, head: &Head<'_>) -> Result<(), StoreError> {
+    move_status(writer, place, Some(head.status()), None)?;
+    if place.1.generated_at().is_none() {
+        writer.totals.ids -= 1;
+        writer.remove(keys::id(place.1))?;
+    }
+    let Some(key) = head.key().map(keys::idempotency) else { return Ok(()) };
+    // A later workflow may have used the key again.
+    if let Some(value) = writer.kv.get(&key)?
+        && UsedKey::decode(&value)?.workflow == place.1.0.to_be_bytes()
+    {
+        writer.totals.keys -= 1;
+        writer.remove(key)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! The bytes of everything that is stored, pinned: a change that alters them breaks stores that exist.
+
+use expect_test::{Expect, expect};
+
+use super::head::{Head, Tasks};
+use super::live::{Item, StoredPhase, StoredService};
+use super::task::{StoredResult, StoredStatus, StoredTask, StoredTasks};
+use super::trouble::{LastFailure, StoredFailure, StoredNote, StoredTrouble};
+use crate::store::bytes;
+
+#[expect(clippy::needless_pass_by_value, reason = "expectations are made in place")]
+fn check(value: &impl serde::Serialize, expected: Expect) {
+    let lines: Vec<String> = bytes::encode(value).chunks(32).map(hex).collect();
+    expected.assert_eq(&lines.join("\n"));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn task(status: StoredStatus) -> StoredTask {
+    StoredTask {
+        status,
+        attempt: 1,
+        failures: 0,
+        lost: 2,
+        late: 3,
+        started_at: Some(4),
+        ended_at: Some(300),
+        ended_seq: Some(5),
+        trouble: None,
+    }
+}
+
+fn failure() -> StoredFailure {
+    StoredFailure {
+        code: 2001,
+        message: "it broke".into(),
+        service_code: Some("E7".into()),
+        details: Some("{}".into()),
+    }
+}
+
+#[test]
+fn heads() {
+    let head = Head {
+        label: Some("order-17"),
+        name: "a workflow",
+        status: 4,
+        body: [0xB0; 16],
+        key: Some([0xC0; 16]),
+        spec_seq: 70_000,
+        ended_seq: Some(12),
+        lowest_seq: -3,
+        created_at: 0,
+        timed_from: 1,
+        started_at: Some(2),
+        ended_at: Some(70_000),
+        second_round: true,
+        tally: [1, 2, 3, 400],
+        own_ids: 5,
+        tasks: Tasks::Chunked { chunks: 2, bytes: 5_000, crc: 0xDEAD_BEEF },
+    };
+    check(
+        &head,
+        expect![["
+        01086f726465722d31370a6120776f726b666c6f7704b0b0b0b0b0b0b0b0b0b0
+        b0b0b0b0b0b001c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0fc7011010001180500
+        02010401fce022020001010203fb9001050102fb8813fcefbeadde"]],
+    );
+    let head = Head { label: None, key: None, ended_seq: None, tasks: Tasks::Inline(b"tasks"), ..head };
+    check(
+        &head,
+        expect![["
+        000a6120776f726b666c6f7704b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b000fc70
+        11010000050002010401fce022020001010203fb90010500057461736b73"]],
+    );
+}
+
+#[test]
+fn statuses() {
+    let inline = StoredResult::Inline("17".into());
+    let logged = StoredResult::Logged { seq: 9, part: 1, len: 4_000 };
+    let all = [
+        StoredStatus::Pending { waiting_on: 2 },
+        StoredStatus::Queued { since: 7 },
+        StoredStatus::Assigned { worker: 0, since: 7 },
+        StoredStatus::Processing { worker: 0, since: -7 },
+        StoredStatus::Retrying { due: 90_000 },
+        StoredStatus::Completed { result: inline, worker: 0 },
+        StoredStatus::Completed { result: logged, worker: 0 },
+        StoredStatus::Completed { result: StoredResult::InEvent, worker: 0 },
+        StoredStatus::Failed { failure: failure() },
+        StoredStatus::Cancelled { code: 3_004 },
+        StoredStatus::Skipped { cause: 1 },
+    ];
+    let lines = all.map(|status| hex(&bytes::encode(&task(status))));
+    expect![["
+        000201000203010801fb5802010a00
+        010e01000203010801fb5802010a00
+        02000e01000203010801fb5802010a00
+        03000d01000203010801fb5802010a00
+        04fc20bf020001000203010801fb5802010a00
+        05000231370001000203010801fb5802010a00
+        05011201fba00f0001000203010801fb5802010a00
+        05020001000203010801fb5802010a00
+        06fbd1070869742062726f6b650102453701027b7d01000203010801fb5802010a00
+        07fbbc0b01000203010801fb5802010a00
+        080101000203010801fb5802010a00"]]
+    .assert_eq(&lines.join("\n"));
+}
+
+#[test]
+fn tasks_with_trouble() {
+    let note = StoredNote { attempt: 1, worker: Some(0), ended_at: 8, code: 9_512, message: "gone".into() };
+    let trouble = |last_failure| StoredTrouble {
+        barred: vec![1],
+        history: vec![note.clone(), StoredNote { worker: None, ..note.clone() }],
+        lingers: true,
+        last_failure,
+    };
+    let tasks = [None, Some(LastFailure::OfStatus), Some(LastFailure::Own(failure()))].map(|last_failure| {
+        StoredTask {
+            trouble: Some(trouble(last_failure)),
+            started_at: None,
+            ended_at: None,
+            ended_seq: None,
+            ..task(StoredStatus::Queued { since: 0 })
+        }
+    });
+    let stored = StoredTasks { workers: vec!["w1".into(), "w2".into()], tasks: tasks.to_vec() };
+    check(
+        &stored,
+        expect![["
+        02027731027732030100010002030000000101010201010010fb282504676f6e
+        65010010fb282504676f6e6501000100010002030000000101010201010010fb
+        282504676f6e65010010fb282504676f6e650101000100010002030000000101
+        010201010010fb282504676f6e65010010fb282504676f6e65010101fbd10708
+        69742062726f6b650102453701027b7d"]],
+    );
+}
+
+#[test]
+fn checkpoints() {
+    let service = StoredService {
+        completed: 1,
+        failed: 2,
+        run_ms: 3_000,
+        consecutive_failures: 4,
+        open_until: Some(5),
+        last_seen_at: 1_770_000_000_000,
+    };
+    check(
+        &Item::State { next_seq: 300, now: 1_770_000_000_000, released: 1 },
+        expect!["00fb2c01fd00a4381c9c01000001"],
+    );
+    check(
+        &Item::Service { name: "ml".into(), totals: service },
+        expect!["01026d6c0102fbb80b040105fd00a4381c9c010000"],
+    );
+    check(&Item::Worker { worker: "w1".into(), name: "ml".into() }, expect!["02027731026d6c"]);
+    let grant = |phase| Item::Grant {
+        worker: "w1".into(),
+        workflow: [7; 16],
+        index: 8,
+        attempt: 9,
+        phase,
+        since: 10,
+    };
+    check(&grant(StoredPhase::Offered), expect!["03027731070707070707070707070707070707070809000a"]);
+    check(&grant(StoredPhase::Accepted), expect!["03027731070707070707070707070707070707070809010a"]);
+    check(
+        &grant(StoredPhase::Releasing { until: 11 }),
+        expect!["03027731070707070707070707070707070707070809020b0a"],
+    );
+    check(
+        &Item::Workflow { time: 12, id: [13; 16], head: b"head".to_vec() },
+        expect!["040c0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0468656164"],
+    );
+}
