@@ -47,6 +47,9 @@ impl Store {
             }
             heads.insert(*place, packed.head);
         }
+        if let Some((place, _)) = heads.last_key_value() {
+            self.note_newest(*place);
+        }
         let mut batch = WriteBatch::default();
         let changes: Changes = heads.iter().map(|(place, head)| (*place, Some(head.clone()))).collect();
         let before = pages::change(writer.kv, changes, &mut batch)?;
@@ -81,13 +84,17 @@ impl Store {
         let expires_at = workflow.created_at.plus(self.options.idempotency_ms);
         if let Some(key) = workflow.key.filter(|_| workflow.ended_at < Some(expires_at)) {
             let key = keys::idempotency(key);
-            writer.totals.keys += u64::from(writer.kv.get(&key)?.is_none());
+            let known = writer.kv.get(&key)?.map(|value| UsedKey::decode(&value)).transpose()?;
+            writer.totals.keys += u64::from(known.is_none());
             let used = UsedKey {
                 workflow: workflow.id.0.to_be_bytes(),
                 body: workflow.body.0.to_be_bytes(),
                 expires_at: expires_at.0,
             };
-            writer.put(key, bytes::encode(&used))?;
+            // A later workflow may have used the key again after it had expired.
+            if known.is_none_or(|known| known.expires_at <= used.expires_at) {
+                writer.put(key, bytes::encode(&used))?;
+            }
         }
         if old.is_some() {
             return Ok(());

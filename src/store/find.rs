@@ -32,6 +32,7 @@ impl Store {
     ) -> Result<Option<(WorkflowId, Fingerprint)>, StoreError> {
         self.read(|kv| {
             if let Some(place) = place_of(kv, id)?
+                && !self.is_beyond(place)
                 && let Some(head) = pages::find(kv, place)?
             {
                 return Ok(Some((id, Head::decode(&head)?.body())));

@@ -88,7 +88,8 @@ impl Archiver {
     /// A frozen store takes nothing. What it did not take stays in memory and counts as backlog, which at its
     /// limit stops new work.
     fn archive(&self, group: &[Workflow], on_archived: &impl Fn(WorkflowId, Seq)) {
-        if self.store.archive(group).is_err() {
+        if let Err(error) = self.store.archive(group) {
+            self.status.freeze(error.to_string());
             return;
         }
         for workflow in group {

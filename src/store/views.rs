@@ -1,6 +1,7 @@
 //! The store: everything that has ended, and the latest checkpoint of what has not.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tracing::error;
@@ -42,6 +43,8 @@ pub struct Store {
     writing: Mutex<Totals>,
     /// As of the last finished write, for readers, who never wait for a writer.
     totals: Mutex<Totals>,
+    /// No workflow lies beyond this time.
+    newest_ms: AtomicU64,
     frozen: OnceLock<String>,
     waits_for_space: AtomicBool,
     marker: Marker,
@@ -55,12 +58,18 @@ impl Store {
         marker: Marker,
     ) -> Result<Self, StoreError> {
         let totals = Totals::read(&*kv)?;
+        let mut newest_ms = AtomicU64::new(0);
+        pages::scan_back(&*kv, None, &mut |(time, _), _| {
+            *newest_ms.get_mut() = time.0;
+            Ok(ControlFlow::Break(()))
+        })?;
         Ok(Self {
             kv,
             log,
             options,
             writing: Mutex::new(totals),
             totals: Mutex::new(totals),
+            newest_ms,
             frozen: OnceLock::new(),
             waits_for_space: AtomicBool::new(false),
             marker,
@@ -78,6 +87,17 @@ impl Store {
     /// How much is archived.
     pub fn totals(&self) -> Totals {
         *lock(&self.totals)
+    }
+
+    /// Before the workflow at this place is put.
+    pub(super) fn note_newest(&self, place: Place) {
+        self.newest_ms.fetch_max(place.0.0, Ordering::AcqRel);
+    }
+
+    /// Whether nothing can lie at this place. Nearly every new submission is told apart by this, so that the
+    /// engine does not wait for sled while it writes.
+    pub(super) fn is_beyond(&self, place: Place) -> bool {
+        place.0.0 > self.newest_ms.load(Ordering::Acquire)
     }
 
     pub(super) fn set_waiting(&self, waits: bool) {
@@ -200,7 +220,7 @@ pub(super) fn read_tasks(kv: &dyn Kv, place: Place, head: &Head<'_>) -> Result<V
         Direction::Ascending,
         &mut |_, value| {
             tasks.extend_from_slice(value);
-            std::ops::ControlFlow::Continue(())
+            ControlFlow::Continue(())
         },
     )?;
     if tasks.len() as u64 != length || crc32c::crc32c(&tasks) != crc {

@@ -230,3 +230,22 @@ fn damage_is_noticed_when_it_is_read() {
     let loaded = world.store.load(small.id).unwrap();
     assert_eq!(loaded, Some(as_loaded(&small)), "what is whole can still be read");
 }
+
+#[test]
+fn a_key_that_was_used_again_stays_with_the_later_workflow() {
+    let mut world = World::new();
+    let [first, second] = [0, 1].map(|_| {
+        let id = world.fresh_id();
+        world.submit_as(id, Some("key"), spec("keyed", 1));
+        let ended = world.finish(id);
+        world.now = world.now.plus(OPTIONS.idempotency_ms);
+        ended
+    });
+    for workflow in [&first, &second, &first] {
+        world.store.archive(std::slice::from_ref(workflow)).unwrap();
+    }
+    let unknown = world.fresh_id();
+    let found = world.store.find_submission(unknown, second.key, second.created_at).unwrap();
+    assert_eq!(found.map(|(id, _)| id), Some(second.id));
+    world.store.check_content().unwrap();
+}

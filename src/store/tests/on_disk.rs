@@ -155,9 +155,9 @@ fn the_thread_archives_in_order_and_closes_the_store() {
         directory: data.path().to_path_buf(),
     };
     let heard: Arc<Mutex<Vec<(WorkflowId, Seq)>>> = Arc::default();
-    let hears = Arc::clone(&heard);
+    let listener = Arc::clone(&heard);
     let thread = std::thread::spawn(move || {
-        archiver.run(move |workflow, seq| hears.lock().unwrap().push((workflow, seq)));
+        archiver.run(move |workflow, seq| listener.lock().unwrap().push((workflow, seq)));
     });
     for workflow in &all {
         status.add(1);
