@@ -3,7 +3,7 @@
 use crate::core::command::TaskRef;
 use crate::core::errors;
 use crate::core::event::{Event, LateOutcome};
-use crate::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, WorkerId};
+use crate::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, WorkerId, WorkflowId};
 use crate::core::presence::{Presence, Present};
 use crate::core::rejection::Rejection;
 use crate::core::state::{Phase, State};
@@ -73,18 +73,31 @@ pub(super) fn resolve(state: &State, worker: &WorkerId, reference: &TaskRef) -> 
         TaskRef::Id(id) => Some(*id),
         TaskRef::Own { id, workflow: Some(workflow) } => {
             let known = state.by_own_uuid(id).filter(|task| task.workflow == *workflow);
-            known.or_else(|| {
-                let index = state.workflow(*workflow)?.spec.find(id)?;
-                Some(TaskId::new(*workflow, index))
+            known.or_else(|| match state.workflow(*workflow) {
+                Some(known) => known.spec.find(id).map(|index| TaskId::new(*workflow, index)),
+                None => stopped(state, worker, Some(*workflow)),
             })
         }
-        TaskRef::Own { id, workflow: None } => state.by_own_uuid(id).or_else(|| {
-            state.grants.of(worker).map(|(task, _, _)| task).find(|task| {
-                let spec = state.workflow(task.workflow).map(|workflow| workflow.spec.task(task.index));
-                spec.and_then(|spec| spec.own_id.as_deref()) == Some(id)
-            })
-        }),
+        TaskRef::Own { id, workflow: None } => {
+            let held = || {
+                state.grants.of(worker).map(|(task, _, _)| task).find(|task| {
+                    let spec = state.workflow(task.workflow).map(|workflow| workflow.spec.task(task.index));
+                    spec.and_then(|spec| spec.own_id.as_deref()) == Some(id)
+                })
+            };
+            state.by_own_uuid(id).or_else(held).or_else(|| stopped(state, worker, None))
+        }
     }
+}
+
+/// An attempt that the worker was told to stop, of a workflow that has left memory. The ids of its submitter have
+/// gone with it; which of several such attempts a worker means makes no difference, as each frees one slot.
+fn stopped(state: &State, worker: &WorkerId, workflow: Option<WorkflowId>) -> Option<TaskId> {
+    let gone = |task: &TaskId| {
+        workflow.is_none_or(|id| id == task.workflow) && state.workflow(task.workflow).is_none()
+    };
+    let releasing = state.grants.of(worker).filter(|(_, _, grant)| !grant.phase.is_current());
+    releasing.map(|(task, _, _)| task).find(gone)
 }
 
 fn unknown(reference: &TaskRef) -> Rejection {
