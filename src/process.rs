@@ -1,6 +1,7 @@
 //! What the system says of this process.
 
 use std::fs;
+use std::path::Path;
 
 /// Resident memory in bytes; 0 where the system does not say.
 pub fn rss_bytes() -> u64 {
@@ -16,6 +17,31 @@ pub fn cpu_seconds() -> f64 {
     let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks = field(fields, 11).unwrap_or(0) + field(fields, 12).unwrap_or(0);
     ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+}
+
+/// Share of the machine's memory that is in use, in percent; 0 where the system does not say.
+pub fn memory_percent() -> f64 {
+    let info = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = |name: &str| info.lines().find_map(|line| field(line.strip_prefix(name)?, 0));
+    let (total, available) = (kib("MemTotal:").unwrap_or(0), kib("MemAvailable:").unwrap_or(0));
+    percent(total.saturating_sub(available), total)
+}
+
+/// Share of the disk below `path` that is in use, in percent; 0 where the system does not say.
+pub fn disk_percent(path: &Path) -> f64 {
+    let Ok(disk) = rustix::fs::statvfs(path) else { return 0.0 };
+    percent(disk.f_blocks.saturating_sub(disk.f_bavail), disk.f_blocks)
+}
+
+/// How many processors the process may use.
+#[expect(clippy::cast_precision_loss, reason = "no machine has 2^53 processors")]
+pub fn processors() -> f64 {
+    std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a percentage needs no more than 53 bits")]
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 }
 }
 
 fn field(text: &str, place: usize) -> Option<u64> {

@@ -3,6 +3,7 @@
 
 mod file;
 mod size;
+mod token;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use clap::Args;
 
 pub use file::{ConfigError, FileConfig};
 pub use size::parse_size;
+pub use token::Token;
 
 use crate::core::limits::Limits;
 

@@ -16,6 +16,9 @@ use crate::store::record::decode;
 /// Items that a follower may lag behind before it has to read the log. 4,096 batches are seconds at full load.
 const BACKLOG: usize = 4_096;
 
+/// News of workers that a follower may lag behind. As many as may come back at once after a restart.
+const NEWS_BACKLOG: usize = 8_192;
+
 /// Records that one read looks at; a longer search goes on where it stopped.
 const SCAN_MAX: u64 = 200_000;
 
@@ -49,17 +52,29 @@ impl FeedItem {
 #[derive(Debug, Clone)]
 pub struct Feed {
     sender: broadcast::Sender<FeedItem>,
+    news: broadcast::Sender<Arc<Announcement>>,
     log: Arc<dyn LogRead>,
 }
 
 impl Feed {
     pub(super) fn new(log: Arc<dyn LogRead>) -> Self {
-        Self { sender: broadcast::Sender::new(BACKLOG), log }
+        Self { sender: broadcast::Sender::new(BACKLOG), news: broadcast::Sender::new(NEWS_BACKLOG), log }
     }
 
     pub(super) fn publish(&self, item: FeedItem) {
+        if let FeedItem::Announcement(announcement) = &item
+            && !matches!(**announcement, Announcement::Progress { .. })
+        {
+            let _ = self.news.send(Arc::clone(announcement));
+        }
         // Without followers nobody needs to hear it.
         let _ = self.sender.send(item);
+    }
+
+    /// Follows the workers that come, go and change, and nothing of what happens to workflows: such a follower
+    /// sleeps while tasks run.
+    pub fn follow_news(&self) -> broadcast::Receiver<Arc<Announcement>> {
+        self.news.subscribe()
     }
 
     /// Follows from now on. A follower that lags too far behind is told so, and reads on with

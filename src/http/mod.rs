@@ -19,7 +19,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use tokio::sync::mpsc;
 
-pub use auth::Token;
+pub use crate::config::Token;
 
 use crate::core::limits::SubmissionLimits;
 use crate::engine::EngineHandle;

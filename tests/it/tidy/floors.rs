@@ -37,10 +37,12 @@ const SHELL: &[&str] = &[
     "engine::Assigned",
     "engine::BUILT_IN_SESSION",
     "engine::EngineHandle",
+    "engine::EnginePicture",
     "engine::FeedItem",
     "engine::Outlet",
     "engine::Published",
     "engine::Reply",
+    "engine::Stopped",
     "engine::Undelivered",
     "engine::WorkerPicture",
 ];
