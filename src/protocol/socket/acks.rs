@@ -16,6 +16,25 @@ impl Acknowledged {
     pub const fn at(seq: Seq) -> Self {
         Self { ok: true, seq: seq.0 }
     }
+
+    /// What was asked for holds from `next` on.
+    pub const fn before(next: Seq) -> Self {
+        Self { ok: true, seq: next.0.saturating_sub(1) }
+    }
+}
+
+/// The answer to a question.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Answered<'a, T> {
+    ok: bool,
+    #[serde(flatten)]
+    answer: &'a T,
+}
+
+impl<'a, T: Serialize> Answered<'a, T> {
+    pub const fn new(answer: &'a T) -> Self {
+        Self { ok: true, answer }
+    }
 }
 
 /// The event changed nothing.
@@ -67,5 +86,54 @@ impl<'a> RegisteredNode<'a> {
         held: Vec<String>,
     ) -> Self {
         Self { ok: true, seq: seq.0, node_id, session, lease_ms, heartbeat_ms, held }
+    }
+}
+
+/// `authenticated`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Authenticated {
+    success: bool,
+    /// The acknowledgement says the same in its own word.
+    ok: bool,
+}
+
+impl Authenticated {
+    pub const EVENT: &'static str = "authenticated";
+    pub const SUCCESS: Self = Self { success: true, ok: true };
+}
+
+/// `authentication_failed`.
+#[derive(Debug, Serialize)]
+pub struct AuthenticationFailed<'a> {
+    error: &'a str,
+    code: String,
+}
+
+impl AuthenticationFailed<'_> {
+    pub const EVENT: &'static str = "authentication_failed";
+}
+
+impl<'a> From<&'a Rejection> for AuthenticationFailed<'a> {
+    fn from(rejection: &'a Rejection) -> Self {
+        Self { error: &rejection.message, code: rejection.code.to_string() }
+    }
+}
+
+/// `error`: a refusal for those who asked for no acknowledgement.
+#[derive(Debug, Serialize)]
+pub struct ErrorEvent<'a> {
+    /// The event that was refused.
+    event: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow_id: Option<&'a str>,
+    #[serde(flatten)]
+    refused: Refused,
+}
+
+impl<'a> ErrorEvent<'a> {
+    pub const EVENT: &'static str = "error";
+
+    pub fn new(event: &'a str, rejection: &Rejection, workflow_id: Option<&'a str>) -> Self {
+        Self { event, workflow_id, refused: Refused::from(rejection) }
     }
 }

@@ -24,6 +24,10 @@ pub struct Metrics<'a> {
     pub aggregate_metrics: AggregateMetrics,
 }
 
+impl Metrics<'_> {
+    pub const EVENT: &'static str = "monitor:metrics_update";
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ClusterMetrics {
     pub connected_clients: usize,
@@ -160,6 +164,10 @@ pub struct ClusterStats<'a> {
     pub request_id: Option<&'a RawValue>,
 }
 
+impl ClusterStats<'_> {
+    pub const EVENT: &'static str = "cluster:stats_response";
+}
+
 /// `monitor:initial_metrics`.
 #[derive(Debug, Serialize)]
 pub struct InitialMetrics<'a> {
@@ -168,11 +176,27 @@ pub struct InitialMetrics<'a> {
     pub update_interval_seconds: f64,
 }
 
+impl InitialMetrics<'_> {
+    pub const EVENT: &'static str = "monitor:initial_metrics";
+}
+
 /// `monitor:subscribed`.
 #[derive(Debug, Serialize)]
 pub struct Subscribed {
     pub types: Vec<&'static str>,
     pub update_interval_seconds: f64,
+}
+
+impl Subscribed {
+    pub const EVENT: &'static str = "monitor:subscribed";
+}
+
+/// `monitor:unsubscribed`.
+#[derive(Debug, Serialize)]
+pub struct Unsubscribed {}
+
+impl Unsubscribed {
+    pub const EVENT: &'static str = "monitor:unsubscribed";
 }
 
 /// `monitor:metrics_response`.
@@ -184,10 +208,18 @@ pub struct MetricsResponse<'a> {
     pub timestamp: NaiveUtc,
 }
 
+impl MetricsResponse<'_> {
+    pub const EVENT: &'static str = "monitor:metrics_response";
+}
+
 /// `monitor:task_metrics`: what an executor node sent with its heartbeat.
 #[derive(Debug, Serialize)]
 pub struct TaskMetrics<'a> {
     pub node_id: &'a str,
     pub task_metrics: &'a RawValue,
     pub timestamp: NaiveUtc,
+}
+
+impl TaskMetrics<'_> {
+    pub const EVENT: &'static str = "monitor:task_metrics";
 }

@@ -5,6 +5,7 @@
 
 mod acks;
 mod broadcast;
+mod envelope;
 mod heartbeat;
 mod metrics;
 mod register;
@@ -23,12 +24,16 @@ use crate::core::errors::INVALID_ARGUMENT;
 use crate::core::rejection::Rejection;
 use crate::protocol::fault;
 
-pub use acks::{Acknowledged, Refused, RegisteredNode};
+pub use acks::{
+    Acknowledged, Answered, Authenticated, AuthenticationFailed, ErrorEvent, Refused, RegisteredNode,
+};
 pub use broadcast::{NodeDeparture, NodeRegistration, ServiceDeparture, ServiceRegistration, StatusChange};
+pub use envelope::{event_name, first_argument, payload_of};
 pub use heartbeat::{HeartbeatPayload, StatusPayload};
 pub use metrics::{
     AggregateMetrics, ClusterMetrics, ClusterStats, InitialMetrics, Metrics, MetricsResponse, NodeMetrics,
     QueueMetrics, ServiceMetrics, Subscribed, SystemMetrics, TaskMetrics, UPDATE_INTERVAL_SECONDS,
+    Unsubscribed,
 };
 pub use register::RegisterPayload;
 pub use reports::{AcceptedPayload, CompletedPayload, FailedPayload, ProgressPayload};
@@ -37,7 +42,7 @@ pub use requests::{
     WorkflowPayload,
 };
 pub use tasks::{
-    Assign, Cancel, Connected, External, Shutdown, TaskCompletion, TaskFailure, TaskProgress,
+    Assign, Cancel, Connected, External, Shutdown, TaskCompletion, TaskFailure, TaskProgress, WatchFrame,
     WorkflowCancellation, WorkflowEnd, WorkflowProgress, WorkflowStart, WorkflowState,
     WorkflowStatusResponse,
 };

@@ -1,11 +1,15 @@
 //! What workers are sent, and what the room of a workflow is told.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Refused;
 use crate::core::event::Failure;
 use crate::core::ids::{AttemptNo, Timestamp};
+use crate::core::rejection::Rejection;
+use crate::core::state::{StatusKind, Workflow};
 use crate::protocol::fields::Seconds;
 use crate::protocol::time::NaiveUtc;
 
@@ -14,6 +18,10 @@ use crate::protocol::time::NaiveUtc;
 pub struct Connected<'a> {
     pub message: &'a str,
     pub sid: &'a str,
+}
+
+impl Connected<'_> {
+    pub const EVENT: &'static str = "connected";
 }
 
 /// `task:assign`.
@@ -38,6 +46,10 @@ pub struct Assign<'a> {
     pub external: Option<External<'a>>,
 }
 
+impl Assign<'_> {
+    pub const EVENT: &'static str = "task:assign";
+}
+
 /// What handlers of services look for beside the parameters. It stands in the parameters as well.
 #[derive(Debug, Serialize)]
 pub struct External<'a> {
@@ -45,8 +57,8 @@ pub struct External<'a> {
     task_type: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service_name: Option<&'a str>,
-    #[serde(rename = "external_parameters", skip_serializing_if = "Option::is_none")]
-    parameters: Option<&'a RawValue>,
+    #[serde(rename = "external_parameters")]
+    parameters: &'a RawValue,
     #[serde(rename = "external_timeout")]
     timeout: Seconds,
 }
@@ -66,6 +78,8 @@ impl<'a> External<'a> {
         }
         let view: Result<View<'a>, _> = serde_json::from_str(parameters.get());
         let parameters = view.ok().and_then(|view| view.external_parameters);
+        let parameters = parameters
+            .unwrap_or_else(|| serde_json::from_str("{}").expect("the text of an empty object is JSON"));
         Self { task_type, service_name, parameters, timeout }
     }
 }
@@ -78,12 +92,20 @@ pub struct Cancel<'a> {
     pub attempt: u32,
 }
 
+impl Cancel<'_> {
+    pub const EVENT: &'static str = "task:cancel";
+}
+
 /// `cluster:shutdown`.
 #[derive(Debug, Serialize)]
 pub struct Shutdown<'a> {
     pub reason: &'a str,
     /// Whether the server comes back, so that a worker that understands this keeps its tasks.
     pub restart: bool,
+}
+
+impl Shutdown<'_> {
+    pub const EVENT: &'static str = "cluster:shutdown";
 }
 
 /// `task:progress` in the room of a workflow.
@@ -98,6 +120,10 @@ pub struct TaskProgress<'a> {
     pub data: Option<&'a RawValue>,
 }
 
+impl TaskProgress<'_> {
+    pub const EVENT: &'static str = "task:progress";
+}
+
 /// `task:completed` in the room of a workflow.
 #[derive(Debug, Serialize)]
 pub struct TaskCompletion<'a> {
@@ -107,6 +133,10 @@ pub struct TaskCompletion<'a> {
     pub timestamp: NaiveUtc,
     /// Seconds from the acceptance.
     pub execution_time: f64,
+}
+
+impl TaskCompletion<'_> {
+    pub const EVENT: &'static str = "task:completed";
 }
 
 /// `task:failed` in the room of a workflow, when the failure is final.
@@ -121,6 +151,8 @@ pub struct TaskFailure<'a> {
 }
 
 impl<'a> TaskFailure<'a> {
+    pub const EVENT: &'static str = "task:failed";
+
     pub fn new(
         (task_id, workflow_id): (&'a str, &'a str),
         failure: &'a Failure,
@@ -147,6 +179,10 @@ pub struct WorkflowStart<'a> {
     pub timestamp: NaiveUtc,
 }
 
+impl WorkflowStart<'_> {
+    pub const EVENT: &'static str = "workflow:started";
+}
+
 /// `workflow:progress`.
 #[derive(Debug, Serialize)]
 pub struct WorkflowProgress<'a> {
@@ -159,6 +195,8 @@ pub struct WorkflowProgress<'a> {
 }
 
 impl<'a> WorkflowProgress<'a> {
+    pub const EVENT: &'static str = "workflow:progress";
+
     /// `ended` counts the tasks that will not run any more, whatever became of them.
     pub fn new(
         workflow_id: &'a str,
@@ -188,11 +226,41 @@ pub struct WorkflowEnd<'a> {
     pub timestamp: NaiveUtc,
 }
 
+impl WorkflowEnd<'_> {
+    pub const EVENT: &'static str = "workflow:completed";
+}
+
 /// `workflow:cancelled`.
 #[derive(Debug, Serialize)]
 pub struct WorkflowCancellation<'a> {
     pub workflow_id: &'a str,
     pub timestamp: NaiveUtc,
+}
+
+impl WorkflowCancellation<'_> {
+    pub const EVENT: &'static str = "workflow:cancelled";
+}
+
+/// What watchers are sent: all records of a workflow, or of everything, since the frame before.
+#[derive(Debug, Serialize)]
+pub struct WatchFrame<'a> {
+    /// Absent in frames about everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workflow_id: Option<&'a str>,
+    /// The first position that the frame covers. A client whose last frame ended before the one before it has
+    /// missed something, and reads on from its own position.
+    pub since: u64,
+    /// The last position that the frame covers.
+    pub seq: u64,
+    /// Something was left out because there was too much of it: read from `since` on.
+    pub gap: bool,
+    pub events: &'a [Arc<RawValue>],
+    /// Progress of tasks, which has no position and is told once.
+    pub progress: &'a [Arc<RawValue>],
+}
+
+impl WatchFrame<'_> {
+    pub const EVENT: &'static str = "watch:frame";
 }
 
 /// `workflow:status_response`.
@@ -204,6 +272,28 @@ pub struct WorkflowStatusResponse<'a> {
     pub status: Option<WorkflowState<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Refused>,
+}
+
+impl<'a> WorkflowStatusResponse<'a> {
+    pub const EVENT: &'static str = "workflow:status_response";
+
+    pub fn found(label: &'a str, workflow: &'a Workflow) -> Self {
+        let status = WorkflowState {
+            id: label,
+            name: &workflow.spec.name,
+            status: workflow.status.name(),
+            total_tasks: workflow.spec.total(),
+            completed_tasks: workflow.counts.of(StatusKind::Completed),
+            failed_tasks: workflow.counts.of(StatusKind::Failed),
+            created_at: NaiveUtc(workflow.created_at),
+            completed_at: workflow.ended_at.map(NaiveUtc),
+        };
+        Self { workflow_id: label, status: Some(status), error: None }
+    }
+
+    pub fn refused(workflow_id: &'a str, rejection: &Rejection) -> Self {
+        Self { workflow_id, status: None, error: Some(Refused::from(rejection)) }
+    }
 }
 
 #[derive(Debug, Serialize)]
