@@ -14,3 +14,6 @@ mod scripted_server;
 #[cfg(test)]
 #[cfg(feature = "server")]
 mod sim;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
+mod socket;

@@ -1,0 +1,153 @@
+//! The events of clients, and the handlers that socketioxide calls for them in the read loop of their socket.
+//!
+//! They are handlers of our own kind and no async closures: those are spawned, and lose the order of events.
+
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::handler::{MessageHandler, Value};
+use socketioxide::socket::Socket;
+use tracing::error;
+
+use super::Server;
+use super::caller::Caller;
+use super::connection::InReadLoop;
+use super::inbound::{Request, auth, node, task};
+use super::lane::Queued;
+use super::session::Session;
+use super::sessions::Connection;
+use crate::core::errors::{INTERNAL_ERROR, INVALID_ARGUMENT, METHOD_OR_PATH_UNKNOWN, PAYLOAD_TOO_LARGE};
+use crate::core::nearest::suggestion;
+use crate::core::rejection::Rejection;
+use crate::protocol::socket::{event_name, payload_of};
+
+/// One event that clients send.
+#[derive(Debug)]
+pub(super) struct Event {
+    pub name: &'static str,
+    handling: Handling,
+}
+
+/// What happens to an event.
+#[derive(Debug)]
+enum Handling {
+    /// At once, in order with all others of its socket. It neither waits nor panics.
+    Now(fn(&Arc<Server>, &Caller, Option<&str>)),
+    /// In order with the other requests of its socket.
+    InLane(Request),
+}
+
+pub(super) const EVENTS: &[Event] = &[
+    now(AUTHENTICATE, auth::authenticate),
+    now("node:register", node::register),
+    now("node:heartbeat", node::heartbeat),
+    now("node:status", node::status),
+    now("task:accepted", task::accepted),
+    now("task:progress", task::progress),
+    now("task:completed", task::completed),
+    now("task:failed", task::failed),
+    in_lane("workflow:submit", Request::Submit),
+    in_lane("workflow:cancel", Request::Cancel),
+    in_lane("workflow:status", Request::Status),
+    in_lane("cluster:stats", Request::Stats),
+    in_lane("monitor:subscribe", Request::Subscribe),
+    in_lane("monitor:get_metrics", Request::GetMetrics),
+    in_lane("monitor:unsubscribe", Request::Unsubscribe),
+    in_lane("watch", Request::Watch),
+    in_lane("unwatch", Request::Unwatch),
+];
+
+const AUTHENTICATE: &str = "authenticate";
+
+const fn now(name: &'static str, handle: fn(&Arc<Server>, &Caller, Option<&str>)) -> Event {
+    Event { name, handling: Handling::Now(handle) }
+}
+
+const fn in_lane(name: &'static str, request: Request) -> Event {
+    Event { name, handling: Handling::InLane(request) }
+}
+
+/// Handles one kind of event of one socket.
+#[derive(Debug, Clone)]
+pub(super) struct Handler {
+    pub server: Arc<Server>,
+    pub session: Arc<Session>,
+    pub event: &'static Event,
+}
+
+impl MessageHandler<LocalAdapter, InReadLoop> for Handler {
+    fn call(&self, socket: Arc<Socket>, value: Value, ack_id: Option<i64>) {
+        let connection = Connection { session: Arc::clone(&self.session), socket };
+        let caller = Caller { connection, event: Cow::Borrowed(self.event.name), ack_id };
+        // A panic would leave the socket hanging for ever, and its client with it.
+        let handled = catch_unwind(AssertUnwindSafe(|| self.handle(&caller, value)));
+        let refused = handled.unwrap_or_else(|_| {
+            error!(event = self.event.name, "a handler panicked; its event is refused");
+            Err(Rejection::new(INTERNAL_ERROR, format!("`{}` met an error of the server", self.event.name)))
+        });
+        if let Err(rejection) = refused {
+            caller.refuse(&rejection);
+        }
+    }
+}
+
+impl Handler {
+    fn handle(&self, caller: &Caller, value: Value) -> Result<(), Rejection> {
+        if !self.session.is_admitted() && self.event.name != AUTHENTICATE {
+            auth::refuse_stranger(caller);
+            return Ok(());
+        }
+        let text = text_of(&value, self.server.config.message_bytes_max)?;
+        match self.event.handling {
+            Handling::Now(handle) => {
+                handle(&self.server, caller, payload_of(text));
+                Ok(())
+            }
+            Handling::InLane(request) => {
+                let queued = Queued { caller: caller.clone(), request, value };
+                self.session.lane.enqueue(&self.server, queued)
+            }
+        }
+    }
+}
+
+/// The event as text, within its limits.
+fn text_of(value: &Value, bytes_max: usize) -> Result<&str, Rejection> {
+    let Value::Str(text, None) = value else {
+        let message =
+            "the event is binary or has binary attachments; encode them as text, or pass a reference";
+        return Err(Rejection::new(INVALID_ARGUMENT, message));
+    };
+    if text.len() > bytes_max {
+        let message = format!("the message has {} bytes; the limit is {bytes_max}", text.len());
+        return Err(Rejection::new(PAYLOAD_TOO_LARGE, message));
+    }
+    Ok(text)
+}
+
+/// Answers events that nobody knows.
+#[derive(Debug, Clone)]
+pub(super) struct Fallback {
+    pub session: Arc<Session>,
+}
+
+impl MessageHandler<LocalAdapter, InReadLoop> for Fallback {
+    fn call(&self, socket: Arc<Socket>, value: Value, ack_id: Option<i64>) {
+        let connection = Connection { session: Arc::clone(&self.session), socket };
+        let name = value.as_str().and_then(|text| event_name(text)).unwrap_or_default();
+        let shown = name.get(..name.floor_char_boundary(SHOWN_BYTES_MAX)).unwrap_or_default().to_owned();
+        let near = suggestion(&shown, EVENTS.iter().map(|event| event.name));
+        let message = format!("there is no event `{shown}`{near}");
+        let caller = Caller { connection, event: Cow::Owned(shown), ack_id };
+        if self.session.is_admitted() {
+            caller.refuse(&Rejection::new(METHOD_OR_PATH_UNKNOWN, message));
+        } else {
+            auth::refuse_stranger(&caller);
+        }
+    }
+}
+
+/// How much of a foreign name a message repeats.
+const SHOWN_BYTES_MAX: usize = 80;

@@ -1,0 +1,61 @@
+//! What workers report of their tasks.
+
+use std::sync::Arc;
+
+use super::required;
+use crate::core::command::{Command, FailureReport};
+use crate::protocol::socket::{AcceptedPayload, CompletedPayload, FailedPayload, ProgressPayload};
+use crate::socket::Server;
+use crate::socket::caller::Caller;
+
+pub(in crate::socket) fn accepted(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) {
+    let session = caller.connection.session.id;
+    let command = required(payload).map(|payload: AcceptedPayload<'_>| Command::AcceptTask {
+        session,
+        task: payload.task(),
+        attempt: payload.attempt(),
+    });
+    server.report(caller, command);
+}
+
+pub(in crate::socket) fn progress(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) {
+    let session = caller.connection.session.id;
+    let command = required(payload).and_then(|payload: ProgressPayload<'_>| {
+        let progress = payload.progress()?;
+        Ok(Command::ReportProgress { session, task: payload.task(), attempt: payload.attempt(), progress })
+    });
+    server.report(caller, command);
+}
+
+pub(in crate::socket) fn completed(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) {
+    let session = caller.connection.session.id;
+    let command = required(payload).and_then(|payload: CompletedPayload<'_>| {
+        let (task, attempt) = (payload.task(), payload.attempt());
+        match payload.result(&server.config.limits) {
+            Ok(result) => Ok(Command::CompleteTask { session, task, attempt, result }),
+            Err(rejection) if caller.wants_answer() => Err(rejection),
+            // Nobody would hear the refusal, and the task would wait for its timeout.
+            Err(rejection) => {
+                let report = FailureReport {
+                    error: rejection.message.into(),
+                    code: Some(rejection.code.to_string().into()),
+                    retryable: Some(false),
+                    ..FailureReport::default()
+                };
+                Ok(Command::FailTask { session, task, attempt, report })
+            }
+        }
+    });
+    server.report(caller, command);
+}
+
+pub(in crate::socket) fn failed(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) {
+    let session = caller.connection.session.id;
+    let command = required(payload).map(|payload: FailedPayload<'_>| Command::FailTask {
+        session,
+        task: payload.task(),
+        attempt: payload.attempt(),
+        report: payload.report(),
+    });
+    server.report(caller, command);
+}

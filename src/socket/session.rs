@@ -1,0 +1,157 @@
+//! One connection: who it is, what it may do, and how its outgoing buffer fares.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::lane::Lane;
+use crate::clock;
+use crate::core::command::WorkerFacts;
+use crate::core::ids::SessionId;
+
+/// A buffer that was found full twice, so far apart and never with room between, belongs to a client that has
+/// stopped reading. As long as the time that a worker has to accept a task.
+const FULL_MAX: Duration = Duration::from_secs(10);
+
+/// Wrong tokens of one connection; then it is closed. A client that asks its user has enough with ten.
+pub(super) const WRONG_TOKENS_MAX: u32 = 10;
+
+/// What is known of a connection. It does not hold the socket, whose handlers hold it.
+pub(super) struct Session {
+    pub id: SessionId,
+    pub lane: Lane,
+    opened_at: Instant,
+    /// Whether it may do anything but authenticate.
+    admitted: AtomicBool,
+    authenticated: AtomicBool,
+    wrong_tokens: AtomicU32,
+    /// Whether the engine was told of a worker on it.
+    announced: AtomicBool,
+    worker: Mutex<Option<Arc<WorkerFacts>>>,
+    outgoing: Mutex<Outgoing>,
+}
+
+/// What the last attempts to queue something say of the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outgoing {
+    Reading,
+    FullSince(Instant),
+    /// Full for too long; the engine does not know it yet.
+    Stuck,
+    /// The engine was told that the connection is lost, although nobody closed it.
+    GivenUp,
+}
+
+impl Session {
+    pub(super) fn new(id: SessionId, admitted: bool) -> Self {
+        Self {
+            id,
+            lane: Lane::default(),
+            opened_at: clock::instant(),
+            admitted: AtomicBool::new(admitted),
+            authenticated: AtomicBool::new(false),
+            wrong_tokens: AtomicU32::new(0),
+            announced: AtomicBool::new(false),
+            worker: Mutex::default(),
+            outgoing: Mutex::new(Outgoing::Reading),
+        }
+    }
+
+    pub(super) fn age(&self) -> Duration {
+        clock::instant().duration_since(self.opened_at)
+    }
+
+    pub(super) fn is_admitted(&self) -> bool {
+        self.admitted.load(Ordering::Acquire)
+    }
+
+    /// Whether it introduced itself, which it need not while no token is asked for.
+    pub(super) fn is_authenticated(&self) -> bool {
+        self.authenticated.load(Ordering::Acquire)
+    }
+
+    pub(super) fn authenticate(&self) {
+        self.authenticated.store(true, Ordering::Release);
+        self.admitted.store(true, Ordering::Release);
+    }
+
+    /// How many wrong tokens it has sent, this one included.
+    pub(super) fn count_wrong_token(&self) -> u32 {
+        self.wrong_tokens.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The worker that is registered on it.
+    pub(super) fn worker(&self) -> Option<Arc<WorkerFacts>> {
+        self.worker_slot().clone()
+    }
+
+    /// A registration is on its way to the engine, which from now on must hear of the end of the connection.
+    pub(super) fn announce(&self) {
+        self.announced.store(true, Ordering::Release);
+    }
+
+    pub(super) fn was_announced(&self) -> bool {
+        self.announced.load(Ordering::Acquire)
+    }
+
+    pub(super) fn register(&self, facts: Arc<WorkerFacts>) {
+        *self.worker_slot() = Some(facts);
+    }
+
+    /// Something could be queued.
+    pub(super) fn note_room(&self) {
+        let mut outgoing = self.outgoing_slot();
+        if *outgoing != Outgoing::GivenUp {
+            *outgoing = Outgoing::Reading;
+        }
+    }
+
+    /// Nothing could be queued.
+    pub(super) fn note_full(&self) {
+        let now = clock::instant();
+        let mut outgoing = self.outgoing_slot();
+        *outgoing = match *outgoing {
+            Outgoing::Reading => Outgoing::FullSince(now),
+            Outgoing::FullSince(since) if now.duration_since(since) >= FULL_MAX => Outgoing::Stuck,
+            unchanged @ (Outgoing::FullSince(_) | Outgoing::Stuck | Outgoing::GivenUp) => unchanged,
+        };
+    }
+
+    /// Whether the engine is to be told now that this connection is lost.
+    pub(super) fn give_up_if_stuck(&self) -> bool {
+        let mut outgoing = self.outgoing_slot();
+        let stuck = *outgoing == Outgoing::Stuck;
+        if stuck {
+            *outgoing = Outgoing::GivenUp;
+        }
+        stuck
+    }
+
+    /// Whether it was given up. It speaks again, so that it no longer is.
+    pub(super) fn take_given_up(&self) -> bool {
+        let mut outgoing = self.outgoing_slot();
+        let given_up = *outgoing == Outgoing::GivenUp;
+        if given_up {
+            *outgoing = Outgoing::Reading;
+        }
+        given_up
+    }
+
+    fn worker_slot(&self) -> MutexGuard<'_, Option<Arc<WorkerFacts>>> {
+        self.worker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn outgoing_slot(&self) -> MutexGuard<'_, Outgoing> {
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("worker", &self.worker())
+            .finish_non_exhaustive()
+    }
+}
