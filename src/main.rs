@@ -1,6 +1,10 @@
 //! The `gleitzeit` binary.
 
+use std::process::ExitCode;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() {}
+fn main() -> ExitCode {
+    gleitzeit::cli::main()
+}

@@ -151,7 +151,7 @@ impl Engine {
 
     fn command(&mut self, command: &Command, now: Timestamp, turn: &mut Turn) -> Result<Accepted, Rejection> {
         self.admit(command)?;
-        let inputs = Inputs { now, seed: self.next_random(), existing: self.existing(command) };
+        let inputs = Inputs { now, seed: self.next_random(), existing: self.existing(command, now) };
         let decision = decide::decide(&self.state, &self.presence, &inputs, command)?;
         self.check_size(&decision)?;
         let Decision { events, effects, answer } = decision;
@@ -213,11 +213,11 @@ impl Engine {
     }
 
     /// What the store contributes: earlier submissions with a chosen id or key, and ended workflows.
-    fn existing(&self, command: &Command) -> Existing {
+    fn existing(&self, command: &Command, now: Timestamp) -> Existing {
         match command {
             // Submitters may choose ids that look generated, so there is no id that need not be looked up.
             Command::SubmitWorkflow { workflow, key, .. } => {
-                Existing { submitted: self.views.find_submission(*workflow, *key), workflow: None }
+                Existing { submitted: self.views.find_submission(*workflow, *key, now), workflow: None }
             }
             Command::CancelWorkflow { workflow }
             | Command::PauseWorkflow { workflow }

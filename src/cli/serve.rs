@@ -1,0 +1,210 @@
+//! `gleitzeit serve`: the composition root, the only place that knows every module.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tracing::{error, info, warn};
+
+use super::{Exit, telemetry};
+use crate::clock::EngineClock;
+use crate::config::{Config, RawConfig, Token};
+use crate::engine::{self, EngineHandle, EngineParts, Views};
+use crate::executor::Executor;
+use crate::http::{self, App, Shutdown};
+use crate::log::{Log, LogOptions, OpenReport, SegmentLog};
+use crate::socket::{Farewell, SocketConfig, SocketServer};
+use crate::store::{Archiver, CheckpointInput, DataDir, Opened, Store, StoreOptions, StoreStatus};
+
+/// Requests under way get this long to finish before the process ends.
+const DRAIN: Duration = Duration::from_secs(2);
+/// A connection whose peer acknowledges nothing for this long is dropped, also while data waits to be sent.
+const PEER_SILENCE: Duration = Duration::from_secs(45);
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    config: RawConfig,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
+        telemetry::start();
+        let config = self.config.resolve()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let server = start(config).await?;
+            println!("gleitzeit listening on {}", server.url());
+            server.until_stopped().await
+        })
+    }
+}
+
+/// A server that runs in this process.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    engine: engine::Running,
+    sockets: SocketServer,
+    store: JoinHandle<()>,
+    http: tokio::task::JoinHandle<()>,
+    closing: watch::Sender<bool>,
+    requests: mpsc::Receiver<Shutdown>,
+    /// Held until the last file is closed.
+    data_dir: DataDir,
+}
+
+/// Opens the data, replays the log, and listens. Whoever connects finds a ready server.
+///
+/// # Errors
+/// When the data directory is in use, damaged or too new, or the address cannot be bound.
+pub async fn start(config: Config) -> anyhow::Result<Server> {
+    let began = crate::clock::instant();
+    // Bound first: a taken port must not cost a replay.
+    let listener = TcpListener::bind(config.address).await.with_context(|| {
+        format!("cannot listen on {}: choose another --port, or end the program that uses it", config.address)
+    })?;
+    let address = listener.local_addr()?;
+    let data_dir = DataDir::open(&config.data_dir)?;
+    let (log, report) =
+        SegmentLog::open(&data_dir.log(), LogOptions::with_segment_size(config.segment_size)?)?;
+    tell(&report);
+    let options = StoreOptions { idempotency_ms: config.limits.idempotency_ms };
+    let Opened { store, checkpoint } = Store::open(data_dir.path(), &log.reader(), options)?;
+    let from_checkpoint = checkpoint.is_some();
+    let mut state = checkpoint.map(CheckpointInput::restore).unwrap_or_default();
+    let replayed = store.replay(&mut state)?;
+    let clock = EngineClock::start(state.now);
+
+    let store_status = Arc::new(StoreStatus::default());
+    let (jobs, store_jobs) = channel();
+    let prepared = engine::prepare(EngineParts {
+        log: Box::new(log),
+        views: Arc::clone(&store) as Arc<dyn Views>,
+        state,
+        limits: config.limits.clone(),
+        store: jobs,
+        store_status: Arc::clone(&store_status),
+        clock,
+        seed: u64::from(std::process::id()) ^ crate::clock::wall().0,
+    });
+    let on_archived = prepared.on_archived();
+    let archiver =
+        Archiver { store, jobs: store_jobs, status: store_status, directory: data_dir.path().to_path_buf() };
+    let store = std::thread::Builder::new().name("store".to_owned()).spawn(move || archiver.run(on_archived))?;
+
+    let handle = prepared.handle();
+    let token = config.token.as_deref().map(Token::new);
+    let executor = Executor::new(handle.clone(), tokio::runtime::Handle::current(), clock);
+    let (sockets, layer) = SocketServer::new(socket_config(&config, token.clone()), handle.clone());
+    let engine = prepared.run(Arc::new(Arc::clone(&executor)), Arc::new(sockets.clone()), |_| {
+        // No destructor may run: nothing may be acknowledged, and the files are left as they are.
+        std::process::exit(74);
+    });
+    executor.register().await?;
+
+    let (shutdown, requests) = mpsc::channel(1);
+    let app = app(&config, handle, token, shutdown);
+    let (closing, closed) = watch::channel(false);
+    let http = tokio::spawn(listen(listener, http::router(app).layer(layer), closed));
+    info!(
+        replayed, from_checkpoint, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(),
+        "ready"
+    );
+    if config.token.is_none() {
+        info!("no token is set: only this machine can connect, and everybody on it may do everything");
+    }
+    Ok(Server { address, engine, sockets, store, http, closing, requests, data_dir })
+}
+
+fn app(
+    config: &Config,
+    engine: EngineHandle,
+    token: Option<Token>,
+    shutdown: mpsc::Sender<Shutdown>,
+) -> Arc<App> {
+    Arc::new(App { engine, limits: config.limits.submission.clone(), token, shutdown })
+}
+
+fn socket_config(config: &Config, token: Option<Token>) -> SocketConfig {
+    SocketConfig::new(token, config.limits.clone(), config.socket_message_bytes_max, config.data_dir.clone())
+}
+
+fn tell(report: &OpenReport) {
+    if let Some(cut) = &report.cut {
+        warn!(file = cut.file, offset = cut.offset, bytes = cut.bytes, reason = ?cut.reason, "the log's torn end was cut");
+    }
+}
+
+async fn listen(listener: TcpListener, router: axum::Router, mut closed: watch::Receiver<bool>) {
+    use axum::serve::ListenerExt;
+    let listener = listener.tap_io(|stream| {
+        let socket = socket2::SockRef::from(&*stream);
+        let set = socket.set_tcp_user_timeout(Some(PEER_SILENCE)).and_then(|()| stream.set_nodelay(true));
+        if let Err(reason) = set {
+            warn!(%reason, "a connection could not be configured");
+        }
+    });
+    let stop = async move {
+        // The sender lives as long as the server.
+        let _ = closed.wait_for(|closed| *closed).await;
+    };
+    if let Err(reason) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+        error!(%reason, "the listener failed");
+    }
+}
+
+impl Server {
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Serves until a signal or a request asks for the end.
+    ///
+    /// # Errors
+    /// When signals cannot be watched.
+    pub async fn until_stopped(mut self) -> anyhow::Result<Exit> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let how = tokio::select! {
+            _ = terminate.recv() => Shutdown::Restart,
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted?;
+                Shutdown::Restart
+            }
+            request = self.requests.recv() => request.unwrap_or(Shutdown::Restart),
+        };
+        info!("stopping");
+        self.stop(how).await;
+        Ok(Exit::Ok)
+    }
+
+    /// Takes no more connections, tells whom it concerns, makes everything durable and closes the files.
+    pub async fn stop(self, how: Shutdown) {
+        let farewell = match how {
+            Shutdown::Restart => Farewell::Restart,
+            Shutdown::WithServices => Farewell::WithServices,
+        };
+        self.sockets.farewell(farewell).await;
+        self.closing.send_replace(true);
+        // Upgraded connections and streams never end by themselves: they end with the process.
+        if tokio::time::timeout(DRAIN, self.http).await.is_err() {
+            info!("some connections were still open");
+        }
+        let (engine, store) = (self.engine, self.store);
+        let stopped = tokio::task::spawn_blocking(move || {
+            engine.stop();
+            store.join()
+        });
+        if !matches!(stopped.await, Ok(Ok(()))) {
+            error!("the store did not stop as it should");
+        }
+        drop(self.data_dir);
+    }
+}
