@@ -4,6 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Error;
 
+#[cfg(feature = "client")]
+use super::remote;
+#[cfg(feature = "client")]
+use crate::client::ClientError;
+use crate::core::errors::Code;
 use crate::core::rejection::Rejection;
 
 /// How a verb ended. The numbers are part of the interface.
@@ -11,6 +16,8 @@ use crate::core::rejection::Rejection;
 pub enum Exit {
     Ok = 0,
     Error = 1,
+    /// Of `health` alone; everywhere else 2 is a mistake on the command line.
+    Unhealthy = 2,
     WorkflowFailed = 3,
     WorkflowCancelled = 4,
     WaitTimedOut = 5,
@@ -18,6 +25,7 @@ pub enum Exit {
     Denied = 7,
     NotFound = 8,
     Conflict = 9,
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {
@@ -26,33 +34,34 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A failure with an exit code of its own.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    pub exit: Exit,
-    pub message: String,
-}
-
 /// Prints what went wrong, and what to do, to stderr.
 pub(super) fn code(outcome: anyhow::Result<Exit>) -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
-        Err(error) => {
-            tell(&error);
-            error.downcast_ref::<Failure>().map_or(Exit::Error, |failure| failure.exit).into()
-        }
+        Err(error) => tell(&error).into(),
     }
 }
 
-fn tell(error: &Error) {
+fn tell(error: &Error) -> Exit {
+    #[cfg(feature = "client")]
+    if let Some(failed) = error.downcast_ref::<ClientError>() {
+        eprintln!("{}", remote::told(failed));
+        return remote::exit_after(failed);
+    }
     if let Some(rejection) = error.downcast_ref::<Rejection>() {
-        let entry = rejection.code.entry();
-        eprintln!("error[{}]: {}\n  fix: {}", entry.code, rejection.message, entry.fix);
-        return;
+        eprintln!("{}", catalogued(rejection.code, &rejection.message));
+        return Exit::Error;
     }
     eprintln!("error: {error}");
     for cause in error.chain().skip(1) {
         eprintln!("  cause: {cause}");
     }
+    Exit::Error
+}
+
+/// An error of the catalogue, with its cause this time.
+pub(super) fn catalogued(code: Code, cause: &str) -> String {
+    let entry = code.entry();
+    let what = entry.what.trim_end_matches('.');
+    format!("error[{code}]: {what}\n  cause: {cause}\n  fix: {}", entry.fix)
 }

@@ -1,0 +1,126 @@
+//! How the verbs reach a server, and how they say that something went wrong there.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Exit;
+use super::exit::catalogued;
+use crate::client::{Client, ClientError, Problem, WorkflowStatus};
+use crate::core::errors;
+
+const DEFAULT_URL: &str = "http://127.0.0.1:8000";
+
+/// For ever, as far as a person is concerned; the sum of this and now is still a time.
+pub const NO_LIMIT: Duration = Duration::from_hours(100 * 365 * 24);
+
+#[derive(Debug, Args)]
+pub struct Remote {
+    /// Address of the server [default: <http://127.0.0.1:8000>].
+    #[arg(long, env = "GLEITZEIT_URL")]
+    pub url: Option<String>,
+    /// Token of the server.
+    #[arg(long, env = "GLEITZEIT_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+}
+
+impl Remote {
+    /// Runs `call` with a client of the server, until it ends or somebody interrupts it.
+    pub fn run(self, call: impl AsyncFnOnce(Client) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+        let mut builder = Client::builder(self.url.as_deref().unwrap_or(DEFAULT_URL));
+        if let Some(token) = self.token.filter(|token| !token.is_empty()) {
+            builder = builder.token(token);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let client = builder.build()?;
+            tokio::select! {
+                exit = call(client) => exit,
+                interrupted = tokio::signal::ctrl_c() => Ok(interrupted.map(|()| Exit::Interrupted)?),
+            }
+        })
+    }
+}
+
+/// How the program ends after a workflow.
+pub fn exit_of(status: &WorkflowStatus) -> Exit {
+    match status {
+        WorkflowStatus::Failed => Exit::WorkflowFailed,
+        WorkflowStatus::Cancelled => Exit::WorkflowCancelled,
+        WorkflowStatus::Pending
+        | WorkflowStatus::Running
+        | WorkflowStatus::Paused
+        | WorkflowStatus::Completed
+        | WorkflowStatus::Other(_) => Exit::Ok,
+    }
+}
+
+/// How the program ends after a call that failed.
+pub fn exit_after(error: &ClientError) -> Exit {
+    match error {
+        ClientError::Unreachable { .. } => Exit::Unreachable,
+        ClientError::WaitTimeout { .. } => Exit::WaitTimedOut,
+        ClientError::Problem(problem) => match problem.status {
+            401 | 403 => Exit::Denied,
+            404 => Exit::NotFound,
+            409 => Exit::Conflict,
+            _ => Exit::Error,
+        },
+        ClientError::Config(_)
+        | ClientError::Unexpected { .. }
+        | ClientError::Decode { .. }
+        | ClientError::Encode(_) => Exit::Error,
+    }
+}
+
+/// What happened, why, and what to do.
+pub fn told(error: &ClientError) -> String {
+    match error {
+        ClientError::Problem(problem) => problem_told(problem),
+        ClientError::Unreachable { url, reason } => {
+            catalogued(errors::SERVER_UNREACHABLE, &format!("{url}: {reason}"))
+        }
+        ClientError::WaitTimeout { .. }
+        | ClientError::Config(_)
+        | ClientError::Unexpected { .. }
+        | ClientError::Decode { .. }
+        | ClientError::Encode(_) => format!("error: {error}"),
+    }
+}
+
+fn problem_told(problem: &Problem) -> String {
+    let Problem { code, title, detail, status, fix, .. } = problem;
+    let what = if code.is_empty() {
+        format!("error: the server answered with {status}: {title}")
+    } else {
+        format!("error[{code}]: {title}")
+    };
+    let cause = Some(format!("\n  cause: {detail}")).filter(|_| !detail.is_empty());
+    let fix = Some(format!("\n  fix: {fix}")).filter(|_| !problem.fix.is_empty());
+    [Some(what), cause, fix].into_iter().flatten().collect()
+}
+
+/// Whether the server knows nothing of this name.
+pub fn is_unknown(error: &ClientError) -> bool {
+    exit_after(error) == Exit::NotFound
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_problem_says_what_why_and_what_to_do() {
+        let problem: Problem = serde_json::from_value(json!({
+            "title": "Tasks depend on each other in a circle", "status": 422, "detail": "a -> b -> a",
+            "code": "GZ3003", "fix": "Remove one of the dependencies.",
+        }))
+        .unwrap();
+        let error = ClientError::Problem(Box::new(problem));
+        let text = "error[GZ3003]: Tasks depend on each other in a circle\n  cause: a -> b -> a\n  \
+                    fix: Remove one of the dependencies.";
+        assert_eq!((told(&error).as_str(), exit_after(&error)), (text, Exit::Error));
+    }
+}
