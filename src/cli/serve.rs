@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -16,7 +16,10 @@ use tracing::{error, info, warn};
 use super::{Exit, telemetry};
 use crate::clock::EngineClock;
 use crate::config::{Config, RawConfig, Token};
-use crate::engine::{self, EngineHandle, EngineParts, Views};
+use crate::core::errors;
+use crate::core::ids::Seq;
+use crate::core::rejection::Rejection;
+use crate::engine::{self, EngineHandle, EngineParts, Retention, Views};
 use crate::executor::Executor;
 use crate::http::{self, App, Shutdown};
 use crate::log::{Log, LogOptions, OpenReport, SegmentLog};
@@ -54,6 +57,9 @@ pub struct Server {
     engine: engine::Running,
     sockets: SocketServer,
     store: JoinHandle<()>,
+    retention: JoinHandle<()>,
+    /// Dropped to end the thread.
+    keep_retention: Sender<()>,
     http: tokio::task::JoinHandle<()>,
     closing: watch::Sender<bool>,
     requests: mpsc::Receiver<Shutdown>,
@@ -76,9 +82,11 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
     let (log, report) =
         SegmentLog::open(&data_dir.log(), LogOptions::with_segment_size(config.segment_size)?)?;
     tell(&report);
+    let reader = log.reader();
     let options = StoreOptions { idempotency_ms: config.limits.idempotency_ms };
-    let Opened { store, checkpoint } = Store::open(data_dir.path(), &log.reader(), options)?;
+    let Opened { store, checkpoint } = Store::open(data_dir.path(), &reader, options)?;
     let from_checkpoint = checkpoint.is_some();
+    check_fit(checkpoint.as_ref(), log.next_seq())?;
     let mut state = checkpoint.map(CheckpointInput::restore).unwrap_or_default();
     let replayed = store.replay(&mut state)?;
     let clock = EngineClock::start(state.now);
@@ -96,9 +104,16 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
         seed: u64::from(std::process::id()) ^ crate::clock::wall().0,
     });
     let on_archived = prepared.on_archived();
+    let retention = Retention {
+        engine: prepared.handle(),
+        store: Arc::clone(&store),
+        log: reader,
+        keep_ms: config.retention_ms,
+    };
     let archiver =
         Archiver { store, jobs: store_jobs, status: store_status, directory: data_dir.path().to_path_buf() };
-    let store = std::thread::Builder::new().name("store".to_owned()).spawn(move || archiver.run(on_archived))?;
+    let store =
+        std::thread::Builder::new().name("store".to_owned()).spawn(move || archiver.run(on_archived))?;
 
     let handle = prepared.handle();
     let token = config.token.as_deref().map(Token::new);
@@ -109,6 +124,9 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
         std::process::exit(74);
     });
     executor.register().await?;
+    let (keep_retention, stop) = channel();
+    let retention =
+        std::thread::Builder::new().name("retention".to_owned()).spawn(move || retention.run(&stop))?;
 
     let (shutdown, requests) = mpsc::channel(1);
     let app = app(&config, handle, token, shutdown);
@@ -121,7 +139,18 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
     if config.token.is_none() {
         info!("no token is set: only this machine can connect, and everybody on it may do everything");
     }
-    Ok(Server { address, engine, sockets, store, http, closing, requests, data_dir })
+    Ok(Server {
+        address,
+        engine,
+        sockets,
+        store,
+        retention,
+        keep_retention,
+        http,
+        closing,
+        requests,
+        data_dir,
+    })
 }
 
 fn app(
@@ -135,6 +164,20 @@ fn app(
 
 fn socket_config(config: &Config, token: Option<Token>) -> SocketConfig {
     SocketConfig::new(token, config.limits.clone(), config.socket_message_bytes_max, config.data_dir.clone())
+}
+
+/// A checkpoint is written after the log has everything in it. One that knows more shows that segments are gone.
+fn check_fit(checkpoint: Option<&CheckpointInput>, log_end: Seq) -> Result<(), Rejection> {
+    match checkpoint {
+        Some(checkpoint) if checkpoint.next_seq > log_end => Err(Rejection::new(
+            errors::DATA_CORRUPTION,
+            format!(
+                "the log ends before seq {}, but the store was written at seq {}: the newest segments are missing",
+                log_end.0, checkpoint.next_seq.0
+            ),
+        )),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn tell(report: &OpenReport) {
@@ -197,13 +240,14 @@ impl Server {
         if tokio::time::timeout(DRAIN, self.http).await.is_err() {
             info!("some connections were still open");
         }
-        let (engine, store) = (self.engine, self.store);
+        let (engine, store, retention) = (self.engine, self.store, self.retention);
+        drop(self.keep_retention);
         let stopped = tokio::task::spawn_blocking(move || {
             engine.stop();
-            store.join()
+            retention.join().and_then(|()| store.join())
         });
         if !matches!(stopped.await, Ok(Ok(()))) {
-            error!("the store did not stop as it should");
+            error!("a thread of the store did not stop as it should");
         }
         drop(self.data_dir);
     }

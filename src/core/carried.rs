@@ -31,6 +31,11 @@ impl CarriedWorkflow {
     pub fn of(workflow: &Workflow, state: &State) -> Self {
         let grants = state.grants.all().filter(|(_, task, _, _)| task.workflow == workflow.id);
         let grants = grants.map(|(worker, task, attempt, grant)| (worker.clone(), task, attempt, grant));
+        Self { grants: grants.collect(), ..Self::ended(workflow) }
+    }
+
+    /// A workflow of which nobody holds anything any more.
+    pub fn ended(workflow: &Workflow) -> Self {
         Self {
             id: workflow.id,
             spec: Arc::clone(&workflow.spec),
@@ -43,52 +48,51 @@ impl CarriedWorkflow {
             ended_at: workflow.ended_at,
             second_round: workflow.second_round,
             tasks: workflow.tasks.iter().cloned().collect(),
-            grants: grants.collect(),
+            grants: Vec::new(),
         }
     }
 
-    /// Writes every payload that `load` finds into this value, so that it refers to no earlier record.
-    ///
-    /// # Errors
-    /// Those of `load`.
-    pub fn embed<E>(&mut self, load: impl Fn(Seq, u32) -> Result<Payload, E>) -> Result<(), E> {
+    /// Writes every payload that `find` has into this value; the others stay where they are.
+    pub fn embed(&mut self, find: impl Fn(Seq, u32) -> Option<Payload>) {
         let mut next_part = 0;
         let mut embed = |stored: &mut Stored| {
-            let payload = match stored {
-                Stored::Inline(_) => return Ok(()),
-                Stored::Own(own) => own.text.clone().expect("an event in the making has its texts"),
-                Stored::Logged { seq, part, .. } => load(*seq, *part)?,
-            };
-            *stored = Stored::fresh(payload, &mut next_part);
-            Ok(())
+            if let Stored::Logged { seq, part, .. } = stored
+                && let Some(payload) = find(*seq, *part)
+            {
+                *stored = Stored::fresh(payload, &mut next_part);
+            }
         };
         for task in &mut Arc::make_mut(&mut self.spec).tasks {
-            embed(&mut task.parameters)?;
+            embed(&mut task.parameters);
         }
         for task in &mut self.tasks {
             if let TaskStatus::Completed { result, .. } = &mut task.status {
-                embed(result)?;
+                embed(result);
             }
         }
-        Ok(())
+    }
+
+    /// Every payload of a workflow that lies before `up_to` in the log.
+    pub fn references_below(workflow: &Workflow, up_to: Seq) -> Vec<(Seq, u32)> {
+        let parameters = workflow.spec.tasks.iter().map(|task| &task.parameters);
+        let results = workflow.tasks.iter().filter_map(result_of);
+        let below = |stored: &Stored| match stored {
+            Stored::Logged { seq, part, .. } if *seq < up_to => Some((*seq, *part)),
+            Stored::Logged { .. } | Stored::Inline(_) | Stored::Own(_) => None,
+        };
+        parameters.chain(results).filter_map(below).collect()
     }
 
     /// The large payloads, in the order of their part numbers.
     pub fn own_texts(&self) -> Vec<&Payload> {
         let parameters = self.spec.tasks.iter().map(|task| &task.parameters);
-        let results = self.tasks.iter().filter_map(|task| match &task.status {
-            TaskStatus::Completed { result, .. } => Some(result),
-            TaskStatus::Pending { .. }
-            | TaskStatus::Queued { .. }
-            | TaskStatus::Assigned { .. }
-            | TaskStatus::Processing { .. }
-            | TaskStatus::Retrying { .. }
-            | TaskStatus::Failed { .. }
-            | TaskStatus::Cancelled { .. }
-            | TaskStatus::Skipped { .. } => None,
-        });
+        let results = self.tasks.iter().filter_map(result_of);
         parameters.chain(results).filter_map(Stored::own_text).collect()
     }
+}
+
+fn result_of(task: &Task) -> Option<&Stored> {
+    if let TaskStatus::Completed { result, .. } = &task.status { Some(result) } else { None }
 }
 
 /// A specification whose large parameters are seen from outside the record at `seq`.

@@ -1,10 +1,11 @@
 //! Requests, in the imperative. A command may be rejected and is never stored.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::carried::CarriedWorkflow;
 use super::event::Failure;
-use super::ids::{AttemptNo, Fingerprint, SessionId, TaskId, WorkerId, WorkflowId};
+use super::ids::{AttemptNo, Fingerprint, Seq, SessionId, TaskId, WorkerId, WorkflowId};
 use super::payload::Payload;
 use super::spec::WorkflowSpec;
 
@@ -84,6 +85,20 @@ pub enum Command {
         task: TaskId,
         attempt: AttemptNo,
         failure: Failure,
+    },
+    /// An ended workflow that the store holds is written again, with all its payloads.
+    CarryArchived {
+        workflow: Box<CarriedWorkflow>,
+    },
+    /// A workflow in memory is written again; `payloads` are those that would be lost with the old log.
+    CarryLive {
+        workflow: WorkflowId,
+        payloads: BTreeMap<(Seq, u32), Payload>,
+    },
+    CarryServices,
+    /// Everything that was alive before `up_to` has been carried and stored.
+    ReleaseLog {
+        up_to: Seq,
     },
     /// The worker's connection did not take the assignment.
     ReturnAttempt {

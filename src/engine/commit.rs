@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use super::feed::{Feed, FeedItem, Published};
 use super::turn::{Output, Turn};
-use crate::core::event::Record;
+use crate::core::event::{Event, Record};
 use crate::core::ids::Seq;
 use crate::log::{Batch, Log, LogError, Space};
 use crate::store::record::{encode, size_hint};
@@ -224,7 +224,17 @@ fn append(
     log.append(batch)?;
     let end = log.next_seq();
     batch.reset(end);
+    release_log(log, &records)?;
     Ok(Durable { records: Published { first, records }, outputs, end, bytes })
+}
+
+/// Deletes the segments that a durable record says nobody needs any more.
+fn release_log(log: &mut dyn Log, records: &[Record]) -> Result<(), LogError> {
+    let released = |record: &Record| {
+        if let Event::Released { up_to } = record.event { Some(up_to) } else { None }
+    };
+    let up_to = records.iter().filter_map(released);
+    up_to.max().map_or(Ok(()), |up_to| log.release(up_to))
 }
 
 fn publish(feed: &Feed, published: Published) {

@@ -115,12 +115,47 @@ impl EngineHandle {
         self.send(Input::Command { command, reply }, REPORTS_MAX)
     }
 
+    /// As [`Self::submit`], for a thread of its own.
+    ///
+    /// # Errors
+    /// The engine's rejection, or that it is overloaded or stopping.
+    pub(super) fn submit_blocking(&self, command: Command) -> Result<Accepted, Rejection> {
+        let (sender, receiver) = oneshot::channel();
+        let reply: Reply = Box::new(move |answer| {
+            let _ = sender.send(answer);
+        });
+        self.request(command, reply)?;
+        receiver.blocking_recv().unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Asks for a checkpoint now; it is written when the store's thread comes to it.
+    pub(super) fn ask_for_checkpoint(&self) -> Result<(), Rejection> {
+        self.send(Input::Checkpoint, REQUESTS_MAX)
+    }
+
     /// Looks at the state between two commands. `look` runs in the writer: it takes handles and copies
     /// nothing large. The answer comes when what it saw is durable.
     ///
     /// # Errors
     /// That the engine is overloaded or stopping.
     pub async fn query<T, F>(&self, look: F) -> Result<T, Rejection>
+    where
+        T: Send + 'static,
+        F: FnOnce(&View<'_>) -> T + Send + 'static,
+    {
+        self.look(look)?.await.map_err(|_| stopping())
+    }
+
+    /// As [`Self::query`], for a thread of its own.
+    pub(super) fn query_blocking<T, F>(&self, look: F) -> Result<T, Rejection>
+    where
+        T: Send + 'static,
+        F: FnOnce(&View<'_>) -> T + Send + 'static,
+    {
+        self.look(look)?.blocking_recv().map_err(|_| stopping())
+    }
+
+    fn look<T, F>(&self, look: F) -> Result<oneshot::Receiver<T>, Rejection>
     where
         T: Send + 'static,
         F: FnOnce(&View<'_>) -> T + Send + 'static,
@@ -133,7 +168,7 @@ impl EngineHandle {
             })
         });
         self.send(Input::Query(query), REQUESTS_MAX)?;
-        receiver.await.map_err(|_| stopping())
+        Ok(receiver)
     }
 
     fn send(&self, input: Input, limit: usize) -> Result<(), Rejection> {

@@ -9,6 +9,7 @@ mod dispatch;
 mod feed;
 mod handle;
 mod query;
+mod retention;
 mod start;
 mod step;
 mod turn;
@@ -22,6 +23,7 @@ pub use dispatch::{Announcement, BUILT_IN_SESSION, Outlet, Stopped, Undelivered}
 pub use feed::{Feed, FeedItem, Published};
 pub use handle::EngineHandle;
 pub use query::{EnginePicture, WorkerPicture};
+pub use retention::{Kept, Retention};
 pub use start::{EngineParts, Prepared, ReplayError, Running, prepare, replay};
 pub use step::{Admission, Engine, Input, View};
 pub use turn::{Accepted, Answer, Output, Reply, Turn};

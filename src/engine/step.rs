@@ -19,6 +19,7 @@ use crate::core::presence::Presence;
 use crate::core::recover;
 use crate::core::rejection::Rejection;
 use crate::core::state::{State, Timer, Workflow};
+use crate::store::CheckpointInput;
 use crate::store::record::size_hint;
 
 /// Timers that one step handles; the rest follow in the next one, after whatever has arrived meanwhile.
@@ -35,6 +36,8 @@ pub enum Input {
     },
     /// Looks at the state and says how to deliver what it saw. Must be cheap: it runs in the writer.
     Query(Box<dyn FnOnce(&View<'_>) -> Delivery + Send>),
+    /// Somebody needs the state on the disk now.
+    Checkpoint,
     /// The store holds this end of a workflow.
     Archived {
         workflow: WorkflowId,
@@ -145,6 +148,9 @@ impl Engine {
                 let view = View { state: &self.state, presence: &self.presence, now };
                 turn.outputs.push(Output::Deliver(look(&view)));
             }
+            Input::Checkpoint => {
+                turn.outputs.push(Output::Checkpoint(Box::new(CheckpointInput::of(&self.state))));
+            }
             Input::Archived { workflow, ended_seq } => self.state.forget(workflow, ended_seq),
         }
     }
@@ -195,8 +201,12 @@ impl Engine {
 
     /// A record that the log would not take must be refused before it changes anything.
     fn check_size(&self, decision: &Decision) -> Result<(), Rejection> {
-        let large =
-            |event: &&Event| matches!(event, Event::WorkflowSubmitted { .. } | Event::TaskCompleted { .. });
+        let large = |event: &&Event| {
+            matches!(
+                event,
+                Event::WorkflowSubmitted { .. } | Event::TaskCompleted { .. } | Event::WorkflowCarried { .. }
+            )
+        };
         for event in decision.events.iter().filter(large) {
             let size = size_hint(event);
             if size > self.record_bytes_max {
@@ -233,6 +243,10 @@ impl Engine {
             | Command::ReportProgress { .. }
             | Command::CompleteTask { .. }
             | Command::FailTask { .. }
+            | Command::CarryArchived { .. }
+            | Command::CarryLive { .. }
+            | Command::CarryServices
+            | Command::ReleaseLog { .. }
             | Command::FailDispatch { .. }
             | Command::ReturnAttempt { .. } => Existing::default(),
         }
@@ -368,6 +382,7 @@ impl fmt::Debug for Input {
         match self {
             Self::Command { command, .. } => f.debug_tuple("Command").field(command).finish(),
             Self::Query(_) => f.write_str("Query"),
+            Self::Checkpoint => f.write_str("Checkpoint"),
             Self::Archived { workflow, .. } => f.debug_tuple("Archived").field(workflow).finish(),
         }
     }

@@ -1,5 +1,6 @@
 //! What a command means in a given state: events, effects and an answer. Pure.
 
+mod carry;
 mod due;
 mod end;
 mod held;
@@ -102,6 +103,10 @@ pub fn decide(
         Command::FailDispatch { task, attempt, failure } => {
             Ok(report::fail_dispatch(state, *task, *attempt, failure))
         }
+        Command::CarryArchived { workflow } => Ok(carry::archived(state, workflow)),
+        Command::CarryLive { workflow, payloads } => Ok(carry::live(state, *workflow, payloads)),
+        Command::CarryServices => Ok(carry::services(state)),
+        Command::ReleaseLog { up_to } => Ok(carry::release(state, *up_to)),
         Command::ReturnAttempt { task, attempt } => Ok(report::return_attempt(state, *task, *attempt)),
     }
 }

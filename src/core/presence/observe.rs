@@ -30,6 +30,10 @@ impl Presence {
             | Command::RetryWorkflow { .. }
             | Command::CancelTask { .. }
             | Command::RetryTask { .. }
+            | Command::CarryArchived { .. }
+            | Command::CarryLive { .. }
+            | Command::CarryServices
+            | Command::ReleaseLog { .. }
             | Command::FailDispatch { .. }
             | Command::ReturnAttempt { .. } => {}
         }

@@ -62,7 +62,7 @@ fn carry(world: &mut World, id: WorkflowId) {
     let loaded = world.store.load(id).unwrap().unwrap();
     let mut carried = CarriedWorkflow::of(&loaded, &world.state);
     let log = world.reader();
-    carried.embed(|seq, part| log.part(seq, part).map(Payload::new)).unwrap();
+    carried.embed(|seq, part| Some(Payload::new(log.part(seq, part).unwrap())));
     world.tell(Event::WorkflowCarried { workflow: Box::new(carried) });
     let now = world.state.workflow(id).unwrap().clone();
     world.archive(&now);

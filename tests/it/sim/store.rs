@@ -34,7 +34,12 @@ impl MemoryViews {
 }
 
 impl Views for MemoryViews {
-    fn find_submission(&self, id: WorkflowId, key: Option<Fingerprint>) -> Option<(WorkflowId, Fingerprint)> {
+    fn find_submission(
+        &self,
+        id: WorkflowId,
+        key: Option<Fingerprint>,
+        _now: Timestamp,
+    ) -> Option<(WorkflowId, Fingerprint)> {
         let shelves = self.shelves.read().unwrap();
         let keyed =
             |workflow: &&Arc<Workflow>| key.is_some() && workflow.key == key && self.remembers(workflow);

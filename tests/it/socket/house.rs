@@ -120,7 +120,12 @@ impl Drop for House {
 struct EndedWorkflows(Mutex<BTreeMap<WorkflowId, Arc<Workflow>>>);
 
 impl Views for EndedWorkflows {
-    fn find_submission(&self, id: WorkflowId, _: Option<Fingerprint>) -> Option<(WorkflowId, Fingerprint)> {
+    fn find_submission(
+        &self,
+        id: WorkflowId,
+        _: Option<Fingerprint>,
+        _: Timestamp,
+    ) -> Option<(WorkflowId, Fingerprint)> {
         self.0.lock().unwrap().get(&id).map(|workflow| (id, workflow.body))
     }
 

@@ -1,0 +1,182 @@
+//! Old log is released, and nothing that anybody still wants goes with it: not the results of ended workflows,
+//! not the workflow that waits, and not even when the store is lost afterwards.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use gleitzeit::clock::EngineClock;
+use gleitzeit::core::command::Command;
+use gleitzeit::core::ids::{AttemptNo, Seq, SessionId, TaskId, WorkflowId};
+use gleitzeit::core::limits::{Limits, SubmissionLimits};
+use gleitzeit::core::state::{TaskStatus, WorkflowStatus};
+use gleitzeit::engine::{
+    Assigned, EngineHandle, EngineParts, Outlet, Retention, Running, Stopped, Undelivered, Views, prepare,
+};
+use gleitzeit::executor::Executor;
+use gleitzeit::log::{Log, LogOptions, LogRead, SegmentLog};
+use gleitzeit::protocol::submit::{ContentType, parse_submission};
+use gleitzeit::store::{Archiver, CheckpointInput, DataDir, Opened, Store, StoreOptions, StoreStatus};
+use serde_json::json;
+
+/// Several segments of the smallest size.
+const WORKFLOWS: usize = 400;
+/// Above what stays inside its event, so that payloads are parts of their records.
+const TEXT_BYTES: usize = 4_000;
+
+#[derive(Debug)]
+struct NoSockets;
+
+impl Outlet for NoSockets {
+    fn assign(&self, _: SessionId, _: Assigned) -> Result<(), Undelivered> {
+        Err(Undelivered)
+    }
+
+    fn cancel(&self, _: SessionId, _: &Stopped) {}
+
+    fn close(&self, _: SessionId) {}
+}
+
+struct Engine {
+    running: Running,
+    archiver: JoinHandle<()>,
+    store: Arc<Store>,
+    log: Arc<dyn LogRead>,
+    _data: DataDir,
+}
+
+impl Engine {
+    async fn open(path: &Path) -> Self {
+        let data = DataDir::open(path).unwrap();
+        let (log, _) =
+            SegmentLog::open(&data.log(), LogOptions::with_segment_size(1 << 20).unwrap()).unwrap();
+        let reader = log.reader();
+        let options = StoreOptions { idempotency_ms: Limits::default().idempotency_ms };
+        let Opened { store, checkpoint } = Store::open(data.path(), &reader, options).unwrap();
+        let mut state = checkpoint.map(CheckpointInput::restore).unwrap_or_default();
+        store.replay(&mut state).unwrap();
+        let clock = EngineClock::start(state.now);
+        let status = Arc::new(StoreStatus::default());
+        let (jobs, received) = channel();
+        let prepared = prepare(EngineParts {
+            log: Box::new(log),
+            views: Arc::clone(&store) as Arc<dyn Views>,
+            state,
+            limits: Limits::default(),
+            store: jobs,
+            store_status: Arc::clone(&status),
+            clock,
+            seed: 1,
+        });
+        let on_archived = prepared.on_archived();
+        let archiver =
+            Archiver { store: Arc::clone(&store), jobs: received, status, directory: path.to_path_buf() };
+        let archiver = std::thread::spawn(move || archiver.run(on_archived));
+        let executor = Executor::new(prepared.handle(), tokio::runtime::Handle::current(), clock);
+        let running =
+            prepared.run(Arc::new(Arc::clone(&executor)), Arc::new(NoSockets), |error| panic!("{error}"));
+        executor.register().await.unwrap();
+        Self { running, archiver, store, log: reader, _data: data }
+    }
+
+    fn handle(&self) -> EngineHandle {
+        self.running.handle()
+    }
+
+    async fn close(self) {
+        tokio::task::spawn_blocking(move || {
+            self.running.stop();
+            self.archiver.join().unwrap();
+        })
+        .await
+        .unwrap();
+    }
+}
+
+async fn submit(engine: &EngineHandle, number: usize, task: serde_json::Value) -> WorkflowId {
+    let body = json!({"name": format!("Workflow {number}"), "tasks": [task]}).to_string();
+    let submission =
+        parse_submission(body.as_bytes(), ContentType::Json, &SubmissionLimits::default()).unwrap();
+    let workflow = engine.fresh_workflow_id();
+    let spec = Arc::new(submission.spec);
+    engine
+        .submit(Command::SubmitWorkflow { workflow, spec, body: submission.body, key: None })
+        .await
+        .unwrap();
+    workflow
+}
+
+/// The text whose base64 is the workflow's result.
+fn text(number: usize) -> String {
+    format!("{number:08}").repeat(TEXT_BYTES / 8)
+}
+
+async fn check(engine: &EngineHandle, ended: &[WorkflowId], waiting: WorkflowId) {
+    for (number, id) in ended.iter().enumerate() {
+        let workflow = engine.workflow(*id).await.unwrap();
+        assert_eq!(workflow.status, WorkflowStatus::Completed, "workflow {number}");
+        let TaskStatus::Completed { result, .. } = &workflow.task(0).status else { panic!("no result") };
+        let result = engine.payload(result).await.unwrap();
+        assert!(result.as_str().len() > TEXT_BYTES, "workflow {number}: {}", result.as_str());
+        let parameters = engine.payload(&workflow.spec.task(0).parameters).await.unwrap();
+        assert!(parameters.as_str().contains(&text(number)), "workflow {number}");
+    }
+    let workflow = engine.workflow(waiting).await.unwrap();
+    assert_eq!(workflow.task(0).attempt, AttemptNo(0));
+    assert!(!workflow.status.has_ended());
+    let why = engine.why(TaskId::new(waiting, 0)).await.unwrap().unwrap();
+    assert!(why.summary.contains("ml_training"), "{}", why.summary);
+    let parameters = engine.payload(&workflow.spec.task(0).parameters).await.unwrap();
+    assert!(parameters.as_str().contains(&text(0)));
+}
+
+fn release(engine: &Engine, up_to: Seq) {
+    let (_keep, stop): (Sender<()>, Receiver<()>) = channel();
+    let retention = Retention {
+        engine: engine.handle(),
+        store: Arc::clone(&engine.store),
+        log: Arc::clone(&engine.log),
+        keep_ms: u64::MAX,
+    };
+    std::thread::spawn(move || retention.release(up_to, &stop).unwrap()).join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn released_log_takes_nothing_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::open(directory.path()).await;
+    let handle = engine.handle();
+    let external = json!({"name": "Wait", "external": "ml", "service": "Nobody", "operation": "train",
+        "model_params": {"text": text(0)}});
+    let waiting = submit(&handle, WORKFLOWS, external).await;
+    let mut ended = Vec::new();
+    for number in 0..WORKFLOWS {
+        let task = json!({"name": "Encode", "function": "encode_base64", "args": [text(number)]});
+        ended.push(submit(&handle, number, task).await);
+    }
+    for id in &ended {
+        handle.wait_for_end(*id, Duration::from_secs(30)).await.unwrap();
+    }
+    check(&handle, &ended, waiting).await;
+
+    let before = engine.log.first_seq();
+    let up_to = Seq(engine.log.durable_end().0 / 2);
+    release(&engine, up_to);
+    assert!(engine.log.first_seq() > before, "whole segments lie before {up_to:?}, and none was deleted");
+    check(&handle, &ended, waiting).await;
+    let gone = handle.read_events(before, 1, |_| true).await.unwrap_err();
+    assert_eq!(gone.code, gleitzeit::core::errors::EVENTS_RELEASED);
+    engine.close().await;
+
+    let engine = Engine::open(directory.path()).await;
+    check(&engine.handle(), &ended, waiting).await;
+    engine.close().await;
+
+    // The log alone is enough, without what was released.
+    std::fs::remove_dir_all(directory.path().join("store")).unwrap();
+    let engine = Engine::open(directory.path()).await;
+    check(&engine.handle(), &ended, waiting).await;
+    engine.close().await;
+}
