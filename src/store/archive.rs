@@ -8,6 +8,7 @@ use super::keys;
 use super::kv::WriteBatch;
 use super::pages::{self, Changes, Heads};
 use super::stored::{self, Head, Tasks};
+use super::totals::Totals;
 use super::views::{Store, UsedKey, Writer, version_of};
 use crate::core::ids::{Seq, TaskId, canonical_uuid};
 use crate::core::listing::Place;
@@ -53,12 +54,26 @@ impl Store {
         let mut batch = WriteBatch::default();
         let changes: Changes = heads.iter().map(|(place, head)| (*place, Some(head.clone()))).collect();
         let before = pages::change(writer.kv, changes, &mut batch)?;
-        // Indexes come first: an entry that leads to nothing is harmless, a workflow that is not found is not.
+        // What is too much for one batch comes first: an entry that leads to nothing is harmless, a workflow that
+        // is not found is not.
         for (place, workflow) in group {
-            let old = before.get(place).map(|head| Head::decode(head)).transpose()?;
-            self.index(writer, *place, workflow, old.as_ref())?;
+            self.index(writer, workflow, before.contains_key(place))?;
         }
         writer.flush()?;
+        for (place, workflow) in group {
+            let old = before.get(place).map(|head| Head::decode(head)).transpose()?;
+            move_status(
+                writer.totals,
+                &mut batch,
+                *place,
+                old.map(|old| old.status()),
+                Some(workflow.status),
+            );
+            if workflow.id.generated_at().is_none() && !before.contains_key(place) {
+                writer.totals.ids += 1;
+                batch.put(keys::id(workflow.id), keys::time_bytes(place.0).to_vec());
+            }
+        }
         for (place, head) in &heads {
             writer.totals.add(*place, head)?;
         }
@@ -73,35 +88,25 @@ impl Store {
         Ok(())
     }
 
-    fn index(
-        &self,
-        writer: &mut Writer<'_>,
-        place: Place,
-        workflow: &Workflow,
-        old: Option<&Head<'_>>,
-    ) -> Result<(), StoreError> {
-        move_status(writer, place, old.map(Head::status), Some(workflow.status))?;
+    /// Puts what may be there already, from a group that was cut before its pages were written.
+    fn index(&self, writer: &mut Writer<'_>, workflow: &Workflow, known: bool) -> Result<(), StoreError> {
         let expires_at = workflow.created_at.plus(self.options.idempotency_ms);
         if let Some(key) = workflow.key.filter(|_| workflow.ended_at < Some(expires_at)) {
             let key = keys::idempotency(key);
-            let known = writer.kv.get(&key)?.map(|value| UsedKey::decode(&value)).transpose()?;
-            writer.totals.keys += u64::from(known.is_none());
+            let earlier = writer.kv.get(&key)?.map(|value| UsedKey::decode(&value)).transpose()?;
+            writer.totals.keys += u64::from(earlier.is_none());
             let used = UsedKey {
                 workflow: workflow.id.0.to_be_bytes(),
                 body: workflow.body.0.to_be_bytes(),
                 expires_at: expires_at.0,
             };
             // A later workflow may have used the key again after it had expired.
-            if known.is_none_or(|known| known.expires_at <= used.expires_at) {
+            if earlier.is_none_or(|earlier| earlier.expires_at <= used.expires_at) {
                 writer.put(key, bytes::encode(&used))?;
             }
         }
-        if old.is_some() {
+        if known {
             return Ok(());
-        }
-        if workflow.id.generated_at().is_none() {
-            writer.totals.ids += 1;
-            writer.put(keys::id(workflow.id), keys::time_bytes(place.0).to_vec())?;
         }
         for (uuid, task) in own_tasks(workflow) {
             let key = keys::own_task(uuid);
@@ -126,24 +131,24 @@ pub(super) fn encode_task(task: TaskId) -> Vec<u8> {
 
 /// Keeps the index of statuses, which has everything but completed workflows.
 pub(super) fn move_status(
-    writer: &mut Writer<'_>,
+    totals: &mut Totals,
+    batch: &mut WriteBatch,
     place: Place,
     old: Option<WorkflowStatus>,
     new: Option<WorkflowStatus>,
-) -> Result<(), StoreError> {
+) {
     let indexed = |status: &WorkflowStatus| *status != WorkflowStatus::Completed;
     if old == new {
-        return Ok(());
+        return;
     }
     if let Some(old) = old.filter(indexed) {
-        writer.totals.statuses -= 1;
-        writer.remove(keys::status(old, place))?;
+        totals.statuses -= 1;
+        batch.remove(keys::status(old, place));
     }
     if let Some(new) = new.filter(indexed) {
-        writer.totals.statuses += 1;
-        writer.put(keys::status(new, place), Vec::new())?;
+        totals.statuses += 1;
+        batch.put(keys::status(new, place), Vec::new());
     }
-    Ok(())
 }
 
 /// Removes the chunks of an earlier end of the workflow.

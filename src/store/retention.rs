@@ -82,14 +82,20 @@ impl Store {
             let mut batch = WriteBatch::default();
             let changes: Changes = heads.keys().map(|place| (*place, None)).collect();
             let before = pages::change(writer.kv, changes, &mut batch)?;
-            for (place, head) in &before {
-                writer.totals.subtract(*place, head)?;
+            for (place, encoded) in &before {
+                writer.totals.subtract(*place, encoded)?;
+                let status = Head::decode(encoded)?.status();
+                move_status(writer.totals, &mut batch, *place, Some(status), None);
+                if place.1.generated_at().is_none() {
+                    writer.totals.ids -= 1;
+                    batch.remove(keys::id(place.1));
+                }
             }
             writer.together(batch)?;
             for (place, encoded) in &before {
                 let head = Head::decode(encoded)?;
                 remove_chunks(writer, *place, &head, None)?;
-                remove_from_indexes(writer, *place, &head)?;
+                remove_key(writer, place.1, &head)?;
             }
             for (uuid, task) in own {
                 let key = keys::own_task(uuid);
@@ -121,16 +127,11 @@ fn expired(kv: &dyn Kv, from: Place, before: Timestamp, wanted: usize) -> Result
     Ok((!found.is_empty()).then_some(found))
 }
 
-fn remove_from_indexes(writer: &mut Writer<'_>, place: Place, head: &Head<'_>) -> Result<(), StoreError> {
-    move_status(writer, place, Some(head.status()), None)?;
-    if place.1.generated_at().is_none() {
-        writer.totals.ids -= 1;
-        writer.remove(keys::id(place.1))?;
-    }
+/// Removes the idempotency key of a workflow, unless a later one has used it again.
+fn remove_key(writer: &mut Writer<'_>, id: WorkflowId, head: &Head<'_>) -> Result<(), StoreError> {
     let Some(key) = head.key().map(keys::idempotency) else { return Ok(()) };
-    // A later workflow may have used the key again.
     if let Some(value) = writer.kv.get(&key)?
-        && UsedKey::decode(&value)?.workflow == place.1.0.to_be_bytes()
+        && UsedKey::decode(&value)?.workflow == id.0.to_be_bytes()
     {
         writer.totals.keys -= 1;
         writer.remove(key)?;

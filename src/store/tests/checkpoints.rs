@@ -1,8 +1,8 @@
 //! A checkpoint and the log behind it are the state, wherever the power was cut.
 
 use super::world::{OPTIONS, ResultSize, World, check_loads};
-use crate::core::event::{AfterFailure, Event};
-use crate::core::ids::{TaskId, WorkerId};
+use crate::core::event::{AfterFailure, Event, Outcome};
+use crate::core::ids::{TaskId, WorkerId, WorkflowId};
 use crate::core::state::{State, Workflow};
 use crate::store::kv::{Kv, MemoryFaults, MemoryKv, Surviving};
 use crate::store::{CheckpointInput, Opened, Store};
@@ -63,9 +63,20 @@ fn only_one_generation_is_kept() {
     assert_eq!(generations.into_iter().collect::<Vec<_>>(), [Some(3)]);
 }
 
+/// A workflow that is in every index.
+fn indexed(world: &mut World, number: u32) -> Workflow {
+    let label = format!("order-{number}");
+    let mut spec = super::world::spec(&label, 2);
+    spec.label = Some(label.as_str().into());
+    spec.tasks[1].own_id = Some(format!("0192f0c0-0000-7000-8000-{number:012}").into());
+    let id = world.submit_as(WorkflowId::from_text(&label), Some(&label), spec);
+    world.fail(TaskId::new(id, 0), AfterFailure::Final);
+    world.end(id, Outcome::Failed)
+}
+
 /// Does a little of everything: what is archived, a checkpoint, more, another checkpoint.
 fn story(world: &mut World) -> Vec<Workflow> {
-    let mut ended: Vec<Workflow> = (0..5).map(|_| world.finished("first", 2)).collect();
+    let mut ended: Vec<Workflow> = (0..5).map(|number| indexed(world, number)).collect();
     for workflow in &ended {
         if world.store.archive(std::slice::from_ref(workflow)).is_ok() {
             world.state.forget(workflow.id, workflow.ended_seq.unwrap());
