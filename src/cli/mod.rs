@@ -41,7 +41,7 @@ mod why;
 mod workflow_file;
 
 #[cfg(feature = "demo")]
-pub mod demo;
+mod demo;
 
 use std::process::ExitCode;
 
@@ -92,6 +92,8 @@ enum Verb {
     Shutdown(shutdown::Shutdown),
     #[cfg(feature = "client")]
     Bench(bench::Bench),
+    #[cfg(feature = "demo")]
+    Demo(demo::Demo),
     #[cfg(feature = "server")]
     Functions(functions::Functions),
     Errors(errors::Errors),
@@ -129,6 +131,8 @@ pub fn main() -> ExitCode {
         Verb::Shutdown(shutdown) => shutdown.run(),
         #[cfg(feature = "client")]
         Verb::Bench(bench) => bench.run(),
+        #[cfg(feature = "demo")]
+        Verb::Demo(demo) => demo.run(),
         #[cfg(feature = "server")]
         Verb::Functions(functions) => functions.run(),
         Verb::Errors(errors) => errors.run(),

@@ -6,7 +6,12 @@ use tracing_subscriber::EnvFilter;
 
 /// Starts logging. `GLEITZEIT_LOG` sets the levels, by module where wanted: `info,gleitzeit::socket=debug`.
 pub fn start() {
-    let filter = EnvFilter::try_from_env("GLEITZEIT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    start_at("info");
+}
+
+/// Starts logging with these levels where the environment sets none.
+pub fn start_at(levels: &str) {
+    let filter = EnvFilter::try_from_env("GLEITZEIT_LOG").unwrap_or_else(|_| EnvFilter::new(levels));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
