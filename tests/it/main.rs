@@ -8,6 +8,8 @@ mod client_node;
 mod client_rest;
 #[cfg(feature = "client")]
 mod client_wire;
+#[cfg(feature = "demo")]
+mod demo;
 #[cfg(feature = "server")]
 mod retention;
 #[cfg(test)]
