@@ -144,7 +144,10 @@ async fn show(client: &Client, directory: &Path, services: &Services) -> anyhow:
 async fn unfinished(client: &Client, directory: &Path) -> anyhow::Result<Option<String>> {
     let Some(id) = run_id::read(directory)? else { return Ok(None) };
     match client.workflow(&id).await {
-        Ok(workflow) if workflow.status.has_ended() => Ok(None),
+        Ok(workflow) if workflow.status.has_ended() => {
+            eprintln!("the last run here, {id}, is {}: a new one begins", workflow.status);
+            Ok(None)
+        }
         Ok(_) => Ok(Some(id)),
         Err(error) if is_unknown(&error) => Ok(None),
         Err(error) => Err(error.into()),
