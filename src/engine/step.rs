@@ -213,7 +213,7 @@ impl Engine {
                 return Err(Rejection::new(
                     errors::PAYLOAD_TOO_LARGE,
                     format!(
-                        "this takes {size} bytes in the log; one record may have {} (half a segment)",
+                        "this takes {size} bytes in the log; one record may have {} (three quarters of a segment)",
                         self.record_bytes_max
                     ),
                 ));

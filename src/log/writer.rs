@@ -232,7 +232,7 @@ impl Log for SegmentLog {
     }
 
     fn limits(&self) -> Limits {
-        Limits { record: self.segment_size / 2, batch: self.segment_size - OVERHEAD }
+        Limits { record: self.segment_size / 4 * 3, batch: self.segment_size - OVERHEAD }
     }
 }
 
