@@ -7,6 +7,7 @@
 //!   long is given up.
 //! - A disconnect is a hint. Leases and deadlines are the engine's.
 
+mod backlog;
 mod caller;
 mod connection;
 mod handler;
@@ -185,7 +186,7 @@ impl Server {
         let data = to_raw_value(data).expect("what is told has string keys, so it is JSON");
         for connection in audience {
             // Whoever does not read misses news; it asks for the state when it comes back.
-            let _ = connection.emit(event, &*data);
+            let _ = connection.tell(event, &data);
         }
     }
 }

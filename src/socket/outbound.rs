@@ -25,8 +25,14 @@ impl Outlet for SocketServer {
             let service = route.service.as_deref().or_else(|| worker.as_deref().map(|facts| &*facts.name));
             External::new(parameters, Some(external_type), service, timeout)
         });
+        let wire_id = assigned.wire_id();
+        // The parameters are sent once, and those for the service once more.
+        let bytes = 2 * assigned.parameters.as_str().len();
+        if !connection.session.backlog.takes_assignment(assigned.task, &wire_id, bytes) {
+            return Err(Undelivered);
+        }
         let assign = Assign {
-            task_id: &assigned.wire_id(),
+            task_id: &wire_id,
             workflow_id: &assigned.workflow_label(),
             attempt: assigned.attempt.0,
             task_type: &route.task_type,

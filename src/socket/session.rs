@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::backlog::Backlog;
 use super::lane::Lane;
 use crate::clock;
 use crate::core::command::WorkerFacts;
@@ -21,6 +22,7 @@ pub(super) const WRONG_TOKENS_MAX: u32 = 10;
 pub(super) struct Session {
     pub id: SessionId,
     pub lane: Lane,
+    pub backlog: Backlog,
     opened_at: Instant,
     /// Whether it may do anything but authenticate.
     admitted: AtomicBool,
@@ -48,6 +50,7 @@ impl Session {
         Self {
             id,
             lane: Lane::default(),
+            backlog: Backlog::default(),
             opened_at: clock::instant(),
             admitted: AtomicBool::new(admitted),
             authenticated: AtomicBool::new(false),

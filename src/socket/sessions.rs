@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
 use tracing::debug;
@@ -105,6 +106,18 @@ impl Connection {
     /// When the socket is gone, or does not read as fast as it is written to.
     pub(super) fn emit<T: Serialize + ?Sized>(&self, event: &str, data: &T) -> Result<(), Undelivered> {
         self.sent(event, self.socket.emit(event, data))
+    }
+
+    /// Queues an event for somebody who only listens, unless a lot waits for it already.
+    ///
+    /// # Errors
+    /// As above, and when too much was queued lately.
+    pub(super) fn tell(&self, event: &str, data: &RawValue) -> Result<(), Undelivered> {
+        if !self.session.backlog.takes_event(data.get().len()) {
+            debug!(session = self.session.id.0, event, "too much waits for a client; an event is left out");
+            return Err(Undelivered);
+        }
+        self.emit(event, data)
     }
 
     /// Queues an event that only matters while it is new: it replaces one that still waits.

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use super::required;
-use crate::core::command::{Command, FailureReport};
+use crate::core::command::{Command, FailureReport, TaskRef};
 use crate::protocol::socket::{AcceptedPayload, CompletedPayload, FailedPayload, ProgressPayload};
 use crate::socket::Server;
 use crate::socket::caller::Caller;
 
 pub(in crate::socket) fn accepted(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) {
     let session = caller.connection.session.id;
-    let command = required(payload).map(|payload: AcceptedPayload<'_>| Command::AcceptTask {
-        session,
-        task: payload.task(),
-        attempt: payload.attempt(),
+    let command = required(payload).map(|payload: AcceptedPayload<'_>| {
+        let (task, attempt) = (named(caller, payload.task()), payload.attempt());
+        Command::AcceptTask { session, task, attempt }
     });
     server.report(caller, command);
 }
@@ -21,8 +20,8 @@ pub(in crate::socket) fn accepted(server: &Arc<Server>, caller: &Caller, payload
 pub(in crate::socket) fn progress(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) {
     let session = caller.connection.session.id;
     let command = required(payload).and_then(|payload: ProgressPayload<'_>| {
-        let progress = payload.progress()?;
-        Ok(Command::ReportProgress { session, task: payload.task(), attempt: payload.attempt(), progress })
+        let (task, attempt) = (named(caller, payload.task()), payload.attempt());
+        Ok(Command::ReportProgress { session, task, attempt, progress: payload.progress()? })
     });
     server.report(caller, command);
 }
@@ -30,7 +29,7 @@ pub(in crate::socket) fn progress(server: &Arc<Server>, caller: &Caller, payload
 pub(in crate::socket) fn completed(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) {
     let session = caller.connection.session.id;
     let command = required(payload).and_then(|payload: CompletedPayload<'_>| {
-        let (task, attempt) = (payload.task(), payload.attempt());
+        let (task, attempt) = (named(caller, payload.task()), payload.attempt());
         match payload.result(&server.config.limits) {
             Ok(result) => Ok(Command::CompleteTask { session, task, attempt, result }),
             Err(rejection) if caller.wants_answer() => Err(rejection),
@@ -51,11 +50,15 @@ pub(in crate::socket) fn completed(server: &Arc<Server>, caller: &Caller, payloa
 
 pub(in crate::socket) fn failed(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) {
     let session = caller.connection.session.id;
-    let command = required(payload).map(|payload: FailedPayload<'_>| Command::FailTask {
-        session,
-        task: payload.task(),
-        attempt: payload.attempt(),
-        report: payload.report(),
+    let command = required(payload).map(|payload: FailedPayload<'_>| {
+        let (task, attempt) = (named(caller, payload.task()), payload.attempt());
+        Command::FailTask { session, task, attempt, report: payload.report() }
     });
     server.report(caller, command);
+}
+
+/// Notes that the worker has read the task's assignment.
+fn named(caller: &Caller, task: TaskRef) -> TaskRef {
+    caller.connection.session.backlog.note_report(&task);
+    task
 }

@@ -106,7 +106,7 @@ impl Frames {
             let told = to_raw_value(&told).expect("a frame is plain JSON");
             for member in server.rooms.members(Room::Watched(subject)) {
                 if let Some(connection) = server.sessions.get(member) {
-                    let _ = connection.emit(WatchFrame::EVENT, &*told);
+                    let _ = connection.tell(WatchFrame::EVENT, &told);
                 }
             }
         }

@@ -227,7 +227,7 @@ impl Submitted {
         for member in members {
             if let Some(connection) = self.server.sessions.get(member) {
                 // A client that does not read misses events; its full buffer has been noted.
-                let _ = connection.emit(event, &*data);
+                let _ = connection.tell(event, &data);
             }
         }
     }
