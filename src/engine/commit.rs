@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use super::dispatch::Announcement;
 use super::feed::{Feed, FeedItem, Published};
 use super::turn::{Output, Turn};
 use crate::core::event::{Event, Record};
@@ -155,8 +156,9 @@ impl Committer {
                 self.status.batches.fetch_add(1, Ordering::Relaxed);
                 self.status.durable.store(durable.end.0, Ordering::Release);
             }
+            let outputs_left = publish_progress(feed, durable.outputs);
             publish(feed, durable.records);
-            release(outputs, durable.outputs);
+            release(outputs, outputs_left);
         })
     }
 
@@ -235,6 +237,23 @@ fn release_log(log: &mut dyn Log, records: &[Record]) -> Result<(), LogError> {
     };
     let up_to = records.iter().filter_map(released);
     up_to.max().map_or(Ok(()), |up_to| log.release(up_to))
+}
+
+/// Progress is told before the records of its turns: what a task did comes before its end.
+fn publish_progress(feed: &Feed, outputs: Vec<Output>) -> Vec<Output> {
+    let is_progress = |output: &Output| matches!(output, Output::Announce(Announcement::Progress { .. }));
+    if !outputs.iter().any(is_progress) {
+        return outputs;
+    }
+    let mut left = Vec::with_capacity(outputs.len());
+    for output in outputs {
+        if let Output::Announce(announcement @ Announcement::Progress { .. }) = output {
+            feed.publish(FeedItem::Announcement(Arc::new(announcement)));
+        } else {
+            left.push(output);
+        }
+    }
+    left
 }
 
 fn publish(feed: &Feed, published: Published) {

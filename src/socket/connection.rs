@@ -107,13 +107,14 @@ impl DisconnectHandler<LocalAdapter, InReadLoop> for Farewell {
     }
 }
 
-/// Only a client that leaves the namespace says goodbye. Every other end may be that of the connection alone: also
-/// a websocket that was closed in good order, because clients close theirs when they miss a ping, and come back.
+/// A client that leaves the namespace says goodbye, and so does one that closes its transport in good order: the
+/// Python client closes its websocket before its goodbye has left. A client that is killed or cut off does neither;
+/// one that misses a ping closes a connection that does not carry the word any more, as a rule. Where it does, its
+/// tasks run once more elsewhere, and its reports are stale.
 const fn meaning(reason: DisconnectReason) -> Disconnected {
     match reason {
-        DisconnectReason::ClientNSDisconnect => Disconnected::Cleanly,
-        DisconnectReason::TransportClose
-        | DisconnectReason::MultipleHttpPollingError
+        DisconnectReason::ClientNSDisconnect | DisconnectReason::TransportClose => Disconnected::Cleanly,
+        DisconnectReason::MultipleHttpPollingError
         | DisconnectReason::PacketParsingError
         | DisconnectReason::TransportError
         | DisconnectReason::HeartbeatTimeout
