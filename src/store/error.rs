@@ -26,7 +26,8 @@ pub enum StoreError {
     )]
     Misled { workflow: WorkflowId, seq: Seq, what: &'static str },
     #[error(
-        "the store knows everything before record {store}, but the log ends before record {log}",
+        "records {log} to before {store} were acknowledged and are no longer in the log: put the missing segments \
+         back, or give those records up with `gleitzeit store repair --accept-loss`",
         store = store.0, log = log.0
     )]
     AheadOfLog { store: Seq, log: Seq },

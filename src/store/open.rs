@@ -1,4 +1,5 @@
-//! Opening the store. It always opens: what is not whole goes aside, and the log fills an empty one.
+//! Opening the store. What is not whole goes aside, and the log fills an empty one; only a log that has lost what
+//! the store has seen is refused.
 
 use std::fs;
 use std::io;
@@ -30,13 +31,15 @@ impl Store {
     /// Opens the store in a data directory, whose lock the caller holds.
     ///
     /// # Errors
-    /// When the disk is full, or not even an empty store can be made.
+    /// When the disk is full, the log is shorter than it was, or not even an empty store can be made.
     pub fn open(data: &Path, log: &Arc<dyn LogRead>, options: StoreOptions) -> Result<Opened, StoreError> {
         let directory = data.join(DIRECTORY);
         let failure = match open_in(&directory, log, options) {
             Ok(opened) => return Ok(opened),
             // The files may well be whole, and there is no room for others.
             Err(StoreError::Kv(error)) if error.disk_full => return Err(StoreError::Kv(error)),
+            // What the log lost was acknowledged. Going on without it would be to forget it in silence.
+            Err(error @ StoreError::AheadOfLog { .. }) => return Err(error),
             Err(failure) => failure,
         };
         let aside = set_aside(data)?;
@@ -47,15 +50,19 @@ impl Store {
     /// Opens a store in memory, for the simulation.
     ///
     /// # Errors
-    /// When not even an empty one works.
+    /// When the log is shorter than it was, or not even an empty one works.
     pub fn open_in_memory(
         kv: &Arc<MemoryKv>,
         log: &Arc<dyn LogRead>,
         options: StoreOptions,
     ) -> Result<Opened, StoreError> {
         let kv: Arc<dyn Kv> = Arc::<MemoryKv>::clone(kv);
-        assemble(kv, log, options, Marker::none(), &Left::Suspect)
-            .or_else(|_| assemble(Arc::new(MemoryKv::new()), log, options, Marker::none(), &Left::Whole))
+        match assemble(kv, log, options, Marker::none(), &Left::Suspect) {
+            Err(error) if !matches!(error, StoreError::AheadOfLog { .. }) => {
+                assemble(Arc::new(MemoryKv::new()), log, options, Marker::none(), &Left::Whole)
+            }
+            settled => settled,
+        }
     }
 }
 
