@@ -1,5 +1,13 @@
 //! The integration tests, one binary.
 
+#![expect(clippy::indexing_slicing, reason = "an answer without the expected field fails its test")]
+
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
+mod crash;
+#[cfg(test)]
+#[cfg(feature = "server")]
+mod harness;
 mod tidy;
 
 #[cfg(feature = "client")]

@@ -48,7 +48,9 @@ class Server:
         return [binary(), "serve", "--port", port, "--data-dir", str(self.data), *self.args]
 
     def environment(self) -> dict[str, str]:
-        env = {key: value for key, value in os.environ.items() if not key.startswith("GLEITZEIT_")}
+        # Only the log level passes: whoever looks for an error sets it.
+        kept = (item for item in os.environ.items() if not item[0].startswith("GLEITZEIT_") or item[0] == "GLEITZEIT_LOG")
+        env = dict(kept)
         if self.token:
             env["GLEITZEIT_TOKEN"] = self.token
         return env

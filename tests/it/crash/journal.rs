@@ -17,6 +17,8 @@ pub struct Completion {
 pub struct Answers {
     /// Ids of workflows whose submission was answered with 201.
     pub submitted: Vec<String>,
+    /// Ids of workflows whose cancel was sent, whether it was answered or not.
+    pub cancel_sent: Vec<String>,
     /// Ids of workflows whose cancel was answered with 2xx.
     pub cancelled: Vec<String>,
     pub completed: Vec<Completion>,

@@ -70,6 +70,7 @@ fn submit_until_stopped(rest: &Rest, journal: &Journal, stop: &AtomicBool, cycle
         journal.note_key(&key, Some(&id));
         journal.note(|answers| answers.submitted.push(id.clone()));
         if round % CANCEL_EVERY == CANCEL_EVERY - 1 {
+            journal.note(|answers| answers.cancel_sent.push(id.clone()));
             let Ok(answer) = rest.post(&format!("/workflows/{id}/cancel"), &[], &json!({})) else { return };
             // It may have ended before.
             if (200..300).contains(&answer.status) {

@@ -1,5 +1,6 @@
 //! A service that completes at once and notes what was acknowledged.
 
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -19,20 +20,24 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Registers under the name of every cycle, holding nothing: what an earlier one held is requeued.
+    /// Registers under the name of every cycle, holding nothing: what an earlier one held is requeued. Returns
+    /// when it is registered, so that no cycle is over before it works.
     pub fn start(url: &str, journal: &Journal) -> Self {
         let (stop, stopped) = oneshot::channel();
+        let (ready, registered) = mpsc::channel();
         let (url, journal) = (url.to_owned(), journal.clone());
         let thread = thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let (socket, events) = register(&url).await;
+                ready.send(()).expect("somebody waits for the registration");
                 tokio::select! {
                     () = work(socket, events, journal) => {}
                     _ = stopped => {}
                 }
             });
         });
+        registered.recv_timeout(2 * HANDSHAKE_LIMIT).expect("the worker registers");
         Self { stop, thread }
     }
 
