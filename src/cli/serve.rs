@@ -16,15 +16,13 @@ use tracing::{error, info, warn};
 use super::{Exit, telemetry};
 use crate::clock::EngineClock;
 use crate::config::{Config, RawConfig, Token};
-use crate::core::errors;
-use crate::core::ids::Seq;
-use crate::core::rejection::Rejection;
+use crate::core::state::State;
 use crate::engine::{self, EngineHandle, EngineParts, Retention, Views};
 use crate::executor::Executor;
 use crate::http::{self, App, Shutdown};
-use crate::log::{Log, LogOptions, OpenReport, SegmentLog};
+use crate::log::{Log, LogOptions, LogRead, OpenReport, SegmentLog};
 use crate::socket::{Farewell, SocketConfig, SocketServer};
-use crate::store::{Archiver, CheckpointInput, DataDir, Opened, Store, StoreOptions, StoreStatus};
+use crate::store::{Archiver, CheckpointInput, DataDir, Store, StoreOptions, StoreStatus};
 
 /// Requests under way get this long to finish before the process ends.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -78,17 +76,7 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
         format!("cannot listen on {}: choose another --port, or end the program that uses it", config.address)
     })?;
     let address = listener.local_addr()?;
-    let data_dir = DataDir::open(&config.data_dir)?;
-    let (log, report) =
-        SegmentLog::open(&data_dir.log(), LogOptions::with_segment_size(config.segment_size)?)?;
-    tell(&report);
-    let reader = log.reader();
-    let options = StoreOptions { idempotency_ms: config.limits.idempotency_ms };
-    let Opened { store, checkpoint } = Store::open(data_dir.path(), &reader, options)?;
-    let from_checkpoint = checkpoint.is_some();
-    check_fit(checkpoint.as_ref(), log.next_seq())?;
-    let mut state = checkpoint.map(CheckpointInput::restore).unwrap_or_default();
-    let replayed = store.replay(&mut state)?;
+    let Opened { data_dir, log, reader, store, state, replayed } = open(&config)?;
     let clock = EngineClock::start(state.now);
 
     let store_status = Arc::new(StoreStatus::default());
@@ -132,10 +120,7 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
     let app = app(&config, handle, token, shutdown);
     let (closing, closed) = watch::channel(false);
     let http = tokio::spawn(listen(listener, http::router(app).layer(layer), closed));
-    info!(
-        replayed, from_checkpoint, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(),
-        "ready"
-    );
+    info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
     if config.token.is_none() {
         info!("no token is set: only this machine can connect, and everybody on it may do everything");
     }
@@ -153,6 +138,30 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
     })
 }
 
+/// What lies in the data directory, and the state it comes to.
+struct Opened {
+    data_dir: DataDir,
+    log: SegmentLog,
+    reader: Arc<dyn LogRead>,
+    store: Arc<Store>,
+    state: State,
+    /// Records that were not in the checkpoint.
+    replayed: u64,
+}
+
+fn open(config: &Config) -> anyhow::Result<Opened> {
+    let data_dir = DataDir::open(&config.data_dir)?;
+    let (log, report) =
+        SegmentLog::open(&data_dir.log(), LogOptions::with_segment_size(config.segment_size)?)?;
+    tell(&report);
+    let reader = log.reader();
+    let options = StoreOptions { idempotency_ms: config.limits.idempotency_ms };
+    let opened = Store::open(data_dir.path(), &reader, options)?;
+    let mut state = opened.checkpoint.map(CheckpointInput::restore).unwrap_or_default();
+    let replayed = opened.store.replay(&mut state)?;
+    Ok(Opened { data_dir, log, reader, store: opened.store, state, replayed })
+}
+
 fn app(
     config: &Config,
     engine: EngineHandle,
@@ -164,20 +173,6 @@ fn app(
 
 fn socket_config(config: &Config, token: Option<Token>) -> SocketConfig {
     SocketConfig::new(token, config.limits.clone(), config.socket_message_bytes_max, config.data_dir.clone())
-}
-
-/// A checkpoint is written after the log has everything in it. One that knows more shows that segments are gone.
-fn check_fit(checkpoint: Option<&CheckpointInput>, log_end: Seq) -> Result<(), Rejection> {
-    match checkpoint {
-        Some(checkpoint) if checkpoint.next_seq > log_end => Err(Rejection::new(
-            errors::DATA_CORRUPTION,
-            format!(
-                "the log ends before seq {}, but the store was written at seq {}: the newest segments are missing",
-                log_end.0, checkpoint.next_seq.0
-            ),
-        )),
-        Some(_) | None => Ok(()),
-    }
 }
 
 fn tell(report: &OpenReport) {

@@ -22,7 +22,7 @@ use crate::log::{LogError, LogRead};
 use crate::store::{Store, StoreError};
 
 /// How often it looks. Disk fills over days.
-const INTERVAL: Duration = Duration::from_secs(600);
+const INTERVAL: Duration = Duration::from_mins(10);
 /// Logs below this are left alone: there is nothing to win.
 const RECORDS_MIN: u64 = 100_000;
 /// The part of the log that is released at a time: its oldest quarter.
@@ -32,7 +32,7 @@ const RECORDS_PER_CARRIED: u64 = 20;
 /// Workflows that are taken out of the store at a time.
 const EXPIRED_GROUP: usize = 1_000;
 /// A checkpoint comes within a minute or so; one that does not ends this attempt.
-const CHECKPOINT_WAIT: Duration = Duration::from_secs(120);
+const CHECKPOINT_WAIT: Duration = Duration::from_mins(2);
 
 /// What the thread works with.
 #[derive(Debug)]
@@ -170,13 +170,13 @@ impl Retention {
 
     fn wait_for_checkpoint(&self, safe: Seq, stop: &Receiver<()>) -> Result<(), Kept> {
         self.engine.ask_for_checkpoint()?;
-        let step = Duration::from_millis(100);
-        for _ in 0..CHECKPOINT_WAIT.as_millis() / step.as_millis() {
+        let pause = Duration::from_millis(100);
+        for _ in 0..CHECKPOINT_WAIT.as_millis() / pause.as_millis() {
             if self.engine.archive_backlog() == 0 && self.store.checkpointed()?.is_some_and(|seq| seq > safe)
             {
                 return Ok(());
             }
-            if stop.recv_timeout(step) != Err(RecvTimeoutError::Timeout) {
+            if stop.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
                 break;
             }
         }

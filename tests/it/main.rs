@@ -18,6 +18,7 @@ mod client_rest;
 mod client_wire;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(test)]
 #[cfg(feature = "server")]
 mod retention;
 #[cfg(test)]
