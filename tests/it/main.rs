@@ -1,7 +1,5 @@
 //! The integration tests, one binary.
 
-#![expect(clippy::indexing_slicing, reason = "an answer without the expected field fails its test")]
-
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
 mod crash;
