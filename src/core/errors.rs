@@ -103,9 +103,6 @@ catalogue! {
     1001 INTERNAL_ERROR Permanent Critical false 500
         "The program met a condition that its authors excluded."
         "Keep the log output and report it; the state on disk is safe."
-    1010 SOCKETIO_CONNECTION_FAILED Network Error true 503
-        "The Socket.IO connection to the server could not be made or was lost."
-        "Check the URL and that `gleitzeit serve` runs; the client goes on trying by itself."
     1020 SERVER_UNREACHABLE Network Error true 503
         "No Gleitzeit server answers at the address."
         "Start one with `gleitzeit serve`, or name its address with --url or GLEITZEIT_URL."
@@ -115,9 +112,6 @@ catalogue! {
     1031 SHUTTING_DOWN Transient Info true 503
         "The server is stopping and takes no new requests."
         "Send the request again when the server is back; nothing of it was stored."
-    1033 CIRCUIT_BREAKER_OPEN Resource Warning true 503
-        "The service failed several times in a row and gets no tasks until its pause is over."
-        "Look at the service's errors; the tasks wait and go on by themselves."
     2001 TASK_EXECUTION_FAILED Transient Error true 500
         "The worker reported that the task failed."
         "Read the message of the attempt; mend the input or the service, then retry the task."

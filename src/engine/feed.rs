@@ -132,6 +132,8 @@ impl Feed {
 pub(super) fn unreadable(error: &LogError) -> Rejection {
     let code = if matches!(error, LogError::Released { .. }) {
         errors::EVENTS_RELEASED
+    } else if matches!(error, LogError::Damaged(_)) {
+        errors::DATA_CORRUPTION
     } else {
         errors::STORAGE_FAILED
     };

@@ -1,5 +1,6 @@
 //! The tree checks itself: floors, file sizes, clocks, leftovers and words that belong to no product.
 
+mod codes;
 mod floors;
 mod sources;
 
