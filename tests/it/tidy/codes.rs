@@ -34,7 +34,7 @@ fn no_code_is_made_outside_the_catalogue() {
             code.split("Code(").skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
         };
         if path.starts_with("src/") && path != CATALOGUE_FILE && literal(&code_of(&file.text)) {
-            made.push(path.to_string());
+            made.push(path);
         }
     }
     report("codes made by number", &made);
