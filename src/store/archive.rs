@@ -77,6 +77,8 @@ impl Store {
         for (place, head) in &heads {
             writer.totals.add(*place, head)?;
         }
+        let ended = group.values().filter_map(|workflow| workflow.ended_seq).max();
+        writer.totals.next_seq = writer.totals.next_seq.max(ended.map_or(0, |seq| seq.next().0));
         for (place, head) in &before {
             writer.totals.subtract(*place, head)?;
         }

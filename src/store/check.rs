@@ -29,6 +29,8 @@ impl Store {
                 ids: count(kv, Tag::Id)?,
                 keys: count(kv, Tag::Idempotency)?,
                 own_tasks: count(kv, Tag::OwnTask)?,
+                // The last one may have expired.
+                next_seq: kept.next_seq,
                 ..Totals::default()
             };
             pages::scan(kv, FIRST_PLACE, &mut |heads| {

@@ -1,10 +1,13 @@
 //! What can go wrong with the store, in words for the person who has to do something about it.
 
+use std::io;
+
 use thiserror::Error;
 
 use super::bytes::Undecodable;
 use super::kv::KvError;
 use super::record::CodecError;
+use crate::core::errors::{self, Code};
 use crate::core::ids::{Seq, WorkflowId};
 use crate::log::LogError;
 
@@ -32,7 +35,37 @@ pub enum StoreError {
     )]
     AheadOfLog { store: Seq, log: Seq },
     #[error("{doing} {path} failed: {source}")]
-    Io { doing: &'static str, path: String, source: std::io::Error },
+    Io { doing: &'static str, path: String, source: io::Error },
+}
+
+impl StoreError {
+    /// Whether room on the disk is all that is missing.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Kv(error) => error.disk_full,
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            Self::Frozen { .. }
+            | Self::Undecodable(_)
+            | Self::Log(_)
+            | Self::Codec(_)
+            | Self::Misled { .. }
+            | Self::AheadOfLog { .. } => false,
+        }
+    }
+
+    pub fn code(&self) -> Code {
+        match self {
+            _ if self.is_disk_full() => errors::DISK_SPACE_FULL,
+            Self::AheadOfLog { .. } => errors::DATA_CORRUPTION,
+            Self::Frozen { .. }
+            | Self::Kv(_)
+            | Self::Undecodable(_)
+            | Self::Log(_)
+            | Self::Codec(_)
+            | Self::Misled { .. }
+            | Self::Io { .. } => errors::STORAGE_FAILED,
+        }
+    }
 }
 
 /// Whether the store takes what has ended.

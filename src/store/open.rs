@@ -1,5 +1,4 @@
-//! Opening the store. What is not whole goes aside, and the log fills an empty one; only a log that has lost what
-//! the store has seen is refused.
+//! Opening the store. It always opens: what is not whole goes aside, and the log fills an empty one.
 
 use std::fs;
 use std::io;
@@ -13,6 +12,7 @@ use super::job::CheckpointInput;
 use super::kv::{Kv, MemoryKv, SledKv};
 use super::marker::{Left, Marker};
 use super::views::{Store, StoreOptions};
+use crate::core::ids::Seq;
 use crate::log::LogRead;
 
 /// Below the data directory.
@@ -31,38 +31,46 @@ impl Store {
     /// Opens the store in a data directory, whose lock the caller holds.
     ///
     /// # Errors
-    /// When the disk is full, the log is shorter than it was, or not even an empty store can be made.
+    /// When the log lacks what the store has seen, when the disk is full, or when not even an empty store can be
+    /// made.
     pub fn open(data: &Path, log: &Arc<dyn LogRead>, options: StoreOptions) -> Result<Opened, StoreError> {
         let directory = data.join(DIRECTORY);
         let failure = match open_in(&directory, log, options) {
             Ok(opened) => return Ok(opened),
             // The files may well be whole, and there is no room for others.
-            Err(StoreError::Kv(error)) if error.disk_full => return Err(StoreError::Kv(error)),
-            // What the log lost was acknowledged. Going on without it would be to forget it in silence.
-            Err(error @ StoreError::AheadOfLog { .. }) => return Err(error),
+            Err(failure) if failure.is_disk_full() => return Err(failure),
+            // The store is right, and the log is not.
+            Err(failure @ StoreError::AheadOfLog { .. }) => return Err(failure),
             Err(failure) => failure,
         };
         let aside = set_aside(data)?;
         warn!(%failure, aside = %aside.display(), "the store is made anew from the log");
-        open_in(&directory, log, options)
+        match open_in(&directory, log, options) {
+            // What lies aside takes the room that the new one needs.
+            Err(error) if error.is_disk_full() => {
+                remove(&aside)?;
+                open_in(&directory, log, options)
+            }
+            opened => opened,
+        }
     }
 
     /// Opens a store in memory, for the simulation.
     ///
     /// # Errors
-    /// When the log is shorter than it was, or not even an empty one works.
+    /// When the log lacks what the store has seen.
     pub fn open_in_memory(
         kv: &Arc<MemoryKv>,
         log: &Arc<dyn LogRead>,
         options: StoreOptions,
     ) -> Result<Opened, StoreError> {
         let kv: Arc<dyn Kv> = Arc::<MemoryKv>::clone(kv);
-        match assemble(kv, log, options, Marker::none(), &Left::Suspect) {
-            Err(error) if !matches!(error, StoreError::AheadOfLog { .. }) => {
-                assemble(Arc::new(MemoryKv::new()), log, options, Marker::none(), &Left::Whole)
+        assemble(kv, log, options, Marker::none(), &Left::Suspect).or_else(|failure| {
+            if matches!(failure, StoreError::AheadOfLog { .. }) {
+                return Err(failure);
             }
-            settled => settled,
-        }
+            assemble(Arc::new(MemoryKv::new()), log, options, Marker::none(), &Left::Whole)
+        })
     }
 }
 
@@ -98,10 +106,9 @@ fn assemble(
         store.check_content()?;
         info!(workflows = store.totals().workflows(), "the store survived a start of the machine whole");
     }
-    if let Some(next_seq) = store.checkpointed()?
-        && next_seq > log.durable_end()
-    {
-        return Err(StoreError::AheadOfLog { store: next_seq, log: log.durable_end() });
+    let seen = store.checkpointed()?.max(Some(Seq(store.totals().next_seq)));
+    if let Some(seen) = seen.filter(|seen| *seen > log.durable_end()) {
+        return Err(StoreError::AheadOfLog { store: seen, log: log.durable_end() });
     }
     let checkpoint = store.load_checkpoint()?;
     Ok(Opened { store: Arc::new(store), checkpoint })

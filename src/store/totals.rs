@@ -27,6 +27,8 @@ pub struct Totals {
     pub(super) own_tasks: u64,
     /// The sum of the checksums of all heads: what was lost or came back from the past changes it.
     pub(super) sum: u64,
+    /// The record after the last one that ended an archived workflow.
+    pub(super) next_seq: u64,
 }
 
 impl Totals {

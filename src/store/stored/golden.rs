@@ -6,7 +6,11 @@ use super::head::{Head, Tasks};
 use super::live::{Item, StoredPhase, StoredService};
 use super::task::{StoredResult, StoredStatus, StoredTask, StoredTasks};
 use super::trouble::{LastFailure, StoredFailure, StoredNote, StoredTrouble};
-use crate::store::bytes;
+use crate::core::ids::{Timestamp, WorkflowId};
+use crate::store::checkpoint::Current;
+use crate::store::kv::{Kv, MemoryKv, WriteBatch};
+use crate::store::views::UsedKey;
+use crate::store::{bytes, keys, pages};
 
 #[expect(clippy::needless_pass_by_value, reason = "expectations are made in place")]
 fn check(value: &impl serde::Serialize, expected: Expect) {
@@ -177,4 +181,43 @@ fn checkpoints() {
         &Item::Workflow { time: 12, id: [13; 16], head: b"head".to_vec() },
         expect!["040c0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0468656164"],
     );
+}
+
+#[test]
+fn values_of_their_own() {
+    let totals = crate::store::Totals {
+        completed: 1,
+        failed: 2,
+        cancelled: 3,
+        tasks_completed: 4,
+        tasks_failed: 5,
+        tasks_cancelled: 6,
+        tasks_skipped: 7,
+        statuses: 8,
+        ids: 9,
+        keys: 10,
+        own_tasks: 11,
+        sum: 12,
+        next_seq: 13,
+    };
+    check(&totals, expect!["0102030405060708090a0b0c0d"]);
+    let current = Current { generation: 1, next_seq: 2, bytes: 3, crc: 0xDEAD_BEEF };
+    check(&current, expect!["010203fcefbeadde"]);
+    let used = UsedKey { workflow: [1; 16], body: [2; 16], expires_at: 1_770_000_000_000 };
+    check(
+        &used,
+        expect![["
+        0101010101010101010101010101010102020202020202020202020202020202
+        fd00a4381c9c010000"]],
+    );
+    let place = (Timestamp(1_770_000_000_000), WorkflowId(7));
+    let mut batch = WriteBatch::default();
+    let later = (place.0.plus(300), WorkflowId(8));
+    let heads = [(place, Some(b"one".to_vec())), (later, Some(b"two".to_vec()))];
+    pages::change(&MemoryKv::new(), heads.into(), &mut batch).unwrap();
+    let kv = MemoryKv::new();
+    kv.apply(batch).unwrap();
+    let page = kv.get(&keys::page(place)).unwrap().expect("both are in one page");
+    expect!["020000000000000000000000000000000007036f6e65fb2c01000000000000000000000000000000080374776f"]
+        .assert_eq(&hex(&page));
 }

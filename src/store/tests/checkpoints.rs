@@ -165,13 +165,16 @@ fn expired_keys_go_with_a_checkpoint() {
 }
 
 #[test]
-fn a_log_that_lost_what_the_store_has_seen_is_refused() {
-    let mut world = World::new();
-    let ended = world.finished("one", 1);
-    world.archive(&ended);
-    world.store.checkpoint(&CheckpointInput::of(&world.state)).unwrap();
-    let other = World::new();
-    let kv = std::sync::Arc::new(world.kv.crashed(Surviving::Everything));
-    let refused = Store::open_in_memory(&kv, &other.reader(), OPTIONS).unwrap_err();
-    assert!(matches!(refused, crate::store::StoreError::AheadOfLog { .. }), "{refused}");
+fn a_log_that_lacks_what_the_store_has_seen_is_refused() {
+    let mut archived = World::new();
+    let ended = archived.finished("one", 1);
+    archived.archive(&ended);
+    let mut checkpointed = World::new();
+    checkpointed.submit("one", 1);
+    checkpointed.store.checkpoint(&CheckpointInput::of(&checkpointed.state)).unwrap();
+    for world in [archived, checkpointed] {
+        let kv = std::sync::Arc::new(world.kv.crashed(Surviving::Everything));
+        let refused = Store::open_in_memory(&kv, &World::new().reader(), OPTIONS).unwrap_err();
+        assert_eq!(refused.code(), crate::core::errors::DATA_CORRUPTION, "{refused}");
+    }
 }

@@ -103,7 +103,10 @@ fn verification_names_what_is_missing() {
     let mut world = World::new();
     let all = history(&mut world, 5);
     assert!(world.store.verify(Seq::FIRST).is_whole());
-    let other = World::new();
+    // Another log, in which other records have these numbers.
+    let mut other = World::new();
+    other.submit("another", 1);
+    history(&mut other, 8);
     let kv = world.kv.crashed(crate::store::kv::Surviving::Everything);
     let log = other.reader();
     let opened =
