@@ -2,7 +2,7 @@
 //! and tells sockets what has happened. It knows no rules and keeps no facts: only who is connected.
 //!
 //! - Events are handled in the read loop of their socket, in order, without waiting. Requests that need an answer
-//!   of the engine or take long to read go through the [`lane`] of their session, in order as well.
+//!   of the engine or take long to read go through the `lane` of their session, in order as well.
 //! - What is sent never waits. A worker whose buffer has no room gets its task later; one that has not read for
 //!   long is given up.
 //! - A disconnect is a hint. Leases and deadlines are the engine's.
