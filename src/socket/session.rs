@@ -45,6 +45,16 @@ enum Outgoing {
     GivenUp,
 }
 
+impl Outgoing {
+    fn full(self, now: Instant) -> Self {
+        match self {
+            Self::Reading => Self::FullSince(now),
+            Self::FullSince(since) if now.duration_since(since) >= FULL_MAX => Self::Stuck,
+            unchanged @ (Self::FullSince(_) | Self::Stuck | Self::GivenUp) => unchanged,
+        }
+    }
+}
+
 impl Session {
     pub(super) fn new(id: SessionId, admitted: bool) -> Self {
         Self {
@@ -114,11 +124,7 @@ impl Session {
     pub(super) fn note_full(&self) {
         let now = clock::instant();
         let mut outgoing = self.outgoing_slot();
-        *outgoing = match *outgoing {
-            Outgoing::Reading => Outgoing::FullSince(now),
-            Outgoing::FullSince(since) if now.duration_since(since) >= FULL_MAX => Outgoing::Stuck,
-            unchanged @ (Outgoing::FullSince(_) | Outgoing::Stuck | Outgoing::GivenUp) => unchanged,
-        };
+        *outgoing = outgoing.full(now);
     }
 
     /// Whether the engine is to be told now that this connection is lost.
@@ -156,5 +162,27 @@ impl fmt::Debug for Session {
             .field("id", &self.id)
             .field("worker", &self.worker())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_read_for_long_is_given_up_until_it_speaks() {
+        let now = clock::instant();
+        let full = Outgoing::Reading.full(now);
+        assert_eq!(full.full(now + FULL_MAX / 2), Outgoing::FullSince(now));
+        assert_eq!(full.full(now + FULL_MAX), Outgoing::Stuck);
+
+        let session = Session::new(SessionId(1), true);
+        session.note_full();
+        assert!(!session.give_up_if_stuck() && !session.take_given_up());
+        *session.outgoing_slot() = Outgoing::Stuck;
+        assert!(session.give_up_if_stuck() && !session.give_up_if_stuck());
+        // Room in the buffer alone does not tell the engine that it is back.
+        session.note_room();
+        assert!(session.take_given_up() && !session.take_given_up());
     }
 }

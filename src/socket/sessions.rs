@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,9 +15,11 @@ use super::session::Session;
 use crate::core::ids::SessionId;
 use crate::engine::Undelivered;
 
-/// While more workers than this are connected, they are not told of each other's coming and going: of 5,000 that
+/// While more clients than this are connected, workers are not told of each other's coming and going: of 5,000 that
 /// come back together each would be told 5,000 times.
-const WORKERS_TOLD_MAX: usize = 256;
+const ALL_TOLD_MAX: usize = 256;
+/// A client that is no worker after this time will hardly become one.
+const SETTLED_AFTER: Duration = Duration::from_secs(5);
 
 /// A session and its socket.
 #[derive(Debug, Clone)]
@@ -85,9 +88,10 @@ impl Sessions {
     /// Who is told what concerns everybody.
     pub(super) fn audience(&self) -> Vec<Connection> {
         let connections = self.read();
-        let workers = connections.all.len() - connections.onlookers.len();
-        let told = if workers > WORKERS_TOLD_MAX { &connections.onlookers } else { &connections.all };
-        told.values().filter(|connection| connection.session.is_admitted()).cloned().collect()
+        let few = connections.all.len() <= ALL_TOLD_MAX;
+        let told = if few { &connections.all } else { &connections.onlookers };
+        let wanted = |session: &Session| session.is_admitted() && (few || session.age() > SETTLED_AFTER);
+        told.values().filter(|connection| wanted(&connection.session)).cloned().collect()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Connections> {

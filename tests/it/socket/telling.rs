@@ -1,5 +1,7 @@
 //! Watchers and broadcasts.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::house::{House, Peer, report, wire_task};
@@ -120,4 +122,54 @@ async fn only_the_last_failure_is_told() {
     let ended = submitter.next("workflow:completed").await;
     assert_eq!((&ended["status"], &ended["failed_tasks"]), (&json!("failed"), &json!(1)));
     assert!(!submitter.names_seen().await.contains(&"task:failed".to_owned()));
+}
+
+/// Thousands that come back together must not each be told of each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_of_workers_is_told_to_onlookers_alone() {
+    const CROWD: usize = 300;
+    let house = House::new().await;
+    let mut observer = house.peer().await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let mut crowd = Vec::new();
+    for n in 0..CROWD {
+        crowd.push(house.worker(&format!("w{n}"), json!({})).await);
+    }
+    for n in 0..CROWD {
+        let name = format!("w{n}");
+        observer.next_where("external_service:registered", |told| told["service_id"] == name.as_str()).await;
+    }
+    let first = crowd.first_mut().unwrap().names_seen().await;
+    let told = first.iter().filter(|name| *name == "external_service:registered").count();
+    assert!((200..=256).contains(&told), "a worker was told of {told} others");
+    assert_eq!(house.sockets.connected_clients(), CROWD + 1);
+}
+
+/// A page of another site must not speak to a server on the visitor's own machine.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_other_sites_may_not_connect() {
+    let house = House::new().await;
+    let url = format!("{}/socket.io/?EIO=4&transport=polling", house.url);
+    let own = house.url.clone();
+    let (foreign, same) = tokio::task::spawn_blocking(move || {
+        (connect_from(&url, "http://evil.example"), connect_from(&url, &own))
+    })
+    .await
+    .unwrap();
+    assert!(foreign.starts_with("44/cluster,") && foreign.contains("GZ4001"), "{foreign}");
+    assert!(foreign.contains("evil.example"), "{foreign}");
+    assert!(same.starts_with("40/cluster,"), "{same}");
+}
+
+/// Connects to the namespace by long polling, and gives back what the server says to it.
+fn connect_from(url: &str, origin: &str) -> String {
+    let read = |url: &str| {
+        ureq::get(url).header("Origin", origin).call().unwrap().body_mut().read_to_string().unwrap()
+    };
+    let opened: Value = serde_json::from_str(&read(url)[1..]).unwrap();
+    let url = format!("{url}&sid={}", opened["sid"].as_str().unwrap());
+    ureq::post(&url).header("Origin", origin).send("40/cluster,").unwrap();
+    // A ping may come first.
+    let mut answers = (0..3).flat_map(|_| read(&url).split('\u{1e}').map(str::to_owned).collect::<Vec<_>>());
+    answers.find(|packet| packet.starts_with('4')).unwrap()
 }
