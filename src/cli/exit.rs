@@ -52,11 +52,30 @@ fn tell(error: &Error) -> Exit {
         eprintln!("{}", catalogued(rejection.code, &rejection.message));
         return Exit::Error;
     }
+    #[cfg(feature = "server")]
+    if let Some((code, exit)) = stored(error) {
+        eprintln!("{}", catalogued(code, &format!("{error:#}")));
+        return exit;
+    }
     eprintln!("error: {error}");
     for cause in error.chain().skip(1) {
         eprintln!("  cause: {cause}");
     }
     Exit::Error
+}
+
+/// The code and the exit of what the data directory, the log or the store refuse.
+#[cfg(feature = "server")]
+fn stored(error: &Error) -> Option<(Code, Exit)> {
+    use crate::core::errors::DATA_DIR_IN_USE;
+    use crate::log::LogError;
+    use crate::store::{DataDirError, StoreError};
+
+    let of_directory = error.downcast_ref::<DataDirError>().map(DataDirError::code);
+    let of_store = || error.downcast_ref::<StoreError>().map(StoreError::code);
+    let of_log = || error.downcast_ref::<LogError>().map(LogError::code);
+    let code = of_directory.or_else(of_store).or_else(of_log)?;
+    Some((code, if code == DATA_DIR_IN_USE { Exit::Conflict } else { Exit::Error }))
 }
 
 /// An error of the catalogue, with its cause this time.

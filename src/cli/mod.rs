@@ -27,6 +27,8 @@ mod services;
 mod shutdown;
 #[cfg(feature = "client")]
 mod status;
+#[cfg(feature = "server")]
+mod store;
 #[cfg(feature = "client")]
 mod submit;
 #[cfg(feature = "server")]
@@ -95,6 +97,8 @@ enum Verb {
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
     #[cfg(feature = "server")]
+    Store(store::Store),
+    #[cfg(feature = "server")]
     Functions(functions::Functions),
     Errors(errors::Errors),
 }
@@ -133,6 +137,8 @@ pub fn main() -> ExitCode {
         Verb::Bench(bench) => bench.run(),
         #[cfg(feature = "demo")]
         Verb::Demo(demo) => demo.run(),
+        #[cfg(feature = "server")]
+        Verb::Store(store) => store.run(),
         #[cfg(feature = "server")]
         Verb::Functions(functions) => functions.run(),
         Verb::Errors(errors) => errors.run(),

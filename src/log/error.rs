@@ -5,6 +5,7 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::core::errors::{self, Code};
 use crate::core::ids::Seq;
 
 #[derive(Debug, Error)]
@@ -61,6 +62,26 @@ impl LogError {
             | Self::NoSpace { .. }
             | Self::NewerFormat { .. }
             | Self::SegmentSize { .. } => false,
+        }
+    }
+}
+
+impl LogError {
+    /// The code of the catalogue under which a person reads of it.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Damaged(_) => errors::DATA_CORRUPTION,
+            Self::Released { .. } => errors::EVENTS_RELEASED,
+            Self::NewerFormat { .. } => errors::FORMAT_TOO_NEW,
+            Self::SegmentSize { .. } => errors::INVALID_ARGUMENT,
+            Self::NoSpace { .. } => errors::DISK_SPACE_FULL,
+            Self::TooLarge { .. } => errors::PAYLOAD_TOO_LARGE,
+            Self::Io { .. }
+            | Self::GivenUp { .. }
+            | Self::NotDurable { .. }
+            | Self::NoSuchPart { .. }
+            | Self::Fenced { .. }
+            | Self::Stopped => errors::STORAGE_FAILED,
         }
     }
 }

@@ -68,6 +68,22 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// The code of the catalogue under which a person reads of it.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Log(error) => error.code(),
+            Self::Frozen { .. }
+            | Self::Kv(_)
+            | Self::Undecodable(_)
+            | Self::Codec(_)
+            | Self::Misled { .. }
+            | Self::AheadOfLog { .. }
+            | Self::Io { .. } => errors::STORAGE_FAILED,
+        }
+    }
+}
+
 /// Whether the store takes what has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreHealth {

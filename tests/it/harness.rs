@@ -62,13 +62,19 @@ impl Server {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &pid]).status().expect("there is a `kill`");
         assert!(sent.success(), "SIGTERM could not be sent to {pid}");
+        (self.ended(), begin.elapsed())
+    }
+
+    /// Waits for the end of a server that was asked to stop.
+    pub fn ended(&mut self) -> ExitStatus {
+        let begin = now();
         while begin.elapsed() < STOP_LIMIT {
             if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
-                return (status, begin.elapsed());
+                return status;
             }
             thread::sleep(Duration::from_millis(10));
         }
-        panic!("the server runs on {STOP_LIMIT:?} after SIGTERM");
+        panic!("the server runs on {STOP_LIMIT:?} after it was asked to stop");
     }
 }
 

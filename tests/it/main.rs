@@ -1,21 +1,24 @@
 //! The integration tests, one binary.
 
-#[cfg(test)]
-#[cfg(all(feature = "client", feature = "server"))]
-mod crash;
-#[cfg(test)]
-#[cfg(feature = "server")]
-mod harness;
 mod tidy;
 
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
+mod cli;
 #[cfg(feature = "client")]
 mod client_node;
 #[cfg(feature = "client")]
 mod client_rest;
 #[cfg(feature = "client")]
 mod client_wire;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
+mod crash;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
+mod harness;
 #[cfg(test)]
 #[cfg(feature = "server")]
 mod retention;

@@ -1,0 +1,112 @@
+//! `gleitzeit store` on the data of a server that has stopped.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use super::{finish, text};
+use crate::harness::{Server, gleitzeit};
+
+fn store(verb: &str, data: &Path) -> Output {
+    finish(gleitzeit().args(["store"]).args(verb.split(' ')).arg("--data-dir").arg(data), "")
+}
+
+/// A server that has run a few workflows, one after the other, and has stopped.
+fn used(workflows: usize) -> (tempfile::TempDir, Vec<String>) {
+    let data = tempfile::tempdir().expect("a temporary directory");
+    let mut server = Server::start(data.path(), &["--segment-size", "1MiB"]);
+    let body =
+        json!({"name": "Counted", "tasks": [{"name": "t", "function": "count_words", "args": ["a b"]}]});
+    let ids = (0..workflows).map(|_| {
+        let answer = server.rest().post("/workflows", &[("Prefer", "wait=30")], &body).expect("it answers");
+        assert_eq!((answer.status, &answer.body["status"]), (201, &json!("completed")));
+        answer.body["id"].as_str().expect("it has an id").to_owned()
+    });
+    let ids = ids.collect();
+    assert!(server.terminate().0.success());
+    (data, ids)
+}
+
+#[test]
+fn whole_data_is_verified_and_dumped() {
+    let (data, ids) = used(5);
+    let verified = store("verify", data.path());
+    let said = text(&verified.stdout);
+    assert_eq!(verified.status.code(), Some(0), "{said}{}", text(&verified.stderr));
+    assert!(said.contains("0 in memory, 5 archived"), "{said}");
+
+    let dump = store("dump", data.path());
+    let records: Vec<Value> =
+        text(&dump.stdout).lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
+    let seqs: Vec<u64> = records.iter().filter_map(|record| record["seq"].as_u64()).collect();
+    assert!(seqs.len() == records.len() && seqs.windows(2).all(|pair| pair[1] == pair[0] + 1), "{seqs:?}");
+    let part = store(&format!("dump --since {}", seqs[seqs.len() - 2]), data.path());
+    assert_eq!(text(&part.stdout).lines().count(), 2);
+    let archive = store("dump --archive", data.path());
+    let archived = text(&archive.stdout);
+    assert!(archived.lines().count() == 5 && ids.iter().all(|id| archived.contains(id)), "{archived}");
+
+    let nothing = store("repair", data.path());
+    assert!(text(&nothing.stderr).contains("nothing to repair"), "{}", text(&nothing.stderr));
+    assert_eq!(store("verify", data.path()).status.code(), Some(0), "looking changes nothing");
+}
+
+#[test]
+fn only_one_process_uses_a_directory() {
+    let data = tempfile::tempdir().expect("a temporary directory");
+    for verb in ["verify", "repair --accept-loss", "dump"] {
+        let output = store(verb, data.path());
+        assert!(text(&output.stderr).contains("is not a data directory"), "{}", text(&output.stderr));
+    }
+    assert_eq!(std::fs::read_dir(data.path()).expect("it can be listed").count(), 0, "nothing was made");
+    let server = Server::start(data.path(), &[]);
+    for verb in ["verify", "repair --accept-loss", "dump"] {
+        let output = store(verb, data.path());
+        assert_eq!(output.status.code(), Some(9), "{verb}");
+        assert!(text(&output.stderr).starts_with("error[GZ5012]: "), "{}", text(&output.stderr));
+    }
+    drop(server);
+}
+
+#[test]
+fn damage_is_told_and_given_up_only_on_request() {
+    let (data, _) = used(20);
+    damage(&segments(data.path())[0]);
+    let verified = store("verify", data.path());
+    assert_eq!(verified.status.code(), Some(1));
+    assert!(text(&verified.stdout).contains("DAMAGE: segment file"), "{}", text(&verified.stdout));
+    let refused = finish(gleitzeit().args(["serve", "--port", "0", "--data-dir"]).arg(data.path()), "");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("error[GZ5010]: "), "{}", text(&refused.stderr));
+
+    let asked = store("repair", data.path());
+    assert_eq!(asked.status.code(), Some(1));
+    assert!(text(&asked.stderr).contains("--accept-loss"), "{}", text(&asked.stderr));
+    let repaired = store("repair --accept-loss", data.path());
+    let said = text(&repaired.stdout);
+    assert_eq!(repaired.status.code(), Some(0), "{said}{}", text(&repaired.stderr));
+    assert!(said.contains("lost: records ") && said.contains("the original is kept as"), "{said}");
+    let server = Server::start(data.path(), &[]);
+    assert_eq!(server.rest().get("/workflows").expect("it answers").status, 200);
+}
+
+fn segments(data: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(data.join("log")).expect("the log is a directory");
+    let mut files: Vec<PathBuf> = files.map(|file| file.expect("it can be listed").path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "seg"));
+    files.sort();
+    files
+}
+
+/// Changes bytes in the middle of what was written.
+fn damage(segment: &Path) {
+    let mut bytes = Vec::new();
+    File::open(segment).and_then(|mut file| file.read_to_end(&mut bytes)).expect("it can be read");
+    let end = bytes.iter().rposition(|byte| *byte != 0).expect("something was written") as u64;
+    let mut file = OpenOptions::new().write(true).open(segment).expect("it can be written");
+    file.seek(SeekFrom::Start(end / 2)).expect("it is long enough");
+    file.write_all(&[0xA5; 16]).expect("it can be written");
+}
