@@ -1,7 +1,6 @@
 //! What facts mean for workers: their slots, their turns, their pauses.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::{OfferDeadline, Presence};
 use crate::core::event::{Event, RefusalReason};
@@ -122,11 +121,7 @@ impl Presence {
 
     /// When a breaker opens or closes, all workers of the service are looked at again.
     fn follow_breaker(&mut self, holder: Option<&WorkerId>, state: &State, now: Timestamp) {
-        let Some(name) =
-            holder.and_then(|id| self.workers.get(id)).map(|worker| Arc::clone(&worker.facts.name))
-        else {
-            return;
-        };
+        let Some(name) = holder.map(|id| state.service_of(id)) else { return };
         let open_until = state.services.get(&name).and_then(|totals| totals.open_until);
         let known = self.slots.breaker(&name);
         if known == open_until {

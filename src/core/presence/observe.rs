@@ -6,7 +6,7 @@ use super::{OfferDeadline, Presence, Present};
 use crate::core::command::{Command, Disconnected, Drain, Heartbeat, Progress, WorkerFacts, WorkerStatus};
 use crate::core::ids::{SessionId, TaskId, Timestamp, WorkerId};
 use crate::core::match_workers::can_run;
-use crate::core::state::{Breaker, Phase, State};
+use crate::core::state::{Phase, State};
 
 impl Presence {
     /// Follows a command that was not rejected, after its events have been applied.
@@ -65,7 +65,9 @@ impl Presence {
                 );
             }
         }
-        if let Breaker::Open { until } = state.breaker(&facts.name, now) {
+        // A breaker that opened before the restart, or while nobody of the service was here.
+        if let Some(until) = state.services.get(&facts.name).and_then(|totals| totals.open_until) {
+            self.slots.set_breaker(&facts.name, Some(until));
             self.deadlines.wake(until, &id);
         }
         self.refresh(&id, state, now);
