@@ -1,8 +1,10 @@
 //! What is always true. Checked by debug builds, the simulation and `gleitzeit store verify`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::ids::Timestamp;
 use super::presence::Presence;
-use super::state::{Phase, State, StatusKind, TaskStatus, Workflow};
+use super::state::{ClassId, Phase, Standing, State, StatusKind, Task, TaskStatus, Timer, Turn, Workflow};
 
 /// The first violation, if there is one.
 ///
@@ -78,11 +80,68 @@ fn check_task(state: &State, workflow: &Workflow, index: u32) -> Result<(), Stri
     Ok(())
 }
 
+/// Queues, timers and lists are exactly what follows from the facts. Costs as much as building them anew.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_indexes(state: &State) -> Result<(), String> {
+    let mut due = BTreeSet::new();
+    let mut queued = BTreeMap::new();
+    let mut users: BTreeMap<ClassId, u32> = BTreeMap::new();
+    for workflow in state.workflows.values() {
+        for class in workflow.classes.iter() {
+            *users.entry(*class).or_default() += 1;
+        }
+        let total = workflow.total_deadline().filter(|_| !workflow.status.has_ended());
+        due.extend(total.map(|at| (at, Timer::Total(workflow.id))));
+        let turn = if workflow.dispatches() { Turn::Takes } else { Turn::Parked };
+        for index in 0..workflow.spec.total() {
+            let (timer, spot) = State::due_and_place(workflow, index);
+            due.extend(timer);
+            queued.extend(spot.map(|spot| (workflow.task_id(index), (spot, turn))));
+        }
+    }
+    for (worker, task, attempt, grant) in state.grants.all() {
+        if let Phase::Releasing { until } = grant.phase {
+            due.insert((until, Timer::Release(worker.clone(), task, attempt)));
+        }
+    }
+    if let Some(wrong) = state.timers.difference(&due) {
+        return Err(format!("this timer is left behind, or missing: {wrong:?}"));
+    }
+    for (task, class, priority, standing) in state.ready.places() {
+        let wanted = queued.remove(&task);
+        let fits = wanted.is_some_and(|(spot, turn)| {
+            let choosy = state.task(task).is_some_and(Task::is_choosy);
+            let at_its_place =
+                standing == Standing::Returned || (standing == Standing::InLane(turn) && !choosy);
+            spot == (class, priority) && at_its_place
+        });
+        if !fits {
+            return Err(format!(
+                "task {task} is queued as {standing:?} in {class:?}, but should be {wanted:?}"
+            ));
+        }
+    }
+    if let Some((task, _)) = queued.first_key_value() {
+        return Err(format!("task {task} is ready and in no queue"));
+    }
+    if let Some(class) = state.ready.inconsistent(|class| users.get(&class).copied().unwrap_or_default()) {
+        return Err(format!("the queues of {class:?} do not fit together"));
+    }
+    let listed: BTreeSet<_> = state.workflows.values().map(Workflow::listed_at).collect();
+    if listed != state.listed {
+        return Err("the list of workflows does not hold those in memory".to_owned());
+    }
+    Ok(())
+}
+
 /// A worker never holds more attempts than its capacity, and every deadline lies ahead.
 ///
 /// # Errors
 /// As [`check`].
 pub fn check_presence(state: &State, presence: &Presence, now: Timestamp) -> Result<(), String> {
+    presence.check_slots(state, now)?;
     for worker in presence.workers().filter(|worker| worker.is_connected()) {
         let held = state.grants.count(&worker.facts.worker);
         let offered_now =

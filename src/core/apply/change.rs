@@ -39,6 +39,10 @@ impl Place {
     }
 }
 
+/// A deadline, and a queue.
+type Due = (Timestamp, Timer);
+type Spot = (ClassId, Priority);
+
 impl State {
     /// Moves a task to another status. Grants are the caller's.
     pub(super) fn change(&mut self, id: TaskId, to: TaskStatus, queue: Queue) {
@@ -93,6 +97,15 @@ impl State {
         let Some(workflow) = self.workflows.get(&id.workflow) else { return };
         let place = Place::of(workflow, id.index);
         self.enter(id, &place, Queue::Ordinary);
+    }
+
+    /// The deadline and the place in the queues that a task should have.
+    pub(in crate::core) fn due_and_place(workflow: &Workflow, index: u32) -> (Option<Due>, Option<Spot>) {
+        let place = Place::of(workflow, index);
+        let task = workflow.task(index);
+        let due = timer_of(workflow.task_id(index), &task.status, &place);
+        let queued = task.status.kind() == StatusKind::Queued;
+        (due, queued.then_some((place.class, place.priority)))
     }
 
     /// The opposite of [`Self::enter_restored`].

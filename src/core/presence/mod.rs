@@ -140,6 +140,26 @@ impl Presence {
         }
     }
 
+    /// Whoever has free slots stands in line for each class that it serves, and nobody else does.
+    pub(in crate::core) fn check_slots(&self, state: &State, now: Timestamp) -> Result<(), String> {
+        for worker in self.workers.values() {
+            let id = &worker.facts.worker;
+            let free = worker.free_slots(state, now);
+            let waits =
+                worker.serves.iter().all(|class| self.slots.of_class(*class).any(|other| other == id));
+            let absent =
+                self.slots.open().iter().all(|class| self.slots.of_class(*class).all(|other| other != id));
+            let served = worker.serves.iter().any(|class| state.ready.has_class(*class));
+            if (free > 0 && served && !waits) || (free == 0 && !absent) {
+                return Err(format!("{id} has {free} free slots, but in the turns it stands otherwise"));
+            }
+            if worker.session.is_some_and(|session| self.sessions.get(&session) != Some(id)) {
+                return Err(format!("the connection of {id} belongs to another worker"));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether an unfinished task may be offered to this worker, which could run its route.
     pub fn may_take(&self, state: &State, worker: &Present, task: TaskId, now: Timestamp) -> bool {
         let id = &worker.facts.worker;

@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 
 pub use chunks::Chunks;
 pub use grants::{Grant, Grants, Phase};
+pub(in crate::core) use ready::Standing;
 pub use ready::{ClassId, Ready, Turn};
 pub use services::{Breaker, ServiceTotals};
 pub use task::{AttemptNote, StatusKind, Task, TaskStatus, Trouble};

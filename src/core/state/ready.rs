@@ -243,6 +243,52 @@ impl Ready {
     }
 }
 
+/// Where a ready task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::core) enum Standing {
+    Returned,
+    InLane(Turn),
+}
+
+/// For the check of invariants.
+impl Ready {
+    /// Every queued task with its place.
+    pub(in crate::core) fn places(&self) -> Vec<(TaskId, ClassId, Priority, Standing)> {
+        let mut places = Vec::new();
+        for (id, class) in &self.classes {
+            let returned = class.returned.iter();
+            places.extend(returned.map(|(task, priority)| (*task, *id, *priority, Standing::Returned)));
+            for (level, priority) in class.levels.iter().zip(Priority::ALL) {
+                for (workflow, lane) in &level.lanes {
+                    let turn = if lane.turn.is_some() { Turn::Takes } else { Turn::Parked };
+                    let tasks = lane.tasks.iter().map(|index| TaskId::new(*workflow, *index));
+                    places.extend(tasks.map(|task| (task, *id, priority, Standing::InLane(turn))));
+                }
+            }
+        }
+        places
+    }
+
+    /// A class whose counters, turns or users do not fit together. `users` says how many workflows use a class.
+    pub(in crate::core) fn inconsistent(&self, users: impl Fn(ClassId) -> u32) -> Option<ClassId> {
+        let wrong = |(id, class): &(&ClassId, &Class)| {
+            let turns = class.levels.iter().map(|level| level.turns.len()).sum::<usize>();
+            let lanes = class.levels.iter().flat_map(|level| level.lanes.values());
+            let in_turn = lanes.clone().filter(|lane| lane.turn.is_some()).count();
+            let waiting = lanes.map(|lane| lane.tasks.len()).sum::<usize>();
+            let counted = class.levels.iter().map(|level| level.waiting).sum::<usize>();
+            let open = turns > 0 || !class.returned.is_empty();
+            turns != in_turn
+                || waiting != counted
+                || open != self.open.contains(id)
+                || class.users != users(**id)
+                || (class.users == 0) != self.unused.contains(id)
+                || class.levels.iter().any(|level| level.lanes.values().any(|lane| lane.tasks.is_empty()))
+        };
+        self.classes.iter().find(wrong).map(|(id, _)| *id)
+    }
+}
+
 impl Level {
     fn take(&mut self, task: TaskId, next_turn: &mut u64) {
         let lane = self.lanes.get_mut(&task.workflow).expect("a queued task has a lane");

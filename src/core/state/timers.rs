@@ -40,6 +40,14 @@ impl Timers {
         self.0.contains(due)
     }
 
+    /// A timer that is only here, or only there.
+    pub(in crate::core) fn difference(
+        &self,
+        other: &BTreeSet<(Timestamp, Timer)>,
+    ) -> Option<(Timestamp, Timer)> {
+        self.0.symmetric_difference(other).next().cloned()
+    }
+
     pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &(Timestamp, Timer)> {
         self.0.iter().take_while(move |(at, _)| *at <= now)
     }
