@@ -31,3 +31,6 @@ mod sim;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
 mod socket;
+#[cfg(test)]
+#[cfg(feature = "server")]
+mod stories;

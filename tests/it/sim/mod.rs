@@ -22,8 +22,8 @@ mod people;
 mod planted;
 mod process;
 mod rng;
-mod specs;
-mod store;
+pub mod specs;
+pub mod store;
 mod trouble;
 mod worker;
 mod world;
@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use planted::Planted;
 use rng::Rng;
-use world::{Size, Trace, World};
+use world::{Death, Size, Trace, World};
 
 const SEEDS: u64 = 200;
 
@@ -62,7 +62,10 @@ fn size(seed: u64) -> Size {
 }
 
 fn run(seed: u64, planted: Option<Planted>, trace: Trace) -> Told {
-    let mut world = World::new(seed, size(seed), planted, trace);
+    tell(seed, World::new(seed, size(seed), planted, trace))
+}
+
+fn tell(seed: u64, mut world: World) -> Told {
     let verdict = catch_unwind(AssertUnwindSafe(|| world.run())).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -142,6 +145,33 @@ fn a_seed_does_the_same_thing_twice() {
         assert!(once.records > 0 && once.digest != 0);
         assert_eq!(once, run(seed, None, Trace::default()));
         assert_ne!(once.digest, run(seed + 1_000, None, Trace::default()).digest);
+    }
+}
+
+/// A story of at least 200 records, in which the machine dies once: in every operation of its disk, of a kill and
+/// of a power cut.
+#[test]
+fn every_moment_to_die_is_survived() {
+    const SEED: u64 = 11;
+    let size = Size { workflows: 12, tasks_max: 10, workers: 6, duration_ms: 40_000, trouble_ms: 1 };
+    let until = |death: Death| {
+        let mut world = World::new(SEED, size, None, Trace::default());
+        world.death = Some(death);
+        tell(SEED, world)
+    };
+    let undisturbed = until(Death { operation: u64::MAX, power_cut: false });
+    assert!(undisturbed.records >= 200 && undisturbed.crashes == 0, "{undisturbed:?}");
+    for power_cut in [false, true] {
+        let mut operation = 1;
+        loop {
+            let told = until(Death { operation, power_cut });
+            assert_eq!(told.violation, None, "died in operation {operation}, power cut: {power_cut}");
+            if told.crashes == 0 {
+                break;
+            }
+            operation += 1;
+        }
+        println!("{} moments to die, power cut: {power_cut}", operation - 1);
     }
 }
 

@@ -1,11 +1,15 @@
 //! People who submit, cancel, pause, resume and retry, and say things twice.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use gleitzeit::core::carried::CarriedWorkflow;
 use gleitzeit::core::command::{Command, Drain};
-use gleitzeit::core::ids::{Fingerprint, TaskId, WorkflowId};
+use gleitzeit::core::ids::{Fingerprint, Seq, TaskId, WorkflowId};
+use gleitzeit::core::payload::Payload;
 use gleitzeit::core::spec::WorkflowSpec;
 use gleitzeit::engine::Answer;
+use gleitzeit::log::Log;
 
 use super::checker::Asked;
 use super::rng::Rng;
@@ -42,7 +46,7 @@ impl World {
         let known = self.rng.pick(&self.people.submissions).clone();
         let id = known.workflow;
         let task = TaskId::new(id, u32::try_from(self.rng.index(known.spec.tasks.len())).unwrap());
-        match self.rng.range(0, 13) {
+        match self.rng.range(0, 15) {
             0 | 1 => self.submit(&known),
             2 => self.submit(&Submission { body: Fingerprint(known.body.0 + 1), ..known }),
             3 => self.submit(&self.same_key_again(&known)),
@@ -52,6 +56,8 @@ impl World {
             7 | 8 => self.demand(Asked::Other, Command::ResumeWorkflow { workflow: id }),
             9 | 10 => self.demand(Asked::Other, Command::RetryWorkflow { workflow: id }),
             11 | 12 => self.demand(Asked::Other, Command::RetryTask { task }),
+            13 => self.carry(id),
+            14 => self.demand(Asked::Other, Command::CarryServices),
             _ => {
                 let remote = self.rng.range(1, self.workers.len() as u64 - 1);
                 let worker = self.workers[usize::try_from(remote).unwrap()].facts.worker.clone();
@@ -59,6 +65,31 @@ impl World {
                 self.demand(Asked::Other, Command::DrainWorker { worker, drain });
             }
         }
+    }
+
+    /// A workflow is written again, as before a part of the log is released.
+    fn carry(&mut self, id: WorkflowId) {
+        let Some(process) = &self.process else { return };
+        let live = process.engine.state.workflow(id).cloned();
+        let archived = self.store.views.load(id);
+        let Some(workflow) = live.as_ref().or(archived.as_deref()) else { return };
+        // What was decided since the last sync cannot be read yet.
+        let reader = process.log.reader();
+        let durable = CarriedWorkflow::references_below(workflow, reader.durable_end());
+        let payloads: BTreeMap<(Seq, u32), Payload> = durable
+            .into_iter()
+            .map(|(seq, part)| {
+                ((seq, part), Payload::new(reader.part(seq, part).expect("durable payloads are there")))
+            })
+            .collect();
+        let command = if live.is_some() {
+            Command::CarryLive { workflow: id, payloads }
+        } else {
+            let mut carried = CarriedWorkflow::ended(workflow);
+            carried.embed(|seq, part| payloads.get(&(seq, part)).cloned());
+            Command::CarryArchived { workflow: Box::new(carried) }
+        };
+        self.demand(Asked::Other, command);
     }
 
     fn new_submission(&mut self) -> Submission {

@@ -52,7 +52,7 @@ impl World {
         if self.process.is_some() {
             return Ok(());
         }
-        if self.trouble && self.rng.chance(50) {
+        if self.trouble && self.death.is_none() && self.rng.chance(50) {
             self.plan_a_fault(30);
         }
         let (log, report, state) = match self.open() {
@@ -62,7 +62,9 @@ impl World {
                 if !self.trouble {
                     return Err(format!("the process does not come up on a healthy machine: {error}"));
                 }
-                self.disk = if self.rng.chance(500) { self.disk.killed() } else { self.disk.power_cut() };
+                self.crashes += 1;
+                let cut = self.dies_of_a_power_cut();
+                self.disk = if cut { self.disk.power_cut() } else { self.disk.killed() };
                 self.after(1_000, Happening::Restart);
                 return Ok(());
             }
@@ -112,6 +114,7 @@ impl World {
         let written = std::mem::take(&mut self.written);
         self.checker.recovered(&*reader, &state, &written)?;
         invariants::check(&state)?;
+        invariants::check_indexes(&state)?;
         let Some(picture) = self.store.checkpoint().filter(|_| self.rng.chance(700)) else {
             return Ok(state);
         };
@@ -133,6 +136,7 @@ impl World {
             return Err(format!("the state over the checkpoint differs: {}", difference(&restored, &state)));
         }
         invariants::check(&restored)?;
+        invariants::check_indexes(&restored)?;
         Ok(restored)
     }
 
@@ -184,7 +188,6 @@ impl World {
         if process.inbox.is_empty() && !due {
             return Ok(());
         }
-        self.store.views.set_now(clock);
         process.engine.admission = match process.log.space() {
             Space::Writable => Admission::Open,
             Space::ReserveOnly { .. } => Admission::DiskFull,
@@ -205,6 +208,9 @@ impl World {
             process.waiting.push(turn);
         }
         invariants::check(&process.engine.state)?;
+        if self.steps.is_multiple_of(5) {
+            invariants::check_indexes(&process.engine.state)?;
+        }
         invariants::check_presence(&process.engine.state, &process.engine.presence, clock)?;
         let number = process.number;
         let next = process.engine.next_deadline().map(|due| process.world_time(due).max(self.now + 1));
@@ -336,7 +342,7 @@ impl World {
         if self.written.is_empty() {
             self.written = process.waiting.iter().flat_map(|turn| turn.records.iter().cloned()).collect();
         }
-        let cut = self.rng.chance(500);
+        let cut = self.dies_of_a_power_cut();
         self.trace.say(self.now, format_args!("process {} ends, power cut: {cut}", process.number));
         drop(process);
         if cut {
@@ -354,6 +360,10 @@ impl World {
             self.wall_offset = self.wall_offset.clamp(-3 * day, 3 * day);
         }
         self.after(down, Happening::Restart);
+    }
+
+    fn dies_of_a_power_cut(&mut self) -> bool {
+        self.death.map_or_else(|| self.rng.chance(500), |death| death.power_cut)
     }
 
     pub fn note_pause(&mut self, until: u64, ms: u64) {

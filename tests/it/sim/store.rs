@@ -1,7 +1,6 @@
 //! The store of the simulation: a queue of jobs, shelves in memory, and what of them survives a power cut.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use gleitzeit::core::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkflowId, canonical_uuid};
@@ -19,17 +18,11 @@ type Shelves = BTreeMap<WorkflowId, Arc<Workflow>>;
 #[derive(Debug, Default)]
 pub struct MemoryViews {
     shelves: RwLock<Shelves>,
-    now: AtomicU64,
 }
 
 impl MemoryViews {
-    pub fn set_now(&self, now: Timestamp) {
-        self.now.store(now.0, Ordering::Relaxed);
-    }
-
-    fn remembers(&self, workflow: &Workflow) -> bool {
-        let now = Timestamp(self.now.load(Ordering::Relaxed));
-        now.since(workflow.created_at) < Limits::default().idempotency_ms
+    pub fn put(&self, workflow: Workflow) {
+        self.shelves.write().unwrap().insert(workflow.id, Arc::new(workflow));
     }
 }
 
@@ -38,11 +31,12 @@ impl Views for MemoryViews {
         &self,
         id: WorkflowId,
         key: Option<Fingerprint>,
-        _now: Timestamp,
+        now: Timestamp,
     ) -> Option<(WorkflowId, Fingerprint)> {
         let shelves = self.shelves.read().unwrap();
-        let keyed =
-            |workflow: &&Arc<Workflow>| key.is_some() && workflow.key == key && self.remembers(workflow);
+        let remembered =
+            |workflow: &Workflow| now.since(workflow.created_at) < Limits::default().idempotency_ms;
+        let keyed = |workflow: &&Arc<Workflow>| key.is_some() && workflow.key == key && remembered(workflow);
         let found = shelves.get(&id).or_else(|| shelves.values().find(keyed))?;
         Some((found.id, found.body))
     }
@@ -96,7 +90,7 @@ impl Store {
         match self.jobs.pop_front()? {
             StoreJob::Archive(workflow) => {
                 let told = (workflow.id, workflow.ended_seq.expect("only ended workflows are archived"));
-                self.views.shelves.write().unwrap().insert(workflow.id, Arc::new(*workflow));
+                self.views.put(*workflow);
                 Some(told)
             }
             // Everything that had ended before it is synced first: the picture does not hold it.

@@ -17,10 +17,14 @@ impl World {
     /// The whole story: trouble for a while, then calm, and a last look.
     pub fn run(&mut self) -> Verdict {
         self.hire();
+        if let Some(death) = self.death {
+            self.disk.plan(FaultPlan { die_at: Some(death.operation), fail_at: None });
+        } else {
+            let first = self.rng.range(1_000, 2 * self.size.trouble_ms);
+            self.after(first, Happening::Trouble);
+        }
         self.start()?;
         self.after(10, Happening::Person);
-        let first = self.rng.range(1_000, 2 * self.size.trouble_ms);
-        self.after(first, Happening::Trouble);
         self.after(10_000, Happening::Checkpoint);
         self.run_until(EPOCH + self.size.duration_ms)?;
         self.calm_down()
@@ -30,7 +34,10 @@ impl World {
         let built_in = Trade::BuiltIn.facts("built-in", 4, true, 0);
         self.workers.push(Worker::new(Trade::BuiltIn, built_in, Manners { fail: 50, ..Manners::healthy() }));
         for number in 0..self.size.workers {
-            let worker = Worker::random(&mut self.rng, usize::try_from(number).unwrap());
+            let mut worker = Worker::random(&mut self.rng, usize::try_from(number).unwrap());
+            if self.death.is_some() {
+                worker.manners = Manners { fail: 100, ..Manners::healthy() };
+            }
             let index = self.workers.len();
             if worker.manners.lie > 0 {
                 self.after(1_000, Happening::Worker { index, act: Act::Mischief });
@@ -149,6 +156,7 @@ impl World {
         let process = self.process.as_ref().ok_or("the process did not come up")?;
         let (state, presence) = (&process.engine.state, &process.engine.presence);
         invariants::check(state)?;
+        invariants::check_indexes(state)?;
         if let Some(grant) = state.grants.all().next() {
             return Err(format!("a slot is still taken: {grant:?}"));
         }

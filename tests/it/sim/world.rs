@@ -98,6 +98,13 @@ pub enum Caller {
     Nobody,
 }
 
+/// The operation of the disk in which the machine dies, and what it dies of.
+#[derive(Debug, Clone, Copy)]
+pub struct Death {
+    pub operation: u64,
+    pub power_cut: bool,
+}
+
 /// How large and how hard a run is.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
@@ -132,6 +139,8 @@ pub struct World {
     pub callers: BTreeMap<u64, Caller>,
     pub checker: Checker,
     pub trouble: bool,
+    /// The only trouble: the machine dies in one operation of its disk.
+    pub death: Option<Death>,
     pub planted: Option<Planted>,
     pub trace: Trace,
     pub seen_tasks: BTreeSet<TaskId>,
@@ -188,6 +197,7 @@ impl World {
             callers: BTreeMap::new(),
             checker: Checker::default(),
             trouble: true,
+            death: None,
             planted,
             trace,
             seen_tasks: BTreeSet::new(),

@@ -1,0 +1,361 @@
+//! Runs a story on the real engine: short words in, what happened out.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | `submit stop a b(a) c!(a,b)` | a workflow with a strategy and tasks; `!` runs whatever became of the dependencies, `~` has one try |
+//! | `worker w1`, `legacy w1` | registers, with two slots; a legacy one sends no attempt numbers |
+//! | `accept w1 a`, `done w1 a`, `fail w1 a`, `refuse w1 a`, `stopped w1 a`, `nohandler w1 a` | reports; `a#1` names an attempt |
+//! | `break w1`, `bye w1` | the connection breaks, or ends with a goodbye |
+//! | `cancel a`, `retry a`, `cancel`, `retry`, `pause`, `resume` | what people ask for |
+//! | `+10s` | time passes, with a turn every second |
+//! | `sleep 60s` | time passes without a turn |
+//! | `restart 5s`, `archive` | the process is down for a while, and the log is replayed; ended workflows leave memory |
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex};
+
+use gleitzeit::core::command::{Command, Disconnected, FailureReport, TaskRef};
+use gleitzeit::core::event::{AfterFailure, Event, GrantAfter, Record};
+use gleitzeit::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, Timestamp, WorkflowId};
+use gleitzeit::core::invariants;
+use gleitzeit::core::limits::Limits;
+use gleitzeit::core::payload::{Payload, Stored};
+use gleitzeit::core::spec::{
+    ErrorStrategy, Policy, Priority, RetryPolicy, RetryStrategy, Route, TaskSpec, Trigger, WorkflowSpec,
+};
+use gleitzeit::core::state::State;
+use gleitzeit::engine::{Answer, Engine, Input, Output};
+
+use crate::sim::specs::Trade;
+use crate::sim::store::MemoryViews;
+
+const START: Timestamp = Timestamp(1_000_000);
+
+pub struct Teller {
+    engine: Engine,
+    views: Arc<MemoryViews>,
+    records: Vec<Record>,
+    now: Timestamp,
+    sessions: BTreeMap<String, (SessionId, bool)>,
+    next_session: u64,
+    submitted: Arc<WorkflowSpec>,
+    told: String,
+}
+
+/// Tells the story and compares what happened with what should have.
+pub fn check(story: &str, expected: &expect_test::Expect) {
+    let mut teller = Teller::new();
+    for word in story.split(';') {
+        teller.tell(word.trim());
+    }
+    teller.show();
+    expected.assert_eq(&teller.told);
+}
+
+fn id() -> WorkflowId {
+    WorkflowId::from_text("story")
+}
+
+impl Teller {
+    fn new() -> Self {
+        let views = Arc::new(MemoryViews::default());
+        let engine = Engine::new(State::default(), Limits::default(), Arc::clone(&views) as _, 1);
+        let mut teller = Self {
+            engine,
+            views,
+            records: Vec::new(),
+            now: START,
+            sessions: BTreeMap::new(),
+            next_session: 0,
+            submitted: Arc::new(workflow("continue", &[])),
+            told: String::new(),
+        };
+        teller.recover();
+        teller
+    }
+
+    fn tell(&mut self, word: &str) {
+        let mut parts = word.split_whitespace();
+        let (verb, rest) = (parts.next().unwrap_or_default(), parts.collect::<Vec<_>>());
+        if let Some(seconds) = verb.strip_prefix('+') {
+            return self.wait(seconds);
+        }
+        match (verb, rest.as_slice()) {
+            ("sleep", [time]) => {
+                self.now = self.now.plus(seconds(time) * 1_000);
+                self.turn(Vec::new());
+            }
+            ("restart", [time]) => self.restart(seconds(time)),
+            ("archive", []) => self.archive(),
+            ("submit", [strategy, tasks @ ..]) => {
+                self.submitted = Arc::new(workflow(strategy, tasks));
+                let body = Fingerprint::of(word.as_bytes());
+                let spec = Arc::clone(&self.submitted);
+                self.command(Command::SubmitWorkflow { workflow: id(), spec, body, key: None });
+            }
+            ("cancel", []) => self.command(Command::CancelWorkflow { workflow: id() }),
+            ("retry", []) => self.command(Command::RetryWorkflow { workflow: id() }),
+            ("pause", []) => self.command(Command::PauseWorkflow { workflow: id() }),
+            ("resume", []) => self.command(Command::ResumeWorkflow { workflow: id() }),
+            ("cancel", [task]) => self.command(Command::CancelTask { task: self.task(task).0 }),
+            ("retry", [task]) => self.command(Command::RetryTask { task: self.task(task).0 }),
+            ("worker" | "legacy", [name, as_whom @ ..]) => {
+                let fences = verb == "worker";
+                if as_whom.is_empty() || !self.sessions.contains_key(*name) {
+                    self.next_session += 1;
+                    self.sessions.insert((*name).to_owned(), (SessionId(self.next_session), fences));
+                }
+                let session = self.sessions[*name].0;
+                let facts = Trade::Executor.facts(as_whom.first().unwrap_or(name), 2, fences, 30_000);
+                self.command(Command::RegisterWorker { session, facts: Arc::new(facts), active: None });
+            }
+            ("break" | "bye", [name]) => {
+                let how = if verb == "bye" { Disconnected::Cleanly } else { Disconnected::Broken };
+                self.command(Command::Disconnect { session: self.sessions[*name].0, how });
+            }
+            (verb, [name, task]) => self.report(verb, name, task),
+            (verb, rest) => panic!("no story has the words {verb} {rest:?}"),
+        }
+    }
+
+    fn report(&mut self, verb: &str, name: &str, task: &str) {
+        let (session, fences) = self.sessions[name];
+        let (id, attempt) = self.task(task);
+        let current = self.engine.state.task(id).map(|task| task.attempt);
+        let attempt = attempt.or(current.filter(|_| fences));
+        let task = TaskRef::Id(id);
+        let failure = |error: &str| FailureReport { error: Arc::from(error), ..FailureReport::default() };
+        let failed = |report| Command::FailTask { session, task: task.clone(), attempt, report };
+        self.command(match verb {
+            "accept" => Command::AcceptTask { session, task, attempt },
+            "done" => Command::CompleteTask { session, task, attempt, result: Payload::new("1") },
+            "fail" => failed(FailureReport { retryable: Some(true), ..failure("no") }),
+            "refuse" => failed(failure("Service at capacity")),
+            "stopped" => failed(failure("Task cancelled")),
+            "nohandler" => failed(failure("No handler registered for task type text")),
+            other => panic!("no story has the word {other}"),
+        });
+    }
+
+    /// A task, and the attempt where one is named.
+    fn task(&self, text: &str) -> (TaskId, Option<AttemptNo>) {
+        let (name, attempt) = text.split_once('#').map_or((text, None), |(name, no)| (name, no.parse().ok()));
+        let index = self.submitted.find(name).expect("stories name the tasks they have");
+        (TaskId::new(id(), index), attempt.map(AttemptNo))
+    }
+
+    fn command(&mut self, command: Command) {
+        let told: Arc<Mutex<Option<Answer>>> = Arc::default();
+        let answer = Arc::clone(&told);
+        let reply = Box::new(move |said| *answer.lock().unwrap() = Some(said));
+        self.turn(vec![Input::Command { command, reply: Some(reply) }]);
+        if let Some(Err(rejection)) = told.lock().unwrap().take() {
+            writeln!(self.told, "  refused: {}", rejection.code.entry().name).unwrap();
+        }
+    }
+
+    fn wait(&mut self, text: &str) {
+        let until = self.now.plus(seconds(text) * 1_000);
+        while self.now < until {
+            let next = self.engine.next_deadline().unwrap_or(until);
+            self.now = next.clamp(self.now.plus(1), until);
+            self.turn(Vec::new());
+        }
+    }
+
+    fn turn(&mut self, inputs: Vec<Input>) {
+        let turn = self.engine.step(self.now, inputs.into_iter());
+        self.take(turn.records, turn.outputs);
+    }
+
+    fn recover(&mut self) {
+        let turn = self.engine.recover(self.now);
+        self.take(turn.records, turn.outputs);
+    }
+
+    fn take(&mut self, records: Vec<Record>, outputs: Vec<Output>) {
+        for record in records {
+            if let Some(line) = self.line(&record.event) {
+                let at = record.at.since(START);
+                writeln!(self.told, "{:>5}.{:03} {line}", at / 1_000, at % 1_000).unwrap();
+            }
+            self.records.push(record);
+        }
+        for output in outputs {
+            match output {
+                Output::Answer { reply, answer } => reply(answer),
+                Output::Cancel { stopped, .. } => {
+                    let task = self.name(stopped.task);
+                    writeln!(self.told, "          tell: stop {task}#{}", stopped.attempt).unwrap();
+                }
+                Output::Deliver(_)
+                | Output::Assign(_)
+                | Output::Close(_)
+                | Output::Announce(_)
+                | Output::Archive(_)
+                | Output::Checkpoint(_) => {}
+            }
+        }
+        let state = &self.engine.state;
+        let sound = invariants::check(state)
+            .and_then(|()| invariants::check_indexes(state))
+            .and_then(|()| invariants::check_presence(state, &self.engine.presence, self.now));
+        sound.unwrap_or_else(|broken| panic!("{broken}\nafter:\n{}", self.told));
+    }
+
+    fn restart(&mut self, down_seconds: u64) {
+        self.now = self.now.plus(down_seconds * 1_000);
+        let mut state = State::default();
+        self.records.iter().for_each(|record| state.apply(record));
+        self.sessions.clear();
+        self.engine = Engine::new(state, Limits::default(), Arc::clone(&self.views) as _, 1);
+        self.recover();
+        self.turn(Vec::new());
+    }
+
+    fn archive(&mut self) {
+        let workflow = self.engine.state.workflow(id()).expect("the story has a workflow").clone();
+        let ended_seq = workflow.ended_seq.expect("only ended workflows are archived");
+        self.views.put(workflow);
+        self.turn(vec![Input::Archived { workflow: id(), ended_seq }]);
+    }
+
+    fn name(&self, task: TaskId) -> String {
+        self.submitted.task(task.index).key.as_deref().unwrap_or("?").to_owned()
+    }
+
+    fn line(&self, event: &Event) -> Option<String> {
+        let slot = |grant: &GrantAfter| if *grant == GrantAfter::Freed { "" } else { ", releasing" };
+        Some(match event {
+            Event::TaskOffered { task, attempt, worker } => {
+                format!("offer {}#{attempt} to {worker}", self.name(*task))
+            }
+            Event::TaskAccepted { task, attempt } => format!("{}#{attempt} accepted", self.name(*task)),
+            Event::TaskCompleted { task, attempt, .. } => format!("{}#{attempt} completed", self.name(*task)),
+            Event::TaskFailed { task, attempt, failure, next, grant } => {
+                let then = if *next == AfterFailure::Final { "for good" } else { "to be retried" };
+                let code = failure.code.entry().name;
+                format!("{}#{attempt} failed {then}: {code}{}", self.name(*task), slot(grant))
+            }
+            Event::AttemptLost { task, attempt, reason, grant } => {
+                format!("{}#{attempt} lost: {reason:?}{}", self.name(*task), slot(grant))
+            }
+            Event::AttemptRefused { task, attempt, reason } => {
+                format!("{}#{attempt} refused: {reason:?}", self.name(*task))
+            }
+            Event::TaskRequeued { task } => format!("{} requeued", self.name(*task)),
+            Event::TaskCancelled { task, .. } => format!("{} cancelled", self.name(*task)),
+            Event::TaskSkipped { task, cause } => {
+                format!("{} skipped for {}", self.name(*task), self.name(*cause))
+            }
+            Event::GrantReleased { task, attempt, worker } => {
+                format!("{worker} released {}#{attempt}", self.name(*task))
+            }
+            Event::LateReportSeen { task, attempt, .. } => {
+                format!("{}#{attempt} late report", self.name(*task))
+            }
+            Event::WorkflowEnded { outcome, .. } => format!("workflow ended: {outcome:?}"),
+            Event::WorkflowCancelled { .. } => "workflow cancelled".to_owned(),
+            Event::WorkflowPaused { .. } => "workflow paused".to_owned(),
+            Event::WorkflowResumed { .. } => "workflow resumed".to_owned(),
+            Event::WorkflowCarried { .. } => "workflow back in memory".to_owned(),
+            Event::RoundStarted { .. } => "second round".to_owned(),
+            Event::TasksRetried { tasks, .. } => {
+                let names: Vec<String> =
+                    tasks.iter().map(|index| self.name(TaskId::new(id(), *index))).collect();
+                format!("retry {}", names.join(" "))
+            }
+            Event::EngineStarted { .. } if !self.records.is_empty() => "restart".to_owned(),
+            Event::EngineStarted { .. }
+            | Event::WorkflowSubmitted { .. }
+            | Event::WorkerNamed { .. }
+            | Event::ServicesCarried { .. }
+            | Event::Released { .. } => return None,
+        })
+    }
+
+    /// How the tasks stand in the end.
+    fn show(&mut self) {
+        let Some(workflow) = self.engine.state.workflow(id()) else { return };
+        let tasks = (0..workflow.spec.total()).map(|index| {
+            format!("{} {}", self.name(TaskId::new(id(), index)), workflow.task(index).status.name())
+        });
+        let tasks: Vec<String> = tasks.collect();
+        writeln!(self.told, "{}: {}", workflow.status.name(), tasks.join(", ")).unwrap();
+    }
+}
+
+fn seconds(text: &str) -> u64 {
+    text.trim_end_matches('s').parse().expect("times are written in seconds")
+}
+
+/// `a`, `b(a)`, `c!(a,b)`, `d~`.
+fn workflow(strategy: &str, tasks: &[&str]) -> WorkflowSpec {
+    let error_strategy = match strategy {
+        "stop" => ErrorStrategy::Stop,
+        "skip" => ErrorStrategy::Skip,
+        "retry" => ErrorStrategy::Retry,
+        _ => ErrorStrategy::Continue,
+    };
+    let name_of = |text: &str| text.split(['(', '!', '~']).next().unwrap_or_default().to_owned();
+    let names: Vec<String> = tasks.iter().map(|text| name_of(text)).collect();
+    let place =
+        |name: &str| u32::try_from(names.iter().position(|known| known == name).expect("a task")).unwrap();
+    let policy = |trigger, max_attempts| Policy {
+        priority: Priority::Normal,
+        trigger,
+        retry: RetryPolicy {
+            max_attempts,
+            strategy: RetryStrategy::Fixed,
+            base_delay_ms: 1_000,
+            max_delay_ms: 1_000,
+            jitter_permille: 0,
+        },
+        run_timeout_ms: 300_000,
+        queue_timeout_ms: None,
+    };
+    let task = |text: &&str| {
+        let inside = text.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
+        let mut dependencies: Vec<u32> =
+            inside.split(',').filter(|name| !name.is_empty()).map(place).collect();
+        dependencies.sort_unstable();
+        TaskSpec {
+            key: Some(Arc::from(name_of(text))),
+            own_id: None,
+            name: None,
+            route: 0,
+            policy: u32::from(text.contains('!')) + 2 * u32::from(text.contains('~')),
+            parameters: Stored::Inline(Payload::new("{}")),
+            has_templates: false,
+            dependencies,
+            tags: Vec::new(),
+            metadata: None,
+        }
+    };
+    WorkflowSpec {
+        label: Some(Arc::from("story")),
+        name: Arc::from("story"),
+        description: None,
+        error_strategy,
+        max_parallel_tasks: None,
+        timeout_ms: None,
+        tags: Vec::new(),
+        metadata: None,
+        traceparent: None,
+        routes: vec![Route {
+            task_type: Arc::from("text"),
+            external_type: None,
+            service: None,
+            function: None,
+            requirements: None,
+        }],
+        policies: vec![
+            policy(Trigger::OnSuccess, 3),
+            policy(Trigger::OnEnd, 3),
+            policy(Trigger::OnSuccess, 1),
+            policy(Trigger::OnEnd, 1),
+        ],
+        tasks: tasks.iter().map(task).collect(),
+    }
+}
