@@ -270,6 +270,7 @@ impl Ready {
     }
 
     /// A class whose counters, turns or users do not fit together. `users` says how many workflows use a class.
+    #[expect(clippy::disallowed_methods, reason = "sums and the question whether any is wrong know no order")]
     pub(in crate::core) fn inconsistent(&self, users: impl Fn(ClassId) -> u32) -> Option<ClassId> {
         let wrong = |(id, class): &(&ClassId, &Class)| {
             let turns = class.levels.iter().map(|level| level.turns.len()).sum::<usize>();

@@ -8,7 +8,7 @@ use gleitzeit::core::command::{Command, Drain};
 use gleitzeit::core::ids::{Fingerprint, Seq, TaskId, WorkflowId};
 use gleitzeit::core::payload::Payload;
 use gleitzeit::core::spec::WorkflowSpec;
-use gleitzeit::engine::Answer;
+use gleitzeit::engine::{Answer, Views};
 use gleitzeit::log::Log;
 
 use super::checker::Asked;
