@@ -53,32 +53,17 @@ impl StoreError {
         }
     }
 
+    /// The code of the catalogue under which a person reads of it.
     pub fn code(&self) -> Code {
         match self {
             _ if self.is_disk_full() => errors::DISK_SPACE_FULL,
             Self::AheadOfLog { .. } => errors::DATA_CORRUPTION,
-            Self::Frozen { .. }
-            | Self::Kv(_)
-            | Self::Undecodable(_)
-            | Self::Log(_)
-            | Self::Codec(_)
-            | Self::Misled { .. }
-            | Self::Io { .. } => errors::STORAGE_FAILED,
-        }
-    }
-}
-
-impl StoreError {
-    /// The code of the catalogue under which a person reads of it.
-    pub const fn code(&self) -> Code {
-        match self {
             Self::Log(error) => error.code(),
             Self::Frozen { .. }
             | Self::Kv(_)
             | Self::Undecodable(_)
             | Self::Codec(_)
             | Self::Misled { .. }
-            | Self::AheadOfLog { .. }
             | Self::Io { .. } => errors::STORAGE_FAILED,
         }
     }
