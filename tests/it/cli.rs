@@ -1,8 +1,5 @@
 //! The command line as a person sees it: what it prints where, and how it ends.
-#![expect(
-    clippy::needless_raw_string_hashes,
-    reason = "all expected outputs are written alike, with quotes or without"
-)]
+#![expect(clippy::needless_raw_string_hashes, reason = "expected outputs are written alike")]
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};

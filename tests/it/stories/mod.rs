@@ -1,8 +1,5 @@
 //! The rules, told as stories: each one is what a person would say happened, and what the engine made of it.
-#![expect(
-    clippy::needless_raw_string_hashes,
-    reason = "all expected outputs are written alike, with quotes or without"
-)]
+#![expect(clippy::needless_raw_string_hashes, reason = "expected outputs are written alike")]
 
 mod teller;
 
