@@ -1,6 +1,5 @@
 //! The rules, told as stories: each one is what a person would say happened, and what the engine made of it.
 #![expect(clippy::needless_raw_string_hashes, reason = "expected outputs are written alike")]
-
 mod teller;
 
 use expect_test::expect;
@@ -94,6 +93,7 @@ fn a_stopped_worker_frees_its_slot_although_the_workflow_is_archived() {
                 0.000 workflow cancelled
                       tell: stop a#1
                 0.000 w1 released a#1
+            archived
         "#]],
     );
 }

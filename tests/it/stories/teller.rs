@@ -277,7 +277,10 @@ impl Teller {
 
     /// How the tasks stand in the end.
     fn show(&mut self) {
-        let Some(workflow) = self.engine.state.workflow(id()) else { return };
+        let Some(workflow) = self.engine.state.workflow(id()) else {
+            self.told.push_str("archived\n");
+            return;
+        };
         let tasks = (0..workflow.spec.total()).map(|index| {
             format!("{} {}", self.name(TaskId::new(id(), index)), workflow.task(index).status.name())
         });
