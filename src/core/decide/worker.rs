@@ -142,10 +142,11 @@ pub(super) fn heartbeat(
 /// What a heartbeat's list must name: attempts accepted before the heartbeat before it. A list may have been
 /// made before a newer assignment arrived.
 fn unnamed<'a>(state: &'a State, worker: &'a Present) -> impl Iterator<Item = (TaskId, AttemptNo)> + 'a {
-    let since = worker.last_heartbeat.unwrap_or_default();
-    let held = state.grants.of(&worker.facts.worker);
-    held.filter(move |(_, _, grant)| grant.phase == Phase::Accepted && grant.since < since)
-        .map(|(task, attempt, _)| (task, attempt))
+    let held = |task, attempt| state.grants.get(&worker.facts.worker, task, attempt);
+    let accepted = worker.accepted_by_heartbeat.iter().copied();
+    accepted.filter(move |(task, attempt)| {
+        held(*task, *attempt).is_some_and(|grant| grant.phase == Phase::Accepted)
+    })
 }
 
 /// A count does not say which attempts a worker holds. After a reconnect, two heartbeats in a row that count no

@@ -98,6 +98,8 @@ impl Presence {
         let low = heartbeat.active_count.is_some_and(|count| count as usize <= newer);
         worker.low_counts = if low { worker.low_counts + 1 } else { 0 };
         worker.last_heartbeat = Some(now);
+        let accepted = state.grants.of(id).filter(|(_, _, grant)| grant.phase == Phase::Accepted);
+        worker.accepted_by_heartbeat = accepted.map(|(task, attempt, _)| (task, attempt)).collect();
         worker.reported = heartbeat.reported.clone();
         worker.correction = None;
         if let Some(status) = heartbeat.status {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::core::command::{Progress, Reported, WorkerFacts, WorkerKind, WorkerStatus};
-use crate::core::ids::{SessionId, TaskId, Timestamp, WorkerId};
+use crate::core::ids::{AttemptNo, SessionId, TaskId, Timestamp, WorkerId};
 use crate::core::limits::Limits;
 use crate::core::spec::Priority;
 use crate::core::state::{Breaker, ClassId, State};
@@ -22,6 +22,8 @@ pub struct Present {
     pub connected_at: Timestamp,
     pub last_seen: Timestamp,
     pub last_heartbeat: Option<Timestamp>,
+    /// What it had accepted when that heartbeat came. A list that follows was made later, so it names these.
+    pub(in crate::core) accepted_by_heartbeat: Vec<(TaskId, AttemptNo)>,
     pub status: WorkerStatus,
     /// An operator asked that it gets no new work.
     pub drained: bool,
@@ -55,6 +57,7 @@ impl Present {
             connected_at: now,
             last_seen: now,
             last_heartbeat: None,
+            accepted_by_heartbeat: Vec::new(),
             status: WorkerStatus::Healthy,
             drained: false,
             reported: Reported::default(),

@@ -1,6 +1,7 @@
 //! The rules, told as stories: each one is what a person would say happened, and what the engine made of it.
 #![expect(clippy::needless_raw_string_hashes, reason = "expected outputs are written alike")]
 mod teller;
+mod workers;
 
 use expect_test::expect;
 use teller::check;
@@ -364,36 +365,6 @@ fn five_lost_attempts_in_a_row_end_the_task() {
            80.000 w1 released a#3
            90.000 w2 released a#4
           100.000 w1 released a#5
-        failed: a failed
-    "#]],
-    );
-}
-
-#[test]
-fn a_refusal_consumes_no_try() {
-    check(
-        "submit continue a~; worker w1; refuse w1 a; +1s; done w1 a",
-        &expect![[r#"
-            0.000 offer a#1 to w1
-            0.000 a#1 refused: AtCapacity
-            0.100 offer a#2 to w1
-            1.000 a#2 completed
-            1.000 workflow ended: Completed
-        completed: a completed
-    "#]],
-    );
-}
-
-#[test]
-fn a_task_that_nobody_can_handle_fails_at_once() {
-    check(
-        "submit continue a; worker w1; worker w2; nohandler w1 a; nohandler w2 a",
-        &expect![[r#"
-            0.000 offer a#1 to w1
-            0.000 a#1 refused: NoHandler
-            0.000 offer a#2 to w2
-            0.000 a#2 failed for good: NO_WORKER_FOR_TASK
-            0.000 workflow ended: Failed
         failed: a failed
     "#]],
     );

@@ -5,6 +5,7 @@
 //! | `submit stop a b(a) c!(a,b)` | a workflow with a strategy and tasks; `!` runs whatever became of the dependencies, `~` has one try |
 //! | `worker w1`, `legacy w1` | registers, with two slots; a legacy one sends no attempt numbers |
 //! | `accept w1 a`, `done w1 a`, `fail w1 a`, `refuse w1 a`, `stopped w1 a`, `nohandler w1 a` | reports; `a#1` names an attempt |
+//! | `beat w1 a b` | a heartbeat whose list names these tasks |
 //! | `break w1`, `bye w1` | the connection breaks, or ends with a goodbye |
 //! | `cancel a`, `retry a`, `cancel`, `retry`, `pause`, `resume` | what people ask for |
 //! | `+10s` | time passes, with a turn every second |
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
-use gleitzeit::core::command::{Command, Disconnected, FailureReport, TaskRef};
+use gleitzeit::core::command::{Command, Disconnected, FailureReport, Heartbeat, Held, TaskRef};
 use gleitzeit::core::event::{AfterFailure, Event, GrantAfter, Record};
 use gleitzeit::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::invariants;
@@ -113,6 +114,14 @@ impl Teller {
             ("break" | "bye", [name]) => {
                 let how = if verb == "bye" { Disconnected::Cleanly } else { Disconnected::Broken };
                 self.command(Command::Disconnect { session: self.sessions[*name].0, how });
+            }
+            ("beat", [name, tasks @ ..]) => {
+                let held = tasks.iter().map(|task| {
+                    let (id, attempt) = self.task(task);
+                    Held { task: TaskRef::Id(id), attempt }
+                });
+                let heartbeat = Heartbeat { active: Some(held.collect()), ..Heartbeat::default() };
+                self.command(Command::Heartbeat { session: self.sessions[*name].0, heartbeat });
             }
             (verb, [name, task]) => self.report(verb, name, task),
             (verb, rest) => panic!("no story has the words {verb} {rest:?}"),
