@@ -27,5 +27,7 @@ pub mod store;
 
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(any(feature = "client", feature = "server"))]
+pub mod crypto;
 
 pub mod cli;

@@ -15,5 +15,3 @@ pub use rest::{
     Validation, Why, WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
 };
 pub use tls::Tls;
-#[cfg(feature = "demo")]
-pub(crate) use tls::install_crypto_provider;

@@ -1,11 +1,12 @@
 //! Which certificates the client trusts, for the websocket and for REST alike.
 
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::wire::WireError;
+use crate::crypto::install_crypto_provider;
 
 /// Whom to trust on `https://` and `wss://`.
 ///
@@ -43,14 +44,4 @@ impl Tls {
     pub(super) fn config(&self) -> Option<Arc<rustls::ClientConfig>> {
         self.config.clone()
     }
-}
-
-/// Makes ring the cryptography of this process, once. A program that chose another provider keeps it.
-pub(crate) fn install_crypto_provider() {
-    static INSTALL: Once = Once::new();
-    INSTALL.call_once(|| {
-        if rustls::crypto::ring::default_provider().install_default().is_err() {
-            tracing::debug!("the program has installed a provider of cryptography already; it is kept");
-        }
-    });
 }

@@ -135,18 +135,14 @@ impl WorkerId {
         Self(Arc::from(text))
     }
 
-    /// The executor inside the binary.
-    pub fn built_in() -> Self {
-        Self::new(BUILT_IN)
-    }
-
+    /// Whether this is a worker inside the binary: `built-in`, or `built-in:` and its desk.
     pub fn is_built_in(&self) -> bool {
-        &*self.0 == BUILT_IN
+        self.0.strip_prefix(Self::BUILT_IN).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
     }
-}
 
-/// No service may register under this id.
-const BUILT_IN: &str = "built-in";
+    /// No service may register under this id, nor under one that continues it with a colon.
+    pub const BUILT_IN: &str = "built-in";
+}
 
 impl fmt::Display for WorkerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,6 +153,15 @@ impl fmt::Display for WorkerId {
 /// One live connection of a worker. Numbers are never used twice within one run of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
+
+impl SessionId {
+    /// Numbers below this are those of the workers inside the binary.
+    pub const FIRST_CONNECTION: Self = Self(16);
+
+    pub const fn is_built_in(self) -> bool {
+        self.0 < Self::FIRST_CONNECTION.0
+    }
+}
 
 /// The first 128 bits of a SHA-256: of a submission's body, of a result, or of an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -91,9 +91,6 @@ pub(super) struct Dispatcher {
     pub store_status: Arc<StoreStatus>,
 }
 
-/// The connection of the built-in executor.
-pub const BUILT_IN_SESSION: SessionId = SessionId(0);
-
 impl Dispatcher {
     pub(super) fn run(self, outputs: &Receiver<Vec<Output>>) {
         while let Ok(outputs) = outputs.recv() {
@@ -125,7 +122,7 @@ impl Dispatcher {
     }
 
     fn outlet(&self, session: SessionId) -> &dyn Outlet {
-        if session == BUILT_IN_SESSION { &*self.built_in } else { &*self.sockets }
+        if session.is_built_in() { &*self.built_in } else { &*self.sockets }
     }
 
     fn assign(&self, assignment: Assignment) {

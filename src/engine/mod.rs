@@ -19,7 +19,7 @@ mod views;
 pub use crate::store::record::{CodecError, decode, encode};
 pub use assign::{Assigned, Assignment};
 pub use commit::{CommitStatus, Committer, Durable, write_turns};
-pub use dispatch::{Announcement, BUILT_IN_SESSION, Outlet, Stopped, Undelivered};
+pub use dispatch::{Announcement, Outlet, Stopped, Undelivered};
 pub use feed::{Feed, FeedItem, Published};
 pub use handle::EngineHandle;
 pub use query::{EnginePicture, WorkerPicture};

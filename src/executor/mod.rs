@@ -1,10 +1,11 @@
-//! The built-in worker: tasks that run inside the binary. It registers, is offered attempts and reports like
-//! any other worker; only its connection is a function call.
+//! The workers inside the binary. They register, are offered attempts and report like any other worker; only
+//! their connection is a function call.
 
+mod desk;
 pub mod functions;
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::runtime::Handle;
@@ -12,18 +13,12 @@ use tokio::task::AbortHandle;
 use tracing::warn;
 
 use crate::clock::EngineClock;
-use crate::core::command::{Command, FailureReport, TaskRef, WorkerFacts, WorkerKind};
-use crate::core::ids::{AttemptNo, SessionId, TaskId, WorkerId};
+use crate::core::command::{Command, FailureReport, TaskRef};
+use crate::core::ids::{AttemptNo, SessionId, TaskId};
 use crate::core::payload::Payload;
 use crate::core::rejection::Rejection;
-use crate::engine::{Assigned, BUILT_IN_SESSION, EngineHandle, Outlet, Stopped, Undelivered};
-
-/// Attempts that run inside the binary at once. Waiting ones cost nothing; heavy ones share the blocking
-/// threads, so more of them would only wait there.
-const CAPACITY: u32 = 64;
-
-/// The name under which its totals are listed.
-const NAME: &str = "built-in";
+use crate::engine::{Assigned, EngineHandle, Outlet, Stopped, Undelivered};
+use desk::Desk;
 
 #[derive(Debug)]
 pub struct Executor {
@@ -38,18 +33,21 @@ impl Executor {
         Arc::new(Self { engine, runtime, clock, running: Mutex::default() })
     }
 
-    /// Tells the engine what it can run. It holds nothing: whatever it ran before a restart is lost and runs
+    /// Tells the engine what it can run. It holds nothing: whatever ran here before a restart is lost and runs
     /// again as a new attempt.
     ///
     /// # Errors
     /// That the engine is stopping.
     pub async fn register(&self) -> Result<(), Rejection> {
-        let registration = Command::RegisterWorker {
-            session: BUILT_IN_SESSION,
-            facts: Arc::new(facts()),
-            active: Some(Vec::new()),
-        };
-        self.engine.submit(registration).await.map(drop)
+        for desk in Desk::ALL {
+            let registration = Command::RegisterWorker {
+                session: desk.session(),
+                facts: Arc::new(desk.facts()),
+                active: Some(Vec::new()),
+            };
+            self.engine.submit(registration).await?;
+        }
+        Ok(())
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<(TaskId, AttemptNo), AbortHandle>> {
@@ -59,7 +57,7 @@ impl Executor {
     /// Reports go the way of every worker. Only a stopping engine refuses them, and then the log decides.
     fn report(&self, command: Command) {
         if let Err(rejection) = self.engine.report(command, None) {
-            warn!(%rejection, "a report of the built-in worker was not taken");
+            warn!(%rejection, "a report of a built-in worker was not taken");
         }
     }
 }
@@ -98,27 +96,6 @@ impl Outlet for Arc<Executor> {
         self.report(Command::FailTask { session, task: TaskRef::Id(task), attempt: Some(attempt), report });
     }
 
-    /// There is only one built-in worker, and nobody takes its place.
+    /// Nobody takes the place of a built-in worker.
     fn close(&self, _session: SessionId) {}
-}
-
-fn facts() -> WorkerFacts {
-    WorkerFacts {
-        worker: WorkerId::built_in(),
-        name: Arc::from(NAME),
-        kind: WorkerKind::BuiltIn,
-        task_types: work::TASK_TYPES.into_iter().map(Arc::from).collect(),
-        functions: Some(functions::all().iter().map(|function| Arc::from(function.name)).collect()),
-        capabilities: Vec::new(),
-        capacity: CAPACITY,
-        cpu_cores: 0,
-        memory_mb: 0,
-        gpu_memory_mb: 0,
-        has_gpu: false,
-        models: BTreeSet::new(),
-        tags: BTreeSet::new(),
-        heartbeat_ms: 0,
-        fences: true,
-        restart_aware: true,
-    }
 }

@@ -12,9 +12,6 @@ use crate::core::ids::Timestamp;
 use crate::core::payload::Payload;
 use crate::engine::Assigned;
 
-/// The task types that run inside the binary.
-pub(super) const TASK_TYPES: [&str; 1] = ["function"];
-
 /// # Errors
 /// The failure as any worker would report it.
 pub(super) async fn perform(

@@ -30,7 +30,6 @@ pub(super) struct Connection {
 
 #[derive(Debug)]
 pub(super) struct Sessions {
-    /// 0 is the built-in worker.
     next: AtomicU64,
     connections: RwLock<Connections>,
 }
@@ -44,7 +43,7 @@ struct Connections {
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { next: AtomicU64::new(1), connections: RwLock::default() }
+        Self { next: AtomicU64::new(SessionId::FIRST_CONNECTION.0), connections: RwLock::default() }
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::fault::Fault;
-use crate::client::install_crypto_provider;
+use crate::crypto::install_crypto_provider;
 
 /// The server is on this machine; what takes longer is stuck.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);

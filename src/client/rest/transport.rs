@@ -9,7 +9,8 @@ use tokio::time::sleep;
 
 use super::error::{ClientError, Problem};
 use super::{Client, DEFAULT_CONNECT_TIMEOUT};
-use crate::client::{Tls, tls};
+use crate::client::Tls;
+use crate::crypto;
 
 /// A request that may be repeated is tried this often in all.
 const ATTEMPTS: u32 = 4;
@@ -29,7 +30,7 @@ pub(super) fn http(
     trust: &Tls,
     timeout: Option<Duration>,
 ) -> Result<reqwest::Client, ClientError> {
-    tls::install_crypto_provider();
+    crypto::install_crypto_provider();
     let mut headers = HeaderMap::new();
     if let Some(token) = token {
         let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {

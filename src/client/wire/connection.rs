@@ -23,7 +23,7 @@ use super::decode::{Packet, decode};
 use super::encode;
 use super::error::{DecodeError, WireError};
 use super::options::ConnectOptions;
-use crate::client::tls;
+use crate::crypto;
 
 type WebSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -137,7 +137,7 @@ async fn open_websocket(options: &ConnectOptions) -> Result<WebSocket, WireError
         .write_buffer_size(options.write_buffer_bytes)
         .max_message_size(Some(options.max_message_bytes))
         .max_frame_size(Some(options.max_message_bytes));
-    tls::install_crypto_provider();
+    crypto::install_crypto_provider();
     let connector = options.tls.config().map(Connector::Rustls);
     let handshake = client_async_tls_with_config(target.websocket.as_str(), tcp, Some(config), connector);
     let (websocket, _response) =

@@ -4,8 +4,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use sha2::Digest as _;
-// The two older digests come with another generation of the digest traits than SHA-256 does.
-use sha1::Digest as _;
 
 use super::signature::{DefaultValue, Kind, Parameter};
 use super::text::MAX_TEXT_BYTES;

@@ -10,7 +10,7 @@ use gleitzeit::core::event::Failure;
 use gleitzeit::core::ids::{AttemptNo, SessionId, TaskId};
 use gleitzeit::core::payload::Payload;
 use gleitzeit::core::rejection::Rejection;
-use gleitzeit::engine::{Assigned, Assignment, BUILT_IN_SESSION};
+use gleitzeit::engine::{Assigned, Assignment};
 use gleitzeit::log::Log;
 
 use super::checker::{Asked, Verdict};
@@ -62,7 +62,7 @@ impl World {
             return;
         }
         let session = if worker.trade == Trade::BuiltIn {
-            BUILT_IN_SESSION
+            SessionId(0)
         } else {
             self.next_session += 1;
             SessionId(self.next_session)

@@ -192,7 +192,7 @@ impl World {
             workers: Vec::new(),
             connections: BTreeMap::new(),
             // Zero is the connection of the executor inside the binary.
-            next_session: 1,
+            next_session: SessionId::FIRST_CONNECTION.0,
             people: People::default(),
             callers: BTreeMap::new(),
             checker: Checker::default(),

@@ -9,6 +9,7 @@ use super::sources::{code_of, relative, root, tracked_files};
 const FLOORS: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("clock", &["core"]),
+    ("crypto", &[]),
     ("process", &[]),
     ("shutdown", &[]),
     ("telemetry", &[]),
@@ -20,7 +21,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("executor", SHELL),
     ("socket", SHELL),
     ("http", SHELL),
-    ("client", &["core", "protocol"]),
+    ("client", &["core", "crypto", "protocol"]),
 ];
 
 /// A shell sees the engine through its handle, its feed, what it is handed and what it hands back; never the
@@ -28,6 +29,7 @@ const FLOORS: &[(&str, &[&str])] = &[
 const SHELL: &[&str] = &[
     "core",
     "clock",
+    "crypto",
     "process",
     "protocol",
     "config",
@@ -35,7 +37,6 @@ const SHELL: &[&str] = &[
     "engine::Announcement",
     "engine::Answer",
     "engine::Assigned",
-    "engine::BUILT_IN_SESSION",
     "engine::EngineHandle",
     "engine::EnginePicture",
     "engine::FeedItem",

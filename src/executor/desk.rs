@@ -1,0 +1,66 @@
+//! The built-in workers, one desk for each kind of work. Each has slots of its own, so that slow work of one kind
+//! keeps none of the others waiting.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::functions;
+use crate::core::command::{WorkerFacts, WorkerKind};
+use crate::core::ids::{SessionId, WorkerId};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Desk {
+    /// Work that this machine does itself.
+    Local,
+}
+
+impl Desk {
+    pub const ALL: [Self; 1] = [Self::Local];
+
+    /// The connection by which the engine knows the desk.
+    pub const fn session(self) -> SessionId {
+        SessionId(self as u64)
+    }
+
+    /// The id of the worker, and the name under which its totals are listed.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Local => WorkerId::BUILT_IN,
+        }
+    }
+
+    const fn task_types(self) -> &'static [&'static str] {
+        match self {
+            Self::Local => &["function"],
+        }
+    }
+
+    /// Attempts at once.
+    const fn capacity(self) -> u32 {
+        match self {
+            // Waiting ones cost nothing; heavy ones share the blocking threads, so more of them would only wait there.
+            Self::Local => 64,
+        }
+    }
+
+    pub fn facts(self) -> WorkerFacts {
+        WorkerFacts {
+            worker: WorkerId::new(self.name()),
+            name: Arc::from(self.name()),
+            kind: WorkerKind::BuiltIn,
+            task_types: self.task_types().iter().map(|name| Arc::from(*name)).collect(),
+            functions: Some(functions::all().iter().map(|function| Arc::from(function.name)).collect()),
+            capabilities: Vec::new(),
+            capacity: self.capacity(),
+            cpu_cores: 0,
+            memory_mb: 0,
+            gpu_memory_mb: 0,
+            has_gpu: false,
+            models: BTreeSet::new(),
+            tags: BTreeSet::new(),
+            heartbeat_ms: 0,
+            fences: true,
+            restart_aware: true,
+        }
+    }
+}
