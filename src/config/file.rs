@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::http::FileHttp;
 use super::size::parse_size;
 use crate::core::limits::Limits;
 
@@ -26,6 +27,8 @@ pub struct FileConfig {
     pub retention_days: Option<f64>,
     #[serde(default)]
     pub limits: FileLimits,
+    #[serde(default)]
+    pub http: FileHttp,
 }
 
 /// The deadlines and limits; times in seconds.
@@ -125,7 +128,12 @@ impl FileLimits {
     }
 }
 
-fn set_time(target: &mut u64, name: &str, value: Option<f64>, unit_ms: f64) -> Result<(), ConfigError> {
+pub(super) fn set_time(
+    target: &mut u64,
+    name: &str,
+    value: Option<f64>,
+    unit_ms: f64,
+) -> Result<(), ConfigError> {
     if let Some(value) = value {
         *target = duration(name, value, unit_ms)?;
     }
@@ -166,7 +174,7 @@ fn set_count<T: Copy + PartialEq + Default + std::fmt::Display>(
     }
 }
 
-fn set_size(target: &mut usize, name: &str, value: Option<&str>) -> Result<(), ConfigError> {
+pub(super) fn set_size(target: &mut usize, name: &str, value: Option<&str>) -> Result<(), ConfigError> {
     let Some(text) = value else { return Ok(()) };
     let bytes = usize::try_from(parse_size(name, text)?).unwrap_or(usize::MAX);
     set_count(target, name, Some(bytes))

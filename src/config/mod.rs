@@ -2,6 +2,7 @@
 //! the program can use without asking again.
 
 mod file;
+mod http;
 mod size;
 mod token;
 
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 pub use file::{ConfigError, FileConfig};
+pub use http::{Allowed, HttpConfig};
 pub use size::parse_size;
 pub use token::Token;
 
@@ -41,6 +43,9 @@ pub struct RawConfig {
     /// Size of one log segment, 1MiB to 256MiB. [default: 64MiB]
     #[arg(long, env = "GLEITZEIT_SEGMENT_SIZE", value_name = "SIZE")]
     pub segment_size: Option<String>,
+    /// Networks and host names, beside the public internet, that requests of tasks may go to, separated by commas.
+    #[arg(long, env = "GLEITZEIT_HTTP_ALLOW", value_name = "NETWORKS", value_delimiter = ',')]
+    pub http_allow: Option<Vec<String>>,
     /// Configuration file. [default: ./gleitzeit.toml if it exists]
     #[arg(long, env = "GLEITZEIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -57,6 +62,7 @@ pub struct Config {
     pub socket_message_bytes_max: usize,
     /// Ended workflows are kept for this long.
     pub retention_ms: u64,
+    pub http: HttpConfig,
 }
 
 impl RawConfig {
@@ -93,6 +99,7 @@ impl RawConfig {
             limits,
             socket_message_bytes_max: file.limits.socket_message_bytes()?,
             retention_ms: file.retention_ms()?,
+            http: file.http.resolve(self.http_allow.as_deref())?,
         })
     }
 

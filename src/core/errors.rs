@@ -148,6 +148,9 @@ catalogue! {
     2020 FUNCTION_NOT_FOUND Permanent Error false 404
         "The built-in worker has no function with this name."
         "See `gleitzeit functions` for the names, or register a worker that has the function."
+    2040 HTTP_REQUEST_FAILED Network Error true 502
+        "A request to another system got no response, or not the one that was expected."
+        "Read the message of the attempt; check the URL and the system behind it, then retry the task."
     3001 WORKFLOW_VALIDATION_FAILED Validation Error false 422
         "The workflow is not valid."
         "Mend what the message names; nothing was stored."
@@ -199,6 +202,12 @@ catalogue! {
     5013 FORMAT_TOO_NEW Permanent Critical false 500
         "The data directory was written by a newer version."
         "Use that version or a later one."
+    6001 ADDRESS_DENIED Network Error false 403
+        "The host of a request is on this machine or in a private network, and the configuration does not allow it."
+        "Have its network or name added to `allow` under `[http]` in the server's configuration."
+    6002 NETWORK_TIMEOUT Network Error true 504
+        "Another system did not answer a request in time."
+        "Check that system, or give the request a longer `timeout`."
     7001 INVALID_ARGUMENT Validation Error false 400
         "A value has the wrong type, is out of range, or is not one of the known ones."
         "Correct the field that the message names."

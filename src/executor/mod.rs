@@ -3,6 +3,7 @@
 
 mod desk;
 pub mod functions;
+pub mod outbound;
 mod work;
 
 use std::collections::BTreeMap;
