@@ -198,11 +198,14 @@ fn never_comes(workflow: &Workflow, dependency: u32, dependent: u32) -> bool {
     status.has_ended() && !round_to_come && !workflow.satisfies(dependency, dependent)
 }
 
-/// A workflow that has left memory comes back whole before its tasks run again.
+/// A workflow that has ended is written again, whole, before its tasks run again: it may have left memory, and even
+/// where it has not, checkpoints leave out what has ended, so that a replay from one knows it only by this.
 fn reopened(state: &State, workflow: &Workflow, tasks: Vec<u32>) -> Result<Vec<Event>, Rejection> {
     let mut events = Vec::new();
-    if state.workflow(workflow.id).is_none() {
-        taken_task_id(state, &workflow.spec)?;
+    if workflow.status.has_ended() {
+        if state.workflow(workflow.id).is_none() {
+            taken_task_id(state, &workflow.spec)?;
+        }
         events.push(Event::WorkflowCarried { workflow: Box::new(CarriedWorkflow::of(workflow, state)) });
     }
     events.push(Event::TasksRetried { workflow: workflow.id, tasks });

@@ -74,6 +74,7 @@ fn a_legacy_worker_gets_a_cancelled_task_again_only_when_it_has_stopped() {
                 0.000 a cancelled
                 0.000 workflow ended: Failed
                       tell: stop a#1
+                0.000 workflow written again
                 0.000 retry a
                 0.000 w1 released a#1
                 0.000 offer a#2 to w1
@@ -165,10 +166,12 @@ fn a_retry_by_hand_leaves_skipped_what_still_lacks_a_dependency() {
                 0.000 c skipped for a
                 0.000 b#1 failed for good: TASK_EXECUTION_FAILED
                 0.000 workflow ended: Failed
+                0.000 workflow written again
                 0.000 retry a
                 0.000 offer a#2 to w1
                 0.000 a#2 completed
                 0.000 workflow ended: Failed
+                0.000 workflow written again
                 0.000 retry b c
                 0.000 offer b#2 to w1
                 0.000 b#2 completed
@@ -185,18 +188,38 @@ fn a_skipped_task_that_is_retried_brings_what_it_needs() {
     check(
         "submit continue a~ b(a); worker w1; fail w1 a; retry b; done w1 a; done w1 b",
         &expect![[r#"
-            0.000 offer a#1 to w1
-            0.000 a#1 failed for good: TASK_EXECUTION_FAILED
-            0.000 b skipped for a
-            0.000 workflow ended: Failed
-            0.000 retry a b
-            0.000 offer a#2 to w1
-            0.000 a#2 completed
-            0.000 offer b#1 to w1
-            0.000 b#1 completed
-            0.000 workflow ended: Completed
-        completed: a completed, b completed
-    "#]],
+                0.000 offer a#1 to w1
+                0.000 a#1 failed for good: TASK_EXECUTION_FAILED
+                0.000 b skipped for a
+                0.000 workflow ended: Failed
+                0.000 workflow written again
+                0.000 retry a b
+                0.000 offer a#2 to w1
+                0.000 a#2 completed
+                0.000 offer b#1 to w1
+                0.000 b#1 completed
+                0.000 workflow ended: Completed
+            completed: a completed, b completed
+        "#]],
+    );
+}
+
+#[test]
+fn a_retry_outlives_a_crash_although_the_checkpoint_left_the_workflow_out() {
+    check(
+        "submit continue a~; worker w1; fail w1 a; checkpoint; retry a; restart 1s; worker w1; done w1 a",
+        &expect![[r#"
+                0.000 offer a#1 to w1
+                0.000 a#1 failed for good: TASK_EXECUTION_FAILED
+                0.000 workflow ended: Failed
+                0.000 workflow written again
+                0.000 retry a
+                0.000 offer a#2 to w1
+                1.000 restart
+                1.000 a#2 completed
+                1.000 workflow ended: Completed
+            completed: a completed
+        "#]],
     );
 }
 
@@ -212,6 +235,7 @@ fn a_retry_under_stop_opens_everything_again() {
                 0.000 workflow ended: Failed
                       tell: stop b#1
                 0.000 w1 released b#1
+                0.000 workflow written again
                 0.000 retry a b c
                 0.000 offer b#2 to w1
                 0.000 offer a#2 to w1

@@ -11,6 +11,7 @@
 //! | `+10s` | time passes, with a turn every second |
 //! | `sleep 60s` | time passes without a turn |
 //! | `restart 5s`, `archive` | the process is down for a while, and the log is replayed; ended workflows leave memory |
+//! | `checkpoint` | a picture is taken from which the next restart begins |
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -27,6 +28,7 @@ use gleitzeit::core::spec::{
 };
 use gleitzeit::core::state::State;
 use gleitzeit::engine::{Answer, Engine, Input, Output};
+use gleitzeit::store::CheckpointInput;
 
 use crate::sim::specs::Trade;
 use crate::sim::store::MemoryViews;
@@ -37,6 +39,7 @@ pub struct Teller {
     engine: Engine,
     views: Arc<MemoryViews>,
     records: Vec<Record>,
+    checkpoint: Option<CheckpointInput>,
     now: Timestamp,
     sessions: BTreeMap<String, (SessionId, bool)>,
     next_session: u64,
@@ -66,6 +69,7 @@ impl Teller {
             engine,
             views,
             records: Vec::new(),
+            checkpoint: None,
             now: START,
             sessions: BTreeMap::new(),
             next_session: 0,
@@ -89,6 +93,7 @@ impl Teller {
             }
             ("restart", [time]) => self.restart(seconds(time)),
             ("archive", []) => self.archive(),
+            ("checkpoint", []) => self.checkpoint = Some(CheckpointInput::of(&self.engine.state)),
             ("submit", [strategy, tasks @ ..]) => {
                 self.submitted = Arc::new(workflow(strategy, tasks));
                 let body = Fingerprint::of(word.as_bytes());
@@ -215,8 +220,10 @@ impl Teller {
 
     fn restart(&mut self, down_seconds: u64) {
         self.now = self.now.plus(down_seconds * 1_000);
-        let mut state = State::default();
-        self.records.iter().for_each(|record| state.apply(record));
+        let mut state = self.checkpoint.clone().map(CheckpointInput::restore).unwrap_or_default();
+        let known = usize::try_from(state.next_seq.0).unwrap()
+            - usize::try_from(State::default().next_seq.0).unwrap();
+        self.records.iter().skip(known).for_each(|record| state.apply(record));
         self.sessions.clear();
         self.engine = Engine::new(state, Limits::default(), Arc::clone(&self.views) as _, 1);
         self.recover();
@@ -268,7 +275,7 @@ impl Teller {
             Event::WorkflowCancelled { .. } => "workflow cancelled".to_owned(),
             Event::WorkflowPaused { .. } => "workflow paused".to_owned(),
             Event::WorkflowResumed { .. } => "workflow resumed".to_owned(),
-            Event::WorkflowCarried { .. } => "workflow back in memory".to_owned(),
+            Event::WorkflowCarried { .. } => "workflow written again".to_owned(),
             Event::RoundStarted { .. } => "second round".to_owned(),
             Event::TasksRetried { tasks, .. } => {
                 let names: Vec<String> =
