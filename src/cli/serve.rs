@@ -15,10 +15,11 @@ use tracing::{error, info, warn};
 
 use super::{Exit, telemetry};
 use crate::clock::EngineClock;
-use crate::config::{Config, RawConfig, Token};
+use crate::config::{Config, FilesConfig, RawConfig, Token};
 use crate::core::state::State;
 use crate::engine::{self, EngineHandle, EngineParts, Retention, Views};
-use crate::executor::Executor;
+use crate::executor::file::Root;
+use crate::executor::{Executor, Tools};
 use crate::http::{self, App, Shutdown};
 use crate::log::{Log, LogOptions, LogRead, OpenReport, SegmentLog};
 use crate::socket::{Farewell, SocketConfig, SocketServer};
@@ -76,6 +77,7 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
         format!("cannot listen on {}: choose another --port, or end the program that uses it", config.address)
     })?;
     let address = listener.local_addr()?;
+    let tools = tools(&config)?;
     let Opened { data_dir, log, reader, store, state, replayed } = open(&config)?;
     let clock = EngineClock::start(state.now);
 
@@ -105,7 +107,7 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
 
     let handle = prepared.handle();
     let token = config.token.as_deref().map(Token::new);
-    let executor = Executor::new(handle.clone(), tokio::runtime::Handle::current(), clock);
+    let executor = Executor::new(handle.clone(), tokio::runtime::Handle::current(), clock, tools);
     let (sockets, layer) = SocketServer::new(socket_config(&config, token.clone()), handle.clone());
     let engine = prepared.run(Arc::new(Arc::clone(&executor)), Arc::new(sockets.clone()), |_| {
         // No destructor may run: nothing may be acknowledged, and the files are left as they are.
@@ -160,6 +162,18 @@ fn open(config: &Config) -> anyhow::Result<Opened> {
     let mut state = opened.checkpoint.map(CheckpointInput::restore).unwrap_or_default();
     let replayed = opened.store.replay(&mut state)?;
     Ok(Opened { data_dir, log, reader, store: opened.store, state, replayed })
+}
+
+fn tools(config: &Config) -> anyhow::Result<Tools> {
+    let open = |files: &FilesConfig| {
+        Root::open(files).with_context(|| {
+            let root = files.root.display();
+            format!(
+                "cannot open {root}, the folder of the file tasks: make it, or correct `root` under [files]"
+            )
+        })
+    };
+    Ok(Tools::new(&config.http, config.files.as_ref().map(open).transpose()?, &config.limits))
 }
 
 fn app(

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::files::FileFiles;
 use super::http::FileHttp;
 use super::size::parse_size;
 use crate::core::limits::Limits;
@@ -29,6 +30,8 @@ pub struct FileConfig {
     pub limits: FileLimits,
     #[serde(default)]
     pub http: FileHttp,
+    #[serde(default)]
+    pub files: FileFiles,
 }
 
 /// The deadlines and limits; times in seconds.

@@ -2,6 +2,7 @@
 //! the program can use without asking again.
 
 mod file;
+mod files;
 mod http;
 mod size;
 mod token;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 pub use file::{ConfigError, FileConfig};
+pub use files::FilesConfig;
 pub use http::{Allowed, HttpConfig};
 pub use size::parse_size;
 pub use token::Token;
@@ -46,6 +48,9 @@ pub struct RawConfig {
     /// Networks and host names, beside the public internet, that requests of tasks may go to, separated by commas.
     #[arg(long, env = "GLEITZEIT_HTTP_ALLOW", value_name = "NETWORKS", value_delimiter = ',')]
     pub http_allow: Option<Vec<String>>,
+    /// The folder that file tasks may use. Without it there are none in the server.
+    #[arg(long, env = "GLEITZEIT_FILES_ROOT", value_name = "DIR")]
+    pub files_root: Option<PathBuf>,
     /// Configuration file. [default: ./gleitzeit.toml if it exists]
     #[arg(long, env = "GLEITZEIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -63,6 +68,7 @@ pub struct Config {
     /// Ended workflows are kept for this long.
     pub retention_ms: u64,
     pub http: HttpConfig,
+    pub files: Option<FilesConfig>,
 }
 
 impl RawConfig {
@@ -100,6 +106,7 @@ impl RawConfig {
             socket_message_bytes_max: file.limits.socket_message_bytes()?,
             retention_ms: file.retention_ms()?,
             http: file.http.resolve(self.http_allow.as_deref())?,
+            files: file.files.resolve(self.files_root.as_deref())?,
         })
     }
 

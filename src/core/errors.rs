@@ -184,12 +184,21 @@ catalogue! {
     4001 AUTHENTICATION_REQUIRED Auth Error false 401
         "The request carries no valid token."
         "Send `Authorization: Bearer <token>`, or `authenticate {token}` on a socket."
+    5001 FILE_NOT_FOUND Permanent Error false 404
+        "There is no file at the path of a file task."
+        "Correct the path; it is relative to `root` under `[files]` in the server's configuration."
+    5002 FILE_ACCESS_DENIED Permanent Error false 403
+        "The path of a file task leads out of the folder of the file tasks, or its rights do not allow the operation."
+        "Use a path inside the folder, or change the rights of the file on the server."
     5003 STORAGE_FAILED Resource Critical false 500
         "The event log could not be read or written."
         "Check the disk; `gleitzeit store verify` tells what is whole."
     5004 DISK_SPACE_FULL Resource Error true 507
         "The disk is full: new work is refused, reports of running work are still taken."
         "Free some space; the server goes on by itself, without a restart."
+    5006 FILE_OPERATION_FAILED Resource Error true 500
+        "The operating system refused an operation of a file task."
+        "Read its reason in the message of the attempt, such as a full disk, then retry the task."
     5010 DATA_CORRUPTION Permanent Critical false 500
         "Data on the disk does not match its checksum."
         "Stop the server and run `gleitzeit store verify`; see `gleitzeit store repair`."

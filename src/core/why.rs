@@ -38,6 +38,8 @@ pub enum Reason {
     NoWorker {
         wanted: String,
         connected: usize,
+        /// What would bring a worker, where that is known.
+        advice: &'static str,
     },
     /// All who could run it are busy, draining or unhealthy.
     WorkersBusy {
@@ -161,7 +163,8 @@ fn queued(
     let connected = || presence.workers().filter(|worker| worker.is_connected());
     let able: Vec<&Present> = connected().filter(|worker| can_run(&worker.facts, route)).collect();
     if able.is_empty() {
-        return vec![Reason::NoWorker { wanted: wanted(route), connected: connected().count() }];
+        let (wanted, advice) = (wanted(route), advice(route));
+        return vec![Reason::NoWorker { wanted, connected: connected().count(), advice }];
     }
     let mut reasons: Vec<Reason> =
         able.iter().filter_map(|worker| obstacle(state, presence, worker, id, now)).collect();
@@ -198,6 +201,17 @@ fn obstacle(
     }
     let fits = presence.may_take(state, worker, id, now);
     (!fits).then(|| Reason::EarlierAttempt { worker: name.clone() })
+}
+
+/// File tasks are off until somebody names a folder for them.
+fn advice(route: &Route) -> &'static str {
+    match &*route.task_type {
+        "file" => {
+            ": start the server with --files-root DIR (or `root` under `[files]` in its configuration), or \
+             connect a node that registers for file tasks"
+        }
+        _ => "",
+    }
 }
 
 fn wanted(route: &Route) -> String {
@@ -259,8 +273,8 @@ impl Reason {
             Self::ParallelLimit { limit } => {
                 format!("its workflow runs {limit} tasks at once, which is its limit")
             }
-            Self::NoWorker { wanted, connected } => {
-                format!("waits for {wanted}; none of the {connected} connected workers offers it")
+            Self::NoWorker { wanted, connected, advice } => {
+                format!("waits for {wanted}; none of the {connected} connected workers offers it{advice}")
             }
             Self::WorkersBusy { workers } => {
                 let told = workers.iter().map(|busy| {

@@ -11,11 +11,20 @@ use crate::core::ids::{SessionId, WorkerId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Desk {
     /// Work that this machine does itself.
-    Local,
+    Local = 0,
+    /// Requests to other systems, which spend their time waiting.
+    Http = 2,
+}
+
+/// Whether a folder for file tasks is configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Files {
+    On,
+    Off,
 }
 
 impl Desk {
-    pub const ALL: [Self; 1] = [Self::Local];
+    pub const ALL: [Self; 2] = [Self::Local, Self::Http];
 
     /// The connection by which the engine knows the desk.
     pub const fn session(self) -> SessionId {
@@ -26,12 +35,22 @@ impl Desk {
     const fn name(self) -> &'static str {
         match self {
             Self::Local => WorkerId::BUILT_IN,
+            Self::Http => "built-in:http",
         }
     }
 
-    const fn task_types(self) -> &'static [&'static str] {
+    const fn task_types(self, files: Files) -> &'static [&'static str] {
+        match (self, files) {
+            (Self::Local, Files::On) => &["function", "file"],
+            (Self::Local, Files::Off) => &["function"],
+            (Self::Http, Files::On | Files::Off) => &["http"],
+        }
+    }
+
+    fn functions(self) -> BTreeSet<Arc<str>> {
         match self {
-            Self::Local => &["function"],
+            Self::Local => functions::all().iter().map(|function| Arc::from(function.name)).collect(),
+            Self::Http => BTreeSet::new(),
         }
     }
 
@@ -40,16 +59,20 @@ impl Desk {
         match self {
             // Waiting ones cost nothing; heavy ones share the blocking threads, so more of them would only wait there.
             Self::Local => 64,
+            // Each holds a connection and at most one response; looking up a name takes a blocking thread, of which
+            // there are twice as many.
+            Self::Http => 256,
         }
     }
 
-    pub fn facts(self) -> WorkerFacts {
+    /// What the desk declares. File tasks are left to nodes that register for them where there is no folder.
+    pub fn facts(self, files: Files) -> WorkerFacts {
         WorkerFacts {
             worker: WorkerId::new(self.name()),
             name: Arc::from(self.name()),
             kind: WorkerKind::BuiltIn,
-            task_types: self.task_types().iter().map(|name| Arc::from(*name)).collect(),
-            functions: Some(functions::all().iter().map(|function| Arc::from(function.name)).collect()),
+            task_types: self.task_types(files).iter().map(|name| Arc::from(*name)).collect(),
+            functions: Some(self.functions()),
             capabilities: Vec::new(),
             capacity: self.capacity(),
             cpu_cores: 0,

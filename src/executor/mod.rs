@@ -2,7 +2,9 @@
 //! their connection is a function call.
 
 mod desk;
+pub mod file;
 pub mod functions;
+mod http_task;
 pub mod outbound;
 mod work;
 
@@ -14,24 +16,56 @@ use tokio::task::AbortHandle;
 use tracing::warn;
 
 use crate::clock::EngineClock;
+use crate::config::HttpConfig;
 use crate::core::command::{Command, FailureReport, TaskRef};
 use crate::core::ids::{AttemptNo, SessionId, TaskId};
+use crate::core::limits::Limits;
 use crate::core::payload::Payload;
 use crate::core::rejection::Rejection;
 use crate::engine::{Assigned, EngineHandle, Outlet, Stopped, Undelivered};
-use desk::Desk;
+use desk::{Desk, Files};
+use file::Root;
+use outbound::Outbound;
+
+/// What built-in workers need of the world.
+#[derive(Debug)]
+pub struct Tools {
+    outbound: Outbound,
+    /// The most that an http task may bring back.
+    response_bytes_max: usize,
+    /// The folder of the file tasks, where there is one.
+    files: Option<Arc<Root>>,
+    /// What the engine takes as a result.
+    result_bytes_max: usize,
+}
+
+impl Tools {
+    pub fn new(http: &HttpConfig, files: Option<Root>, limits: &Limits) -> Self {
+        Self {
+            outbound: Outbound::new(http),
+            response_bytes_max: http.response_bytes_max,
+            files: files.map(Arc::new),
+            result_bytes_max: limits.result_bytes_max,
+        }
+    }
+
+    fn files(&self) -> Files {
+        if self.files.is_some() { Files::On } else { Files::Off }
+    }
+}
 
 #[derive(Debug)]
 pub struct Executor {
     engine: EngineHandle,
     runtime: Handle,
     clock: EngineClock,
+    tools: Tools,
     running: Mutex<BTreeMap<(TaskId, AttemptNo), AbortHandle>>,
 }
 
 impl Executor {
-    pub fn new(engine: EngineHandle, runtime: Handle, clock: EngineClock) -> Arc<Self> {
-        Arc::new(Self { engine, runtime, clock, running: Mutex::default() })
+    pub fn new(engine: EngineHandle, runtime: Handle, clock: EngineClock, tools: Tools) -> Arc<Self> {
+        Arc::new(Self { engine, runtime, clock, tools, running: Mutex::default() })
     }
 
     /// Tells the engine what it can run. It holds nothing: whatever ran here before a restart is lost and runs
@@ -43,7 +77,7 @@ impl Executor {
         for desk in Desk::ALL {
             let registration = Command::RegisterWorker {
                 session: desk.session(),
-                facts: Arc::new(desk.facts()),
+                facts: Arc::new(desk.facts(self.tools.files())),
                 active: Some(Vec::new()),
             };
             self.engine.submit(registration).await?;
@@ -65,8 +99,8 @@ impl Executor {
 
 /// An attempt that is being run by [`Executor::assign`].
 async fn run(executor: &Executor, assigned: &Assigned) -> Result<Payload, FailureReport> {
-    let parameters = assigned.parameters.as_str();
-    work::perform(&assigned.route().task_type, parameters, executor.clock.now(), assigned).await
+    let result = work::perform(&executor.tools, executor.clock.now(), assigned).await?;
+    work::fitting(result, executor.tools.result_bytes_max)
 }
 
 impl Outlet for Arc<Executor> {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::functions::{self, CallContext};
+use super::{Tools, file, http_task};
 use crate::core::command::FailureReport;
 use crate::core::errors::{self, Code};
 use crate::core::ids::Timestamp;
@@ -15,18 +16,36 @@ use crate::engine::Assigned;
 /// # Errors
 /// The failure as any worker would report it.
 pub(super) async fn perform(
-    task_type: &str,
-    parameters: &str,
+    tools: &Tools,
     now: Timestamp,
     assigned: &Assigned,
 ) -> Result<Payload, FailureReport> {
-    match task_type {
-        "function" => call(parameters, now, assigned).await,
+    let parameters = assigned.parameters.as_str();
+    match (&*assigned.route().task_type, &tools.files) {
+        ("function", _) => call(parameters, now, assigned).await,
+        ("http", _) => http_task::perform(&tools.outbound, parameters, tools.response_bytes_max, now).await,
+        ("file", Some(root)) => file::perform(root, &assigned.parameters, assigned.task, assigned.attempt)
+            .await
+            .map_err(|error| failure(error.code(), error.to_string())),
         // The engine offers only what was registered.
-        other => {
+        (other, _) => {
             Err(failure(errors::NO_WORKER_FOR_TASK, format!("the built-in worker does not run {other}")))
         }
     }
+}
+
+/// The engine refuses a larger result, and nobody but its worker can tell what that means for the task.
+pub(super) fn fitting(result: Payload, limit: usize) -> Result<Payload, FailureReport> {
+    let size = result.as_str().len();
+    if size <= limit {
+        return Ok(result);
+    }
+    Err(failure(
+        errors::PAYLOAD_TOO_LARGE,
+        format!(
+            "the result has {size} bytes as JSON; the limit is {limit}, and `result_bytes` under `[limits]` sets it"
+        ),
+    ))
 }
 
 #[derive(Deserialize)]

@@ -10,5 +10,7 @@ pub mod socket;
 #[cfg(feature = "server")]
 pub mod submit;
 #[cfg(feature = "server")]
+pub mod task_parameters;
+#[cfg(feature = "server")]
 pub mod task_types;
 pub mod time;

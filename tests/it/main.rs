@@ -18,7 +18,19 @@ mod crash;
 mod demo;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod documented;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
+mod file_task;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod harness;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
+mod http_task;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
+mod memory;
 #[cfg(test)]
 #[cfg(feature = "server")]
 mod retention;

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gleitzeit::clock::EngineClock;
+use gleitzeit::config::HttpConfig;
 use gleitzeit::core::command::Command;
 use gleitzeit::core::ids::{AttemptNo, Seq, SessionId, TaskId, WorkflowId};
 use gleitzeit::core::limits::{Limits, SubmissionLimits};
@@ -15,7 +16,7 @@ use gleitzeit::core::state::{TaskStatus, WorkflowStatus};
 use gleitzeit::engine::{
     Assigned, EngineHandle, EngineParts, Outlet, Retention, Running, Stopped, Undelivered, Views, prepare,
 };
-use gleitzeit::executor::Executor;
+use gleitzeit::executor::{Executor, Tools};
 use gleitzeit::log::{Log, LogOptions, LogRead, SegmentLog};
 use gleitzeit::protocol::submit::{ContentType, parse_submission};
 use gleitzeit::store::{Archiver, CheckpointInput, DataDir, Opened, Store, StoreOptions, StoreStatus};
@@ -74,7 +75,8 @@ impl Engine {
         let archiver =
             Archiver { store: Arc::clone(&store), jobs: received, status, directory: path.to_path_buf() };
         let archiver = std::thread::spawn(move || archiver.run(on_archived));
-        let executor = Executor::new(prepared.handle(), tokio::runtime::Handle::current(), clock);
+        let tools = Tools::new(&HttpConfig::default(), None, &Limits::default());
+        let executor = Executor::new(prepared.handle(), tokio::runtime::Handle::current(), clock, tools);
         let running =
             prepared.run(Arc::new(Arc::clone(&executor)), Arc::new(NoSockets), |error| panic!("{error}"));
         executor.register().await.unwrap();

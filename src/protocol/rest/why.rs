@@ -62,7 +62,9 @@ fn facts(workflow: &Workflow, reason: &Reason) -> Value {
         }
         Reason::WorkflowPaused { .. } | Reason::Ended => json!({}),
         Reason::ParallelLimit { limit } => json!({"limit": limit}),
-        Reason::NoWorker { wanted, connected } => json!({"wanted": wanted, "connected_workers": connected}),
+        Reason::NoWorker { wanted, connected, advice: _ } => {
+            json!({"wanted": wanted, "connected_workers": connected})
+        }
         Reason::WorkersBusy { workers } => {
             let busy: Vec<Value> = workers
                 .iter()

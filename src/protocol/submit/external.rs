@@ -183,7 +183,7 @@ pub(super) fn explicit<'t>(
 }
 
 /// The keys and values of an object, in order.
-struct Entries<'a>(Vec<(Text<'a>, &'a RawValue)>);
+pub(super) struct Entries<'a>(Vec<(Text<'a>, &'a RawValue)>);
 
 impl<'a> Entries<'a> {
     /// Null counts as absent.
@@ -191,6 +191,10 @@ impl<'a> Entries<'a> {
         let Some((_, value)) = self.0.iter().rfind(|(name, _)| **name == *key) else { return Ok(None) };
         serde_json::from_str(value.get())
             .map_err(|_| invalid(format!("`parameters.{key}` must be {expected}")))
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
     }
 
     fn rewrite(&self, without: &[&str]) -> ObjectWriter {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::external;
+use super::external::{self, Entries};
 use super::object::{ObjectWriter, Opaque, is_array, is_object};
 use super::policy::{invalid, unknown};
 use super::task::RawTask;
 use crate::core::errors::{REQUIRED_FIELD_MISSING, UNKNOWN_FIELD, WORKFLOW_VALIDATION_FAILED};
 use crate::core::rejection::Rejection;
 use crate::protocol::fields::{Seconds, Text};
+use crate::protocol::task_parameters::{self, FILE_OPERATIONS};
 use crate::protocol::task_types;
 
 /// A task that runs inside the binary or on an executor node, from acceptance to report.
@@ -123,7 +124,21 @@ pub(super) fn explicit<'t>(
         return external::explicit(name, parameters, timeout);
     }
     let function = if name == "function" { Some(function_name(&parameters)?) } else { None };
+    check_parameters(name, &parameters)?;
     Ok(Work { function, ..internal(name, parameters, timeout) })
+}
+
+/// Values may be templates, which are filled later; names are never.
+fn check_parameters(task_type: &str, parameters: &str) -> Result<(), Rejection> {
+    if !matches!(task_type, "http" | "file") {
+        return Ok(());
+    }
+    let entries: Entries<'_> = serde_json::from_str(parameters).expect("an object of a parsed body is JSON");
+    task_parameters::check(task_type, entries.names())?;
+    if task_type == "http" && !entries.names().any(|name| name == "url") {
+        return Err(Rejection::new(REQUIRED_FIELD_MISSING, "`parameters` of an http task need `url`"));
+    }
+    Ok(())
 }
 
 fn internal<'t>(task_type: &'static str, parameters: Cow<'t, str>, timeout: Option<Seconds>) -> Work<'t> {
@@ -213,24 +228,30 @@ fn prompt<'t, 'de, J: Opaque<'de>>(task: &'t RawTask<'de, J>) -> Result<Work<'t>
 }
 
 fn http<'t, 'de, J: Opaque<'de>>(task: &'t RawTask<'de, J>) -> Result<Work<'t>, Rejection> {
-    allow(task, "url", &["method", "headers", "data", "allow_status"])?;
+    const KEYS: [&str; 9] =
+        ["method", "headers", "query", "data", "form", "body", "allow_status", "redirects", "response"];
+    allow(task, "url", &KEYS)?;
     let parameters = ObjectWriter::new()
         .text("url", task.url.as_deref())
         .text("method", task.method.as_deref())
         .opaque("headers", task.headers.as_ref())
+        .opaque("query", task.query.as_ref())
         .opaque("data", task.data.as_ref())
+        .opaque("form", task.form.as_ref())
+        .opaque("body", task.body.as_ref())
         .opaque("allow_status", task.allow_status.as_ref())
+        .opaque("redirects", task.redirects.as_ref())
+        .text("response", task.response.as_deref())
         .finish();
     Ok(internal("http", Cow::Owned(parameters), task.timeout_seconds))
 }
 
 /// The file that is written is the target; any other is the source.
 fn file<'t, 'de, J: Opaque<'de>>(task: &'t RawTask<'de, J>, path: &'t str) -> Result<Work<'t>, Rejection> {
-    const OPERATIONS: [&str; 7] = ["read", "write", "append", "copy", "move", "delete", "list"];
-    allow(task, "file", &["operation", "target_path", "content"])?;
+    allow(task, "file", &["operation", "target_path", "content", "encoding"])?;
     let operation = task.operation.as_deref().unwrap_or("read");
-    if !OPERATIONS.contains(&operation) {
-        return Err(unknown("file operation", operation, &OPERATIONS));
+    if !FILE_OPERATIONS.contains(&operation) {
+        return Err(unknown("file operation", operation, &FILE_OPERATIONS));
     }
     let writes = matches!(operation, "write" | "append");
     if writes && task.target_path.is_some() {
@@ -241,6 +262,7 @@ fn file<'t, 'de, J: Opaque<'de>>(task: &'t RawTask<'de, J>, path: &'t str) -> Re
         .text(if writes { "target_path" } else { "source_path" }, Some(path))
         .text("target_path", task.target_path.as_deref())
         .opaque("content", task.content.as_ref())
+        .text("encoding", task.encoding.as_deref())
         .finish();
     Ok(internal("file", Cow::Owned(parameters), task.timeout_seconds))
 }

@@ -49,13 +49,19 @@ pub(super) struct RawTask<'a, J> {
     pub(super) url: Option<Text<'a>>,
     pub(super) method: Option<Text<'a>>,
     pub(super) headers: Option<J>,
+    pub(super) query: Option<J>,
     pub(super) data: Option<J>,
+    pub(super) form: Option<J>,
+    pub(super) body: Option<J>,
     pub(super) allow_status: Option<J>,
+    pub(super) redirects: Option<J>,
+    pub(super) response: Option<Text<'a>>,
 
     pub(super) file: Option<Text<'a>>,
     pub(super) operation: Option<Text<'a>>,
     pub(super) target_path: Option<Text<'a>>,
     pub(super) content: Option<J>,
+    pub(super) encoding: Option<Text<'a>>,
 
     pub(super) external: Option<Text<'a>>,
     #[serde(alias = "service_name")]
@@ -75,7 +81,7 @@ pub(super) struct RawTask<'a, J> {
 
 impl<J> RawTask<'_, J> {
     /// The keys beside those that every task may have, and whether they are given.
-    pub(super) fn own_keys(&self) -> [(&'static str, bool); 35] {
+    pub(super) fn own_keys(&self) -> [(&'static str, bool); 41] {
         [
             ("task_type", self.task_type.is_some()),
             ("parameters", self.parameters.is_some()),
@@ -93,12 +99,18 @@ impl<J> RawTask<'_, J> {
             ("url", self.url.is_some()),
             ("method", self.method.is_some()),
             ("headers", self.headers.is_some()),
+            ("query", self.query.is_some()),
             ("data", self.data.is_some()),
+            ("form", self.form.is_some()),
+            ("body", self.body.is_some()),
             ("allow_status", self.allow_status.is_some()),
+            ("redirects", self.redirects.is_some()),
+            ("response", self.response.is_some()),
             ("file", self.file.is_some()),
             ("operation", self.operation.is_some()),
             ("target_path", self.target_path.is_some()),
             ("content", self.content.is_some()),
+            ("encoding", self.encoding.is_some()),
             ("external", self.external.is_some()),
             ("service", self.service.is_some()),
             ("external_task_type", self.external_task_type.is_some()),

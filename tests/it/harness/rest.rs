@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::Response;
 
@@ -44,6 +44,24 @@ impl Rest {
             request = request.header(*name, *value);
         }
         request.send(body.to_string()).and_then(answer)
+    }
+
+    /// A workflow as a file holds it; the answer comes when the workflow has ended.
+    pub fn submit_yaml(&self, yaml: &str) -> Answer {
+        let request = self.agent.post(format!("{}/workflows", self.base));
+        let request = request.header("Content-Type", "application/yaml").header("Prefer", "wait=25");
+        request.send(yaml).and_then(answer).unwrap_or_else(|error| panic!("POST /workflows: {error}"))
+    }
+
+    /// Runs one task to its end: everything that is known of it, with its attempts.
+    pub fn run_task(&self, task: &Value) -> Value {
+        let body = json!({"name": "One task", "tasks": [task]});
+        let answer = self.post("/workflows", &[("Prefer", "wait=25")], &body).expect("the server answers");
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        let id = answer.body["id"].as_str().expect("a workflow has an id");
+        let tasks = self.read(&format!("/workflows/{id}/tasks"));
+        let task = tasks["items"][0]["id"].as_str().expect("a task has an id").to_owned();
+        self.read(&format!("/tasks/{task}"))
     }
 
     /// The body of a 200.

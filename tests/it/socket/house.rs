@@ -7,13 +7,14 @@ use std::time::Duration;
 use axum::Router;
 use gleitzeit::client::wire::{AckData, ConnectOptions, Events, Socket};
 use gleitzeit::clock::EngineClock;
+use gleitzeit::config::HttpConfig;
 use gleitzeit::config::Token;
 use gleitzeit::core::ids::{Fingerprint, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::listing::{ListFilter, Listed, Place};
 use gleitzeit::core::state::{State, Workflow};
 use gleitzeit::engine::{EngineParts, Running, Views, prepare};
-use gleitzeit::executor::Executor;
+use gleitzeit::executor::{Executor, Tools};
 use gleitzeit::log::{Log, LogOptions, SegmentLog};
 use gleitzeit::socket::{SocketConfig, SocketServer};
 use gleitzeit::store::{StoreJob, StoreStatus};
@@ -81,7 +82,8 @@ impl House {
         });
         let config = SocketConfig::new(token, limits, MESSAGE_BYTES, data.path().to_path_buf());
         let (sockets, layer) = SocketServer::new(config, engine.clone());
-        let executor = Executor::new(engine, tokio::runtime::Handle::current(), clock);
+        let tools = Tools::new(&HttpConfig::default(), None, &Limits::default());
+        let executor = Executor::new(engine, tokio::runtime::Handle::current(), clock, tools);
         let running = prepared
             .run(Arc::new(Arc::clone(&executor)), Arc::new(sockets.clone()), |error| panic!("{error}"));
         executor.register().await.unwrap();

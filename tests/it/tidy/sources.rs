@@ -32,7 +32,8 @@ pub fn tracked_files(extensions: &[&str]) -> Vec<SourceFile> {
                 && (!name.starts_with('.') || name == ".ci")
             {
                 folders.push(entry.path());
-            } else if kind.is_file() && wanted(&entry.path(), extensions) {
+            // Beside a second working tree of a repository, `.git` is a file.
+            } else if kind.is_file() && name != ".git" && wanted(&entry.path(), extensions) {
                 // What is not UTF-8 is data: pictures, golden files.
                 if let Ok(text) = std::fs::read_to_string(entry.path()) {
                     files.push(SourceFile { path: entry.path(), text });

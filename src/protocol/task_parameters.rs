@@ -1,0 +1,55 @@
+//! The names that the parameters of `http` and `file` tasks may have. Keys are never templates, so a wrong one is
+//! found when the task is submitted.
+
+use crate::core::errors::UNKNOWN_FIELD;
+use crate::core::nearest::suggestion;
+use crate::core::rejection::Rejection;
+
+pub const HTTP_PARAMETERS: [&str; 13] = [
+    "url",
+    "method",
+    "headers",
+    "query",
+    "data",
+    "form",
+    "body",
+    "body_base64",
+    "allow_status",
+    "redirects",
+    "timeout",
+    "max_bytes",
+    "response",
+];
+
+pub const FILE_PARAMETERS: [&str; 5] = ["operation", "source_path", "target_path", "content", "encoding"];
+
+pub const FILE_OPERATIONS: [&str; 7] = ["read", "write", "append", "copy", "move", "delete", "list"];
+
+/// The names that parameters of the type may have; `None` where they are not known here.
+fn known(task_type: &str) -> Option<&'static [&'static str]> {
+    match task_type {
+        "http" => Some(&HTTP_PARAMETERS),
+        "file" => Some(&FILE_PARAMETERS),
+        _ => None,
+    }
+}
+
+/// # Errors
+/// The first name that means nothing for the type, and the one that was probably meant.
+pub fn check<'k>(task_type: &str, names: impl IntoIterator<Item = &'k str>) -> Result<(), Rejection> {
+    let Some(known) = known(task_type) else { return Ok(()) };
+    match names.into_iter().find(|name| !known.contains(name)) {
+        Some(name) => {
+            let what = format!("parameter of a task of type {task_type}");
+            Err(Rejection::new(UNKNOWN_FIELD, unknown_value(&what, name, known)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// That the value is none of the known ones, with the nearest of them.
+pub fn unknown_value(what: &str, given: &str, known: &[&str]) -> String {
+    let shown: String = given.chars().take(64).flat_map(char::escape_debug).collect();
+    let near = suggestion(given, known.iter().copied());
+    format!("`{shown}` is no {what}{near} (known: {})", known.join(", "))
+}
