@@ -29,9 +29,6 @@ mod harness;
 #[cfg(all(feature = "client", feature = "server"))]
 mod http_task;
 #[cfg(test)]
-#[cfg(all(feature = "client", feature = "server"))]
-mod memory;
-#[cfg(test)]
 #[cfg(feature = "server")]
 mod retention;
 #[cfg(test)]

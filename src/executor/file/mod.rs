@@ -8,6 +8,8 @@ mod list;
 mod operation;
 mod path;
 mod root;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -77,30 +79,69 @@ impl Drop for StopOnDrop {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    Read,
+    Write,
+    Append,
+    Copy,
+    Move,
+    Delete,
+    List,
+}
+
+impl Operation {
+    fn parse(name: Option<&str>) -> Result<Self, FileError> {
+        Ok(match name {
+            None | Some("read") => Self::Read,
+            Some("write") => Self::Write,
+            Some("append") => Self::Append,
+            Some("copy") => Self::Copy,
+            Some("move") => Self::Move,
+            Some("delete") => Self::Delete,
+            Some("list") => Self::List,
+            Some(other) => {
+                return Err(FileError::Invalid(unknown_value("operation", other, &FILE_OPERATIONS)));
+            }
+        })
+    }
+
+    /// A parameter that the operation would ignore is a mistake.
+    const fn takes(self) -> &'static [&'static str] {
+        match self {
+            Self::Read => &["source_path", "encoding"],
+            Self::Write | Self::Append => &["target_path", "content", "encoding"],
+            Self::Copy | Self::Move => &["source_path", "target_path"],
+            Self::Delete | Self::List => &["source_path"],
+        }
+    }
+}
+
 fn run(root: &Root, attempt: &Attempt, task: &FileTask<'_>) -> Result<Payload, FileError> {
-    let operation = task.operation.as_deref().unwrap_or("read");
-    task.refuse_strays(operation)?;
+    let operation = Operation::parse(task.operation.as_deref())?;
+    task.refuse_strays(operation.takes())?;
     let result = match operation {
-        "read" => read(root, task)?,
-        "write" => {
+        Operation::Read => read(root, task)?,
+        Operation::Write => {
             let content = task.content()?;
             operation::write(root, attempt, task.target()?, &content)?;
             json!({ "written": content.len() })
         }
-        "append" => {
+        Operation::Append => {
             let content = task.content()?;
             let size = operation::append(root, attempt, task.target()?, &content)?;
             json!({ "written": content.len(), "size": size })
         }
-        "copy" => json!({ "copied": operation::copy(root, attempt, &task.source()?, task.target()?)? }),
-        "move" => told("moved", operation::rename(root, attempt, &task.source()?, task.target()?)?),
-        "delete" => told("deleted", operation::delete(root, attempt, &task.source()?)?),
-        "list" => {
+        Operation::Copy => {
+            json!({ "copied": operation::copy(root, attempt, &task.source()?, task.target()?)? })
+        }
+        Operation::Move => told("moved", operation::rename(root, attempt, &task.source()?, task.target()?)?),
+        Operation::Delete => told("deleted", operation::delete(root, attempt, &task.source()?)?),
+        Operation::List => {
             let folder =
                 task.source_path.as_deref().map_or(Ok(RelativePath::default()), RelativePath::parse)?;
             json!(list::list(root, &folder)?)
         }
-        other => return Err(FileError::Invalid(unknown_value("operation", other, &FILE_OPERATIONS))),
     };
     Ok(Payload::new(result.to_string()))
 }
@@ -164,14 +205,7 @@ impl FileTask<'_> {
         }
     }
 
-    /// A parameter that the operation would ignore is a mistake.
-    fn refuse_strays(&self, operation: &str) -> Result<(), FileError> {
-        let takes: &[&str] = match operation {
-            "read" => &["source_path", "encoding"],
-            "write" | "append" => &["target_path", "content", "encoding"],
-            "copy" | "move" => &["source_path", "target_path"],
-            _ => &["source_path"],
-        };
+    fn refuse_strays(&self, takes: &[&str]) -> Result<(), FileError> {
         let given = [
             ("source_path", self.source_path.is_some()),
             ("target_path", self.target_path.is_some()),
@@ -180,7 +214,7 @@ impl FileTask<'_> {
         ];
         match given.into_iter().find(|(name, given)| *given && !takes.contains(name)) {
             Some((name, _)) => Err(FileError::Invalid(format!(
-                "`{name}` means nothing for `{operation}`; it takes: {}",
+                "`{name}` means nothing for this operation; it takes: {}",
                 takes.join(", ")
             ))),
             None => Ok(()),

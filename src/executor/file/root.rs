@@ -6,7 +6,7 @@ use std::path::Path;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, FileType, OpenOptions, OpenOptionsExt};
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags, fsync, openat};
 
 use super::error::FileError;
 use super::path::RelativePath;
@@ -94,8 +94,10 @@ impl Root {
     /// Makes renames and removals in the folder last.
     #[expect(clippy::unused_self, reason = "a folder is synced by the root that it belongs to")]
     pub(super) fn sync(&self, dir: &Dir, path: &RelativePath) -> Result<(), FileError> {
-        let synced = dir.try_clone().and_then(|dir| dir.into_std_file().sync_all());
-        synced.map_err(|reason| FileError::system(path, "synced", reason))
+        // The handle of a folder only names it; syncing needs one that is open.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let synced = openat(dir, ".", flags, Mode::empty()).and_then(fsync);
+        synced.map_err(|reason| FileError::system(path, "synced", reason.into()))
     }
 
     /// Where a write to `path` goes: through links, as long as they stay inside.
