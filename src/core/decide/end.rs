@@ -46,6 +46,25 @@ pub(super) fn loss(
     failed(state, task, attempt, failure, AfterFailure::Final, grant)
 }
 
+/// All attempts that are lost at once. Several of them may be the last of their tasks, and skip the same dependent:
+/// it is skipped once, for the first.
+pub(super) fn losses(
+    state: &State,
+    presence: &Presence,
+    attempts: impl IntoIterator<Item = (TaskId, AttemptNo)>,
+    reason: LostReason,
+    grant: GrantAfter,
+) -> Vec<Event> {
+    let mut skipped = BTreeSet::new();
+    let events = attempts
+        .into_iter()
+        .flat_map(|(task, attempt)| loss(state, presence, state.now, task, attempt, reason, grant));
+    let first = |event: &Event| {
+        if let Event::TaskSkipped { task, .. } = event { skipped.insert(*task) } else { true }
+    };
+    events.filter(first).collect()
+}
+
 /// How a task did not succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unsuccessful {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Decision;
-use super::end::{cancel_effect, loss};
+use super::end::{cancel_effect, losses};
 use super::held::{reporter, resolve};
 use crate::core::command::{Disconnected, Heartbeat, Held, WorkerFacts, WorkerKind, WorkerStatus};
 use crate::core::effect::{Effect, Receipt};
@@ -56,9 +56,7 @@ pub(super) fn register(
     if let Some(active) = active {
         let named = named(state, id, active);
         let missing = current(state, id).filter(|(task, attempt)| !named.contains(&(*task, *attempt)));
-        events.extend(missing.flat_map(|(task, attempt)| {
-            loss(state, presence, state.now, task, attempt, LostReason::Forgotten, GrantAfter::Freed)
-        }));
+        events.extend(losses(state, presence, missing, LostReason::Forgotten, GrantAfter::Freed));
         events.extend(released(state, id, &named));
         effects.extend(stop_strays(state, id, session, &named));
         held.retain(|task| named.iter().any(|(named, _)| named == task));
@@ -130,13 +128,7 @@ pub(super) fn heartbeat(
         }
         None => uncounted(state, worker, heartbeat),
     };
-    let events = forgotten
-        .into_iter()
-        .flat_map(|(task, attempt)| {
-            loss(state, presence, state.now, task, attempt, LostReason::Forgotten, GrantAfter::Freed)
-        })
-        .collect();
-    Ok(Decision::events(events))
+    Ok(Decision::events(losses(state, presence, forgotten, LostReason::Forgotten, GrantAfter::Freed)))
 }
 
 /// What a heartbeat's list must name: attempts accepted before the heartbeat before it. A list may have been
@@ -201,11 +193,7 @@ pub(super) fn disconnect(
 
 /// A worker is gone for good: all it held is lost, and `grant` says whether it may still run it.
 pub(super) fn gone(state: &State, presence: &Presence, worker: &WorkerId, grant: GrantAfter) -> Vec<Event> {
-    let mut events: Vec<Event> = current(state, worker)
-        .flat_map(|(task, attempt)| {
-            loss(state, presence, state.now, task, attempt, LostReason::Disconnected, grant)
-        })
-        .collect();
+    let mut events = losses(state, presence, current(state, worker), LostReason::Disconnected, grant);
     if grant == GrantAfter::Freed {
         events.extend(released(state, worker, &[]));
     }
@@ -222,11 +210,5 @@ pub(super) fn silent(
     let id = &worker.facts.worker;
     let held: Vec<_> = current(state, id).collect();
     let effects = held.iter().filter_map(|(task, attempt)| cancel_effect(worker, *task, *attempt)).collect();
-    let events = held
-        .into_iter()
-        .flat_map(|(task, attempt)| {
-            loss(state, presence, state.now, task, attempt, LostReason::Silent, grant)
-        })
-        .collect();
-    (events, effects)
+    (losses(state, presence, held, LostReason::Silent, grant), effects)
 }

@@ -70,3 +70,37 @@ fn a_list_that_crossed_with_an_assignment_loses_nothing() {
         "#]],
     );
 }
+
+#[test]
+fn two_tasks_that_are_lost_for_good_at_once_skip_their_dependent_once() {
+    check(
+        "submit continue a b c(a,b) d!(c); worker w1; bye w1; worker w1; bye w1; worker w1; bye w1; worker w1; bye w1; worker w1; bye w1; worker w1; done w1 d",
+        &expect![[r#"
+            0.000 offer a#1 to w1
+            0.000 offer b#1 to w1
+            0.000 a#1 lost: Disconnected
+            0.000 b#1 lost: Disconnected
+            0.000 offer a#2 to w1
+            0.000 offer b#2 to w1
+            0.000 a#2 lost: Disconnected
+            0.000 b#2 lost: Disconnected
+            0.000 offer a#3 to w1
+            0.000 offer b#3 to w1
+            0.000 a#3 lost: Disconnected
+            0.000 b#3 lost: Disconnected
+            0.000 offer a#4 to w1
+            0.000 offer b#4 to w1
+            0.000 a#4 lost: Disconnected
+            0.000 b#4 lost: Disconnected
+            0.000 offer a#5 to w1
+            0.000 offer b#5 to w1
+            0.000 a#5 failed for good: TASK_RETRY_EXHAUSTED
+            0.000 c skipped for a
+            0.000 b#5 failed for good: TASK_RETRY_EXHAUSTED
+            0.000 offer d#1 to w1
+            0.000 d#1 completed
+            0.000 workflow ended: Failed
+        failed: a failed, b failed, c skipped, d completed
+    "#]],
+    );
+}
