@@ -182,11 +182,18 @@ fn app(
     token: Option<Token>,
     shutdown: mpsc::Sender<Shutdown>,
 ) -> Arc<App> {
-    Arc::new(App { engine, limits: config.limits.submission.clone(), token, shutdown })
+    let (limits, origins) = (config.limits.submission.clone(), config.origins.clone());
+    Arc::new(App { engine, limits, token, origins, shutdown })
 }
 
 fn socket_config(config: &Config, token: Option<Token>) -> SocketConfig {
-    SocketConfig::new(token, config.limits.clone(), config.socket_message_bytes_max, config.data_dir.clone())
+    SocketConfig::new(
+        token,
+        config.origins.clone(),
+        config.limits.clone(),
+        config.socket_message_bytes_max,
+        config.data_dir.clone(),
+    )
 }
 
 fn tell(report: &OpenReport) {

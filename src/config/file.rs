@@ -23,6 +23,9 @@ pub struct FileConfig {
     pub port: Option<u16>,
     pub data_dir: Option<PathBuf>,
     pub token: Option<String>,
+    /// Pages of other origins that may speak to the server, such as `https://example.org`.
+    #[serde(default)]
+    pub allowed_origins: Vec<String>,
     pub segment_size: Option<String>,
     /// Days that ended workflows are kept.
     pub retention_days: Option<f64>,

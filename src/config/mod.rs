@@ -4,6 +4,7 @@
 mod file;
 mod files;
 mod http;
+mod origins;
 mod size;
 mod token;
 
@@ -15,6 +16,7 @@ use clap::Args;
 pub use file::{ConfigError, FileConfig};
 pub use files::FilesConfig;
 pub use http::{Allowed, HttpConfig};
+pub use origins::{Foreign, Origins};
 pub use size::parse_size;
 pub use token::Token;
 
@@ -62,6 +64,7 @@ pub struct Config {
     pub address: SocketAddr,
     pub data_dir: PathBuf,
     pub token: Option<String>,
+    pub origins: Origins,
     pub segment_size: u64,
     pub limits: Limits,
     pub socket_message_bytes_max: usize,
@@ -100,6 +103,7 @@ impl RawConfig {
                 .data_dir
                 .or(file.data_dir.clone())
                 .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
+            origins: Origins::new(file.allowed_origins.clone(), token.is_none()),
             token,
             segment_size: segment_size.unwrap_or(DEFAULT_SEGMENT_SIZE),
             limits,

@@ -184,6 +184,9 @@ catalogue! {
     4001 AUTHENTICATION_REQUIRED Auth Error false 401
         "The request carries no valid token."
         "Send `Authorization: Bearer <token>`, or `authenticate {token}` on a socket."
+    4030 ORIGIN_NOT_ALLOWED Auth Error false 403
+        "A browser asks in the name of a page, or by a name of the server, that is not known here."
+        "Open the server's own address, or add the page to `allowed_origins` of its configuration."
     5001 FILE_NOT_FOUND Permanent Error false 404
         "There is no file at the path of a file task."
         "Correct the path; it is relative to `root` under `[files]` in the server's configuration."

@@ -1,9 +1,11 @@
-//! Lets requests in that carry the token.
+//! Lets requests in that carry the token, and come from no foreign page.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::AUTHORIZATION;
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
+use axum::http::uri::Authority;
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -32,4 +34,21 @@ pub async fn require_token(
         }
     }
     Ok(next.run(request).await)
+}
+
+/// Keeps out what a browser sends in the name of somebody else's page.
+pub async fn refuse_foreign_pages(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failed> {
+    let (origin, host) = (text(request.headers(), ORIGIN), text(request.headers(), HOST));
+    let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
+    let checked = app.origins.check(origin, host);
+    checked.map_err(|foreign| Rejection::new(errors::ORIGIN_NOT_ALLOWED, foreign.to_string()))?;
+    Ok(next.run(request).await)
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("(not text)"))
 }

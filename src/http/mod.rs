@@ -19,7 +19,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use tokio::sync::mpsc;
 
-pub use crate::config::Token;
+pub use crate::config::{Origins, Token};
 
 use crate::core::limits::SubmissionLimits;
 use crate::engine::EngineHandle;
@@ -31,6 +31,8 @@ pub struct App {
     pub limits: SubmissionLimits,
     /// Without one everybody who reaches the address may do everything; it is loopback then.
     pub token: Option<Token>,
+    /// The pages that may speak to the API.
+    pub origins: Origins,
     /// Where a request to stop goes.
     pub shutdown: mpsc::Sender<Shutdown>,
 }
@@ -73,6 +75,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/shutdown", post(system::shutdown))
         .layer(body_limit)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), auth::require_token));
+    let from_own_pages = middleware::from_fn_with_state(Arc::clone(&app), auth::refuse_foreign_pages);
     Router::new()
         .nest("/api/v1", api)
         .route("/health", get(system::health))
@@ -82,5 +85,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/static/{name}", get(assets::asset))
         .fallback(problem::nothing_here)
         .method_not_allowed_fallback(problem::nothing_here)
+        .layer(from_own_pages)
         .with_state(app)
 }

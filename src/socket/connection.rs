@@ -17,7 +17,8 @@ use super::handler::{self, Fallback, Handler};
 use super::session::Session;
 use super::sessions::Connection;
 use crate::core::command::{Command, Disconnected};
-use crate::core::errors::{AUTHENTICATION_REQUIRED, OVERLOADED};
+use crate::core::errors::{ORIGIN_NOT_ALLOWED, OVERLOADED};
+use crate::core::ids::SessionId;
 use crate::core::rejection::Rejection;
 use crate::protocol::socket::Connected;
 
@@ -80,15 +81,9 @@ impl Door {
 /// cross-origin rules do not cover websockets.
 fn check_origin(server: &Server, socket: &Socket) -> Result<(), Rejection> {
     let headers = &socket.req_parts().headers;
-    let Some(origin) = headers.get("origin") else { return Ok(()) };
-    let origin = origin.to_str().unwrap_or("(not text)");
-    let host = headers.get("host").and_then(|host| host.to_str().ok());
-    let own = origin.split_once("://").is_some_and(|(_, from)| Some(from) == host);
-    if own || server.config.allowed_origins.iter().any(|allowed| allowed == origin) {
-        return Ok(());
-    }
-    let message = format!("pages of {origin} may not connect here; only those of this server");
-    Err(Rejection::new(AUTHENTICATION_REQUIRED, message))
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("(not text)"));
+    let checked = server.config.origins.check(text("origin"), text("host"));
+    checked.map_err(|foreign| Rejection::new(ORIGIN_NOT_ALLOWED, foreign.to_string()))
 }
 
 /// What is done when a socket has left the namespace.
@@ -127,9 +122,14 @@ impl Server {
     /// Ends what a connection has here. A hint for the engine, which has its own deadlines.
     fn forget(&self, session: &Session, how: Disconnected) {
         self.sessions.remove(session.id);
-        self.rooms.leave_all(session.id);
-        self.monitor.unsubscribe(session.id);
+        self.leave_everything(session.id);
         self.tell_of_end(session, how);
+    }
+
+    /// Takes a connection out of whatever it listens to.
+    pub(super) fn leave_everything(&self, session: SessionId) {
+        self.rooms.leave_all(session);
+        self.monitor.unsubscribe(session);
     }
 
     fn tell_of_end(&self, session: &Session, how: Disconnected) {

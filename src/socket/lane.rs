@@ -68,7 +68,12 @@ fn start(server: &Arc<Server>) -> mpsc::Sender<Queued> {
             if let Err(rejection) = inbound::perform(&server, &caller, request, value).await {
                 caller.refuse(&rejection);
             }
-            caller.connection.session.lane.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            let session = &caller.connection.session;
+            session.lane.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            // A client that is gone by now may have joined after it was taken out of everything.
+            if server.sessions.get(session.id).is_none() {
+                server.leave_everything(session.id);
+            }
         }
     });
     sender

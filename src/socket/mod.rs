@@ -31,7 +31,7 @@ use socketioxide::{SocketIo, TransportType};
 use tokio::task::AbortHandle;
 use tracing::info;
 
-use crate::config::Token;
+use crate::config::{Origins, Token};
 use crate::core::limits::Limits;
 use crate::engine::EngineHandle;
 use crate::protocol::socket::Shutdown;
@@ -57,22 +57,21 @@ pub struct SocketConfig {
     /// One event with its payload. A larger one is refused; beyond twice the size the connection ends.
     pub message_bytes_max: usize,
     pub connections_max: usize,
-    /// Pages of other origins that may connect, such as `https://example.org`.
-    pub allowed_origins: Vec<String>,
+    /// The pages that may connect.
+    pub origins: Origins,
     /// The disk whose use is shown to monitors.
     pub data_dir: PathBuf,
 }
 
 impl SocketConfig {
-    pub fn new(token: Option<Token>, limits: Limits, message_bytes_max: usize, data_dir: PathBuf) -> Self {
-        Self {
-            token,
-            limits,
-            message_bytes_max,
-            connections_max: CONNECTIONS_MAX,
-            allowed_origins: Vec::new(),
-            data_dir,
-        }
+    pub fn new(
+        token: Option<Token>,
+        origins: Origins,
+        limits: Limits,
+        message_bytes_max: usize,
+        data_dir: PathBuf,
+    ) -> Self {
+        Self { token, limits, message_bytes_max, connections_max: CONNECTIONS_MAX, origins, data_dir }
     }
 }
 

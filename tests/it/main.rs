@@ -29,6 +29,9 @@ mod harness;
 #[cfg(all(feature = "client", feature = "server"))]
 mod http_task;
 #[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
+mod origins;
+#[cfg(test)]
 #[cfg(feature = "server")]
 mod retention;
 #[cfg(test)]

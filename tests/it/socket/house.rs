@@ -8,7 +8,7 @@ use axum::Router;
 use gleitzeit::client::wire::{AckData, ConnectOptions, Events, Socket};
 use gleitzeit::clock::EngineClock;
 use gleitzeit::config::HttpConfig;
-use gleitzeit::config::Token;
+use gleitzeit::config::{Origins, Token};
 use gleitzeit::core::ids::{Fingerprint, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::listing::{ListFilter, Listed, Place};
@@ -80,7 +80,8 @@ impl House {
                 }
             }
         });
-        let config = SocketConfig::new(token, limits, MESSAGE_BYTES, data.path().to_path_buf());
+        let config =
+            SocketConfig::new(token, Origins::default(), limits, MESSAGE_BYTES, data.path().to_path_buf());
         let (sockets, layer) = SocketServer::new(config, engine.clone());
         let tools = Tools::new(&HttpConfig::default(), None, &Limits::default());
         let executor = Executor::new(engine, tokio::runtime::Handle::current(), clock, tools);

@@ -156,7 +156,7 @@ async fn pages_of_other_sites_may_not_connect() {
     })
     .await
     .unwrap();
-    assert!(foreign.starts_with("44/cluster,") && foreign.contains("GZ4001"), "{foreign}");
+    assert!(foreign.starts_with("44/cluster,") && foreign.contains("GZ4030"), "{foreign}");
     assert!(foreign.contains("evil.example"), "{foreign}");
     assert!(same.starts_with("40/cluster,"), "{same}");
 }

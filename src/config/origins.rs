@@ -1,0 +1,98 @@
+//! From where a browser may speak to the server.
+//!
+//! A page of somebody else must not act in the name of its visitor: browsers send its requests along, and only the
+//! server can tell them from its own. Programs send no `Origin` and are not concerned.
+
+use std::net::IpAddr;
+
+/// The pages that may speak to the server beside its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origins {
+    /// Such as `https://example.org`.
+    allowed: Vec<String>,
+    /// Without a token only this machine may connect, so every name that a page can give the address is refused but
+    /// its own: a name may lead here today that led elsewhere when the page was loaded.
+    local_names_only: bool,
+}
+
+/// Why a request is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Foreign {
+    #[error(
+        "pages of {0} may not speak to this server; name them in `allowed_origins` of its configuration if they should"
+    )]
+    Page(String),
+    #[error(
+        "`{0}` is not a name of this machine, and without a token the server answers to no other; set a token, name \
+         the address in `allowed_origins`, or use 127.0.0.1"
+    )]
+    Host(String),
+}
+
+impl Origins {
+    pub const fn new(allowed: Vec<String>, local_names_only: bool) -> Self {
+        Self { allowed, local_names_only }
+    }
+
+    /// Checks the headers `Origin` and `Host` of a request.
+    ///
+    /// # Errors
+    /// Which of them is foreign.
+    pub fn check(&self, origin: Option<&str>, host: Option<&str>) -> Result<(), Foreign> {
+        let host_is_known =
+            |host: &str| is_local(host) || self.allowed.iter().any(|allowed| host_of(allowed) == host);
+        if let Some(host) = host.filter(|host| self.local_names_only && !host_is_known(host)) {
+            return Err(Foreign::Host(host.to_owned()));
+        }
+        let Some(origin) = origin else { return Ok(()) };
+        let own = host.is_some_and(|host| host_of(origin) == host);
+        if own || self.allowed.iter().any(|allowed| allowed == origin) {
+            return Ok(());
+        }
+        Err(Foreign::Page(origin.to_owned()))
+    }
+}
+
+fn host_of(origin: &str) -> &str {
+    origin.split_once("://").map_or(origin, |(_, host)| host)
+}
+
+/// Whether a `Host` names this machine by an address, which no other name can stand for, or as `localhost`.
+fn is_local(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
+    });
+    name == "localhost" || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Origins;
+
+    #[test]
+    fn only_own_and_named_pages_are_let_in() {
+        let allowed = || vec!["https://flows.example.org".to_owned()];
+        let (guarded, open) = (Origins::new(allowed(), false), Origins::new(allowed(), true));
+        let cases = [
+            // Origin, Host, with a token, without one.
+            (None, Some("127.0.0.1:8000"), true, true),
+            (None, Some("[::1]:8000"), true, true),
+            (None, Some("localhost:8000"), true, true),
+            (None, None, true, true),
+            (None, Some("flows.example.org"), true, true),
+            (None, Some("rebound.example.com:8000"), true, false),
+            (None, Some("localhost.example.com"), true, false),
+            (Some("http://127.0.0.1:8000"), Some("127.0.0.1:8000"), true, true),
+            (Some("https://flows.example.org"), Some("127.0.0.1:8000"), true, true),
+            (Some("http://127.0.0.1:9000"), Some("127.0.0.1:8000"), false, false),
+            (Some("https://evil.example.com"), Some("127.0.0.1:8000"), false, false),
+            (Some("https://rebound.example.com"), Some("rebound.example.com"), true, false),
+            (Some("null"), Some("127.0.0.1:8000"), false, false),
+            (Some("http://127.0.0.1:8000"), None, false, false),
+        ];
+        for (origin, host, with_token, without) in cases {
+            assert_eq!(guarded.check(origin, host).is_ok(), with_token, "{origin:?} {host:?}");
+            assert_eq!(open.check(origin, host).is_ok(), without, "{origin:?} {host:?}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Pages of others, and names that lead here for an attacker, reach nothing: a browser would send their requests along.
+
+use serde_json::Value;
+use tempfile::TempDir;
+use ureq::Agent;
+
+use crate::harness::Server;
+
+struct Browser {
+    agent: Agent,
+    url: String,
+}
+
+impl Browser {
+    fn of(server: &Server) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).build();
+        Self { agent: Agent::new_with_config(config), url: server.url() }
+    }
+
+    /// Status and code of the answer to a request as the browser of a visitor sends it.
+    fn get(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        let mut request = self.agent.get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.call())
+    }
+
+    fn post(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        let mut request = self.agent.post(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.send("{}"))
+    }
+}
+
+fn answer(sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, String) {
+    let mut response = sent.expect("the server answers");
+    let text = response.body_mut().read_to_string().expect("the answer can be read");
+    let body: Value = serde_json::from_str(&text).unwrap_or_default();
+    (response.status().as_u16(), body["code"].as_str().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_foreign_page_can_neither_read_nor_stop_the_server() {
+    let data = TempDir::new().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let (browser, own) = (Browser::of(&server), server.url());
+    let refused = (403, "GZ4030".to_owned());
+    let foreign = [("Origin", "https://evil.example.com"), ("Content-Type", "text/plain")];
+    assert_eq!(browser.post("/api/v1/shutdown", &foreign), refused);
+    for path in ["/api/v1/stats", "/api/v1/workflows", "/health", "/"] {
+        assert_eq!(browser.get(path, &foreign[..1]), refused, "{path}");
+        assert_eq!(browser.get(path, &[("Host", "rebound.example.com:8000")]), refused, "{path}");
+        assert_eq!(browser.get(path, &[("Origin", &own)]).0, 200, "{path}");
+        assert_eq!(browser.get(path, &[("Host", "localhost:8000")]).0, 200, "{path}");
+    }
+}
+
+#[test]
+fn pages_that_are_named_may_speak_to_the_server() {
+    let data = TempDir::new().unwrap();
+    let file = data.path().join("settings.toml");
+    std::fs::write(&file, "allowed_origins = [\"https://flows.example.org\"]\n").unwrap();
+    let server = Server::start(&data.path().join("data"), &["--config", file.to_str().unwrap()]);
+    let browser = Browser::of(&server);
+    assert_eq!(browser.get("/api/v1/stats", &[("Origin", "https://flows.example.org")]).0, 200);
+    assert_eq!(browser.get("/api/v1/stats", &[("Host", "flows.example.org")]).0, 200);
+    assert_eq!(browser.get("/api/v1/stats", &[("Origin", "https://other.example.org")]).0, 403);
+}
