@@ -41,9 +41,10 @@ pub(super) struct List {
 impl List {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         let filter = WorkflowFilter {
-            status: self.status.map(WorkflowStatus::from),
+            statuses: self.status.map(WorkflowStatus::from).into_iter().collect(),
             name: self.name,
             page: PageRequest { cursor: self.cursor, limit: Some(self.limit) },
+            ..WorkflowFilter::default()
         };
         self.remote.run(async |client| {
             let page = client.workflows(&filter).await?;

@@ -10,8 +10,9 @@ pub mod wire;
 pub mod workflow;
 
 pub use rest::{
-    Client, ClientBuilder, ClientError, EventStream, FeedEvent, FeedFilter, Health, Page, PageRequest,
-    Problem, Receipt, Service, Shutdown, Stats, SubmitOptions, Submitted, TaskFailure, TaskInfo, TextFormat,
-    Validation, Why, WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
+    Client, ClientBuilder, ClientError, EventStream, FailureByHand, FeedEvent, FeedFilter, Health, Note,
+    Page, PageRequest, Problem, Receipt, Service, Shutdown, Stats, SubmitOptions, Submitted, TaskFailure,
+    TaskInfo, TextFormat, Validation, Why, WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults,
+    WorkflowStatus,
 };
 pub use tls::Tls;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
 use super::payload::{Payload, Stored};
 use super::spec::WorkflowSpec;
-use super::state::{Grant, State, Task, TaskStatus, Workflow, WorkflowStatus};
+use super::state::{Grant, State, Task, Workflow, WorkflowStatus};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CarriedWorkflow {
@@ -65,34 +65,26 @@ impl CarriedWorkflow {
         for task in &mut Arc::make_mut(&mut self.spec).tasks {
             embed(&mut task.parameters);
         }
-        for task in &mut self.tasks {
-            if let TaskStatus::Completed { result, .. } = &mut task.status {
-                embed(result);
-            }
-        }
+        self.tasks.iter_mut().flat_map(Task::payloads_mut).for_each(embed);
     }
 
     /// Every payload of a workflow that lies before `up_to` in the log.
     pub fn references_below(workflow: &Workflow, up_to: Seq) -> Vec<(Seq, u32)> {
         let parameters = workflow.spec.tasks.iter().map(|task| &task.parameters);
-        let results = workflow.tasks.iter().filter_map(result_of);
+        let kept = workflow.tasks.iter().flat_map(Task::payloads);
         let below = |stored: &Stored| match stored {
             Stored::Logged { seq, part, .. } if *seq < up_to => Some((*seq, *part)),
             Stored::Logged { .. } | Stored::Inline(_) | Stored::Own(_) => None,
         };
-        parameters.chain(results).filter_map(below).collect()
+        parameters.chain(kept).filter_map(below).collect()
     }
 
     /// The large payloads, in the order of their part numbers.
     pub fn own_texts(&self) -> Vec<&Payload> {
         let parameters = self.spec.tasks.iter().map(|task| &task.parameters);
-        let results = self.tasks.iter().filter_map(result_of);
-        parameters.chain(results).filter_map(Stored::own_text).collect()
+        let kept = self.tasks.iter().flat_map(Task::payloads);
+        parameters.chain(kept).filter_map(Stored::own_text).collect()
     }
-}
-
-fn result_of(task: &Task) -> Option<&Stored> {
-    if let TaskStatus::Completed { result, .. } = &task.status { Some(result) } else { None }
 }
 
 /// A specification whose large parameters are seen from outside the record at `seq`.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::carried::CarriedWorkflow;
-use super::event::Failure;
+use super::event::{Failure, Note};
 use super::ids::{AttemptNo, Fingerprint, Seq, SessionId, TaskId, WorkerId, WorkflowId};
-use super::payload::Payload;
+use super::payload::{Payload, Stored};
 use super::spec::WorkflowSpec;
 
 #[derive(Debug, Clone)]
@@ -28,12 +28,23 @@ pub enum Command {
     },
     RetryWorkflow {
         workflow: WorkflowId,
+        /// New parameters, by the index of their task.
+        edits: Vec<(u32, Edit)>,
+        note: Note,
     },
     CancelTask {
         task: TaskId,
     },
     RetryTask {
         task: TaskId,
+        edit: Option<Edit>,
+        note: Note,
+    },
+    /// Somebody decides by hand what becomes of a task.
+    SettleTask {
+        task: TaskId,
+        verdict: Verdict,
+        note: Note,
     },
     RegisterWorker {
         session: SessionId,
@@ -105,6 +116,25 @@ pub enum Command {
         task: TaskId,
         attempt: AttemptNo,
     },
+}
+
+/// What a person makes of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// This is its result.
+    Complete(Payload),
+    Fail(FailureReport),
+    /// It is left out; with a value, those that depend on it run with that as its result.
+    Skip(Option<Payload>),
+}
+
+/// New parameters for a task that runs again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// What the new parameters were made from: somebody else may have changed it meanwhile.
+    pub over: Stored,
+    /// A whole JSON object.
+    pub parameters: Payload,
 }
 
 /// A task as a worker names it.

@@ -145,6 +145,9 @@ catalogue! {
     2013 SERVICE_NOT_FOUND Validation Error false 404
         "No service with this id or name is known."
         "See `gleitzeit services` for those that are."
+    2014 PARAMETERS_CHANGED Transient Warning true 409
+        "Somebody else changed the parameters of the task at the same time."
+        "Look at the task again, then send the request again."
     2020 FUNCTION_NOT_FOUND Permanent Error false 404
         "The built-in worker has no function with this name."
         "See `gleitzeit functions` for the names, or register a worker that has the function."

@@ -58,6 +58,7 @@ pub enum Event {
     TasksRetried {
         workflow: WorkflowId,
         tasks: Vec<u32>,
+        note: Note,
     },
     /// A worker is known by this service name from now on. Written once, not at every connection.
     WorkerNamed {
@@ -137,6 +138,47 @@ pub enum Event {
     Released {
         up_to: Seq,
     },
+    /// Somebody decided by hand what became of a task. `again` are tasks that run after all because of it, and a
+    /// workflow that had ended is open again.
+    TaskSettledByHand {
+        task: TaskId,
+        how: ByHand,
+        again: Vec<u32>,
+        release_until: Timestamp,
+        note: Note,
+    },
+    /// The task runs with these parameters from now on. `references` are the tasks that their templates name.
+    ParametersEdited {
+        task: TaskId,
+        parameters: Stored,
+        references: Vec<u32>,
+        note: Note,
+    },
+}
+
+/// What became of a task by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ByHand {
+    Completed { result: Stored },
+    Failed { failure: Failure, next: AfterFailure },
+    Skipped { with: Option<Stored> },
+}
+
+impl ByHand {
+    /// What dependents see as the task's result.
+    pub const fn result(&self) -> Option<&Stored> {
+        match self {
+            Self::Completed { result } | Self::Skipped { with: Some(result) } => Some(result),
+            Self::Failed { .. } | Self::Skipped { with: None } => None,
+        }
+    }
+}
+
+/// Who asked for something, and why, as far as they said.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Note {
+    pub by: Option<Arc<str>>,
+    pub reason: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -224,6 +266,10 @@ impl Event {
             }
             Self::TaskCompleted { result, .. } => result.own_text().into_iter().collect(),
             Self::WorkflowCarried { workflow } => workflow.own_texts(),
+            Self::TaskSettledByHand { how, .. } => {
+                how.result().and_then(Stored::own_text).into_iter().collect()
+            }
+            Self::ParametersEdited { parameters, .. } => parameters.own_text().into_iter().collect(),
             Self::EngineStarted { .. }
             | Self::WorkflowPaused { .. }
             | Self::WorkflowResumed { .. }
@@ -268,7 +314,9 @@ impl Event {
             | Self::TaskCancelled { .. }
             | Self::TaskSkipped { .. }
             | Self::GrantReleased { .. }
-            | Self::LateReportSeen { .. } => self.task().map(|task| task.workflow),
+            | Self::LateReportSeen { .. }
+            | Self::TaskSettledByHand { .. }
+            | Self::ParametersEdited { .. } => self.task().map(|task| task.workflow),
             Self::EngineStarted { .. }
             | Self::WorkerNamed { .. }
             | Self::ServicesCarried { .. }
@@ -289,7 +337,9 @@ impl Event {
             | Self::TaskCancelled { task, .. }
             | Self::TaskSkipped { task, .. }
             | Self::GrantReleased { task, .. }
-            | Self::LateReportSeen { task, .. } => Some(*task),
+            | Self::LateReportSeen { task, .. }
+            | Self::TaskSettledByHand { task, .. }
+            | Self::ParametersEdited { task, .. } => Some(*task),
             Self::EngineStarted { .. }
             | Self::WorkflowSubmitted { .. }
             | Self::WorkflowPaused { .. }

@@ -52,17 +52,17 @@ pub fn references(parameters: &str, find: &dyn Fn(&str) -> Option<u32>) -> Resul
     Ok(tasks)
 }
 
-/// The names by which task `index` may refer to the tasks it depends on: all that are needed to fill its
-/// templates, because each reference was made a dependency when the workflow was submitted.
+/// The names by which a template may refer to these tasks. Those that a task depends on are all that are needed
+/// to fill its templates, because each reference was made a dependency when the workflow was submitted.
 ///
 /// # Panics
-/// When `index` is not a task of `spec`.
-pub fn dependency_names(spec: &WorkflowSpec, index: u32) -> BTreeMap<&str, u32> {
+/// When one of them is not a task of `spec`.
+pub fn names_of(spec: &WorkflowSpec, tasks: impl Iterator<Item = u32>) -> BTreeMap<&str, u32> {
     let mut names = BTreeMap::new();
-    for dependency in &spec.task(index).dependencies {
-        let task = spec.task(*dependency);
+    for index in tasks {
+        let task = spec.task(index);
         for name in [&task.name, &task.own_id, &task.key].into_iter().flatten() {
-            names.insert(name.as_ref(), *dependency);
+            names.insert(name.as_ref(), index);
         }
     }
     names

@@ -7,7 +7,7 @@ use crate::core::ids::{AttemptNo, Seq, SessionId, TaskId, Timestamp, WorkerId};
 use crate::core::payload::{Payload, Stored};
 use crate::core::rejection::Rejection;
 use crate::core::spec::{Priority, Route, WorkflowSpec};
-use crate::core::state::{TaskStatus, Workflow};
+use crate::core::state::Workflow;
 use crate::core::template::{self, Resolved};
 
 /// An offer as decided: the parameters may still hold templates.
@@ -19,7 +19,10 @@ pub struct Assignment {
     pub attempt: AttemptNo,
     pub at: Timestamp,
     spec: Arc<WorkflowSpec>,
-    /// Results that the templates may name: of the dependencies, by index. `None` stands for null.
+    /// Parameters in place of the submitted ones.
+    edited: Option<Stored>,
+    /// Results that the templates may name, by index; of none where there are no templates. `None` stands for
+    /// null.
     results: Vec<(u32, Option<Stored>)>,
 }
 
@@ -44,9 +47,17 @@ impl Assignment {
         at: Timestamp,
     ) -> Self {
         let spec = workflow.spec.task(task.index);
-        let needed = if spec.has_templates { spec.dependencies.as_slice() } else { &[] };
-        let results = needed.iter().map(|index| (*index, result_of(workflow, *index))).collect();
-        Self { session, worker, task, attempt, at, spec: Arc::clone(&workflow.spec), results }
+        let edited = workflow.task(task.index).edited();
+        let needed = match edited {
+            Some(edited) => edited.references.as_slice(),
+            None if spec.has_templates => spec.dependencies.as_slice(),
+            None => &[],
+        };
+        // Null where a tolerated dependency did not succeed.
+        let result = |index: &u32| (*index, workflow.task(*index).status.result().cloned());
+        let results = needed.iter().map(result).collect();
+        let edited = edited.map(|edited| edited.parameters.clone());
+        Self { session, worker, task, attempt, at, spec: Arc::clone(&workflow.spec), edited, results }
     }
 
     /// Fills the templates. `load` reads what is not at hand.
@@ -60,8 +71,8 @@ impl Assignment {
             Stored::Own(own) => Ok(own.text.clone().expect("what memory holds refers to its record")),
         };
         let spec = self.spec.task(self.task.index);
-        let mut parameters = text(&spec.parameters)?;
-        if spec.has_templates {
+        let mut parameters = text(self.edited.as_ref().unwrap_or(&spec.parameters))?;
+        if !self.results.is_empty() {
             let load = |(index, stored): &(u32, Option<Stored>)| {
                 let result = stored.as_ref().map(text).transpose()?;
                 Ok((*index, result))
@@ -90,7 +101,7 @@ impl Assignment {
         parameters: &Payload,
         results: &BTreeMap<u32, Option<Payload>>,
     ) -> Result<String, Rejection> {
-        let names = template::dependency_names(&self.spec, self.task.index);
+        let names = template::names_of(&self.spec, self.results.iter().map(|(index, _)| *index));
         let lookup = |name: &str| {
             let result = results.get(names.get(name)?)?;
             Some(Resolved { result: result.as_ref().map(Payload::as_str) })
@@ -98,21 +109,6 @@ impl Assignment {
         let task = self.spec.task(self.task.index);
         let name = task.name.as_deref().or(task.key.as_deref()).or(task.own_id.as_deref()).unwrap_or("");
         template::fill(parameters.as_str(), name, &lookup)
-    }
-}
-
-/// The result that a template sees: null where a tolerated dependency did not succeed.
-fn result_of(workflow: &Workflow, index: u32) -> Option<Stored> {
-    match &workflow.task(index).status {
-        TaskStatus::Completed { result, .. } => Some(result.clone()),
-        TaskStatus::Pending { .. }
-        | TaskStatus::Queued { .. }
-        | TaskStatus::Assigned { .. }
-        | TaskStatus::Processing { .. }
-        | TaskStatus::Retrying { .. }
-        | TaskStatus::Failed { .. }
-        | TaskStatus::Cancelled { .. }
-        | TaskStatus::Skipped { .. } => None,
     }
 }
 

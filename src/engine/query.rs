@@ -263,7 +263,7 @@ fn live_page(view: &View<'_>, filter: &ListFilter, before: Option<Place>, limit:
         }
         page.next = Some(*place);
         let Some(workflow) = view.state.workflow(place.1) else { continue };
-        if filter.accepts(&workflow.spec.name, workflow.status) {
+        if filter.accepts(workflow) {
             page.items.push(Summary::of(workflow));
         }
     }

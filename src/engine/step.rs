@@ -181,7 +181,10 @@ impl Engine {
     fn admit(&self, command: &Command) -> Result<(), Rejection> {
         let new_work = matches!(
             command,
-            Command::SubmitWorkflow { .. } | Command::RetryWorkflow { .. } | Command::RetryTask { .. }
+            Command::SubmitWorkflow { .. }
+                | Command::RetryWorkflow { .. }
+                | Command::RetryTask { .. }
+                | Command::SettleTask { .. }
         );
         match self.admission {
             _ if !new_work => Ok(()),
@@ -204,7 +207,11 @@ impl Engine {
         let large = |event: &&Event| {
             matches!(
                 event,
-                Event::WorkflowSubmitted { .. } | Event::TaskCompleted { .. } | Event::WorkflowCarried { .. }
+                Event::WorkflowSubmitted { .. }
+                    | Event::TaskCompleted { .. }
+                    | Event::WorkflowCarried { .. }
+                    | Event::TaskSettledByHand { .. }
+                    | Event::ParametersEdited { .. }
             )
         };
         for event in decision.events.iter().filter(large) {
@@ -232,8 +239,10 @@ impl Engine {
             Command::CancelWorkflow { workflow }
             | Command::PauseWorkflow { workflow }
             | Command::ResumeWorkflow { workflow }
-            | Command::RetryWorkflow { workflow } => self.archived(*workflow),
-            Command::CancelTask { task } | Command::RetryTask { task } => self.archived(task.workflow),
+            | Command::RetryWorkflow { workflow, .. } => self.archived(*workflow),
+            Command::CancelTask { task }
+            | Command::RetryTask { task, .. }
+            | Command::SettleTask { task, .. } => self.archived(task.workflow),
             Command::RegisterWorker { .. }
             | Command::Heartbeat { .. }
             | Command::SetWorkerStatus { .. }

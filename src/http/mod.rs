@@ -3,6 +3,7 @@
 mod assets;
 mod auth;
 mod body;
+mod edits;
 mod errors;
 mod events;
 mod problem;
@@ -64,6 +65,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/tasks/{id}/why", get(tasks::why))
         .route("/tasks/{id}/cancel", post(tasks::cancel))
         .route("/tasks/{id}/retry", post(tasks::retry))
+        .route("/tasks/{id}/complete", post(tasks::complete))
+        .route("/tasks/{id}/fail", post(tasks::fail))
+        .route("/tasks/{id}/skip", post(tasks::skip))
         .route("/services", get(services::list))
         .route("/services/{id}", get(services::detail))
         .route("/services/{id}/drain", post(services::drain))

@@ -6,26 +6,25 @@ use axum::Json;
 use axum::extract::{Path, State};
 
 use super::App;
+use super::body::Body;
+use super::edits;
 use super::problem::Failed;
-use crate::core::command::Command;
-use crate::core::ids::TaskId;
-use crate::core::state::TaskStatus;
+use crate::core::command::{Command, Verdict};
+use crate::core::errors;
+use crate::core::event::Note;
+use crate::core::ids::{Seq, TaskId};
+use crate::core::state::StatusKind;
 use crate::core::why::{Reason, Why};
-use crate::protocol::rest::{Done, TaskDetail, WhyView};
+use crate::protocol::rest::{
+    CompleteRequest, Done, FailRequest, RetryTaskRequest, SkipRequest, TaskDetail, WhyView, parse_request,
+};
 
 pub async fn detail(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<TaskDetail>, Failed> {
     let (workflow, task) = app.engine.find_task(&id).await?;
-    let parameters = app.engine.payload(&workflow.spec.task(task.index).parameters).await?;
-    let result = match &workflow.task(task.index).status {
-        TaskStatus::Completed { result, .. } => Some(app.engine.payload(result).await?),
-        TaskStatus::Pending { .. }
-        | TaskStatus::Queued { .. }
-        | TaskStatus::Assigned { .. }
-        | TaskStatus::Processing { .. }
-        | TaskStatus::Retrying { .. }
-        | TaskStatus::Failed { .. }
-        | TaskStatus::Cancelled { .. }
-        | TaskStatus::Skipped { .. } => None,
+    let parameters = app.engine.payload(workflow.parameters_of(task.index)).await?;
+    let result = match workflow.task(task.index).status.result() {
+        Some(result) => Some(app.engine.payload(result).await?),
+        None => None,
     };
     let progress = app.engine.progress(task).await?;
     Ok(Json(TaskDetail::of(&workflow, task.index, &parameters, result.as_ref(), progress)))
@@ -49,13 +48,84 @@ pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resu
     act(&app, id, |task| Command::CancelTask { task }).await
 }
 
-pub async fn retry(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Done>, Failed> {
-    act(&app, id, |task| Command::RetryTask { task }).await
+pub async fn retry(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Json<Done>, Failed> {
+    let request: RetryTaskRequest = parse_request(&body, &app.limits)?;
+    let note = request.note()?;
+    let Some(patch) = &request.parameters else {
+        return act(&app, id, |task| Command::RetryTask { task, edit: None, note }).await;
+    };
+    let (workflow, task) = app.engine.find_task(&id).await?;
+    let edit = edits::patched(&app, &workflow, task.index, patch).await?;
+    act(&app, id, |task| Command::RetryTask { task, edit: Some(edit), note }).await
+}
+
+pub async fn complete(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Json<Done>, Failed> {
+    let (verdict, note) = parse_request::<CompleteRequest>(&body, &app.limits)?.verdict()?;
+    settle(&app, id, verdict, note).await
+}
+
+pub async fn fail(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Json<Done>, Failed> {
+    let (verdict, note) = parse_request::<FailRequest>(&body, &app.limits)?.verdict()?;
+    settle(&app, id, verdict, note).await
+}
+
+pub async fn skip(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Json<Done>, Failed> {
+    let (verdict, note) = parse_request::<SkipRequest>(&body, &app.limits)?.verdict()?;
+    settle(&app, id, verdict, note).await
+}
+
+async fn settle(app: &App, id: String, verdict: Verdict, note: Note) -> Result<Json<Done>, Failed> {
+    let (_, task) = app.engine.find_task(&id).await?;
+    let command = Command::SettleTask { task, verdict: verdict.clone(), note };
+    let seq = match app.engine.submit(command).await {
+        Ok(accepted) => accepted.seq,
+        Err(rejection) if rejection.code == errors::TASK_ALREADY_ENDED => {
+            // The same request again is answered as the first one was.
+            let repeated = is_so_already(app, task, &verdict).await?;
+            repeated.ok_or(rejection)?
+        }
+        Err(rejection) => return Err(rejection.into()),
+    };
+    done(app, id, task, seq).await
+}
+
+/// Whether the task has ended in just this way, and the position at which that is true.
+async fn is_so_already(app: &App, task: TaskId, verdict: &Verdict) -> Result<Option<Seq>, Failed> {
+    let (kind, value) = match verdict {
+        Verdict::Complete(value) => (StatusKind::Completed, value),
+        Verdict::Skip(Some(value)) => (StatusKind::Skipped, value),
+        Verdict::Skip(None) | Verdict::Fail(_) => return Ok(None),
+    };
+    let workflow = app.engine.workflow(task.workflow).await?;
+    let status = &workflow.task(task.index).status;
+    let Some(result) = status.result().filter(|_| status.kind() == kind) else { return Ok(None) };
+    let same = app.engine.payload(result).await? == *value;
+    Ok(workflow.task(task.index).ended_seq.filter(|_| same))
 }
 
 async fn act(app: &App, id: String, command: impl FnOnce(TaskId) -> Command) -> Result<Json<Done>, Failed> {
     let (_, task) = app.engine.find_task(&id).await?;
     let accepted = app.engine.submit(command(task)).await?;
+    done(app, id, task, accepted.seq).await
+}
+
+async fn done(app: &App, id: String, task: TaskId, seq: Seq) -> Result<Json<Done>, Failed> {
     let workflow = app.engine.workflow(task.workflow).await?;
-    Ok(Json(Done { id, status: workflow.task(task.index).status.name(), seq: accepted.seq.0 }))
+    Ok(Json(Done { id, status: workflow.task(task.index).status.name(), seq: seq.0 }))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -14,15 +14,22 @@ use serde_json::value::RawValue;
 
 use super::App;
 use super::body::{Body, Params};
+use super::edits;
 use super::problem::{Failed, invalid};
 use crate::core::command::Command;
 use crate::core::effect::{First, Receipt};
-use crate::core::ids::Timestamp;
-use crate::core::ids::{Fingerprint, WorkflowId};
-use crate::core::listing::{ListFilter, Place};
+use crate::core::errors;
+use crate::core::ids::{Fingerprint, TaskId, Timestamp, WorkflowId};
+use crate::core::listing::Place;
+use crate::core::nearest::suggestion;
+use crate::core::rejection::Rejection;
+use crate::core::spec::references;
 use crate::core::state::{TaskStatus, Workflow, WorkflowStatus};
 use crate::engine::Accepted;
-use crate::protocol::rest::{Done, Page, Results, Submitted, TaskView, WorkflowDetail, WorkflowView};
+use crate::protocol::rest::{
+    Done, ListQuery, Page, Results, RetryWorkflowRequest, Submitted, TaskView, WorkflowDetail, WorkflowView,
+    parse_request,
+};
 use crate::protocol::submit::{ContentType, Submission, parse_submission};
 
 /// Items of one page, unless the request asks for fewer or more.
@@ -113,28 +120,13 @@ fn encoded(segment: &str) -> String {
     segment.bytes().map(character).collect()
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ListQuery {
-    status: Option<String>,
-    name: Option<String>,
-    cursor: Option<String>,
-    limit: Option<usize>,
-}
-
 pub async fn list(
     State(app): State<Arc<App>>,
-    Params(query): Params<ListQuery>,
+    RawQuery(query): RawQuery,
 ) -> Result<Json<Page<WorkflowView>>, Failed> {
-    let status = query.status.as_deref().map(|text| {
-        WorkflowStatus::parse(text).ok_or_else(|| {
-            let known: Vec<&str> = WorkflowStatus::ALL.into_iter().map(WorkflowStatus::name).collect();
-            invalid(format!("status={text} is unknown; known are {}", known.join(", ")))
-        })
-    });
-    let filter = ListFilter { status: status.transpose()?, name: query.name };
+    let query = ListQuery::parse(query.as_deref().unwrap_or_default())?;
     let before = query.cursor.as_deref().map(place).transpose()?;
-    let page = app.engine.list(filter, before, limit(query.limit)).await?;
+    let page = app.engine.list(query.filter, before, limit(query.limit)).await?;
     Ok(Json(Page {
         items: page.items.into_iter().map(WorkflowView::from).collect(),
         next_cursor: page.next.map(|(at, id)| format!("{}-{:032x}", at.0, id.0)),
@@ -216,8 +208,37 @@ pub async fn resume(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resu
     act(&app, id, |workflow| Command::ResumeWorkflow { workflow }).await
 }
 
-pub async fn retry(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Done>, Failed> {
-    act(&app, id, |workflow| Command::RetryWorkflow { workflow }).await
+pub async fn retry(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Json<Done>, Failed> {
+    let request: RetryWorkflowRequest = parse_request(&body, &app.limits)?;
+    let note = request.note()?;
+    let mut edits = Vec::new();
+    if !request.parameters.is_empty() {
+        let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
+        for (reference, patch) in &request.parameters {
+            let index = index_of(&workflow, reference)?;
+            if edits.iter().any(|(edited, _)| *edited == index) {
+                return Err(invalid(format!("task `{}` is named twice", workflow.name_of(index))));
+            }
+            edits.push((index, edits::patched(&app, &workflow, index, patch).await?));
+        }
+    }
+    act(&app, id, |workflow| Command::RetryWorkflow { workflow, edits, note }).await
+}
+
+/// A task of this workflow by its name, key or id.
+fn index_of(workflow: &Workflow, reference: &str) -> Result<u32, Failed> {
+    let by_id = || TaskId::parse(reference).filter(|task| task.workflow == workflow.id);
+    let found = workflow.spec.find(reference).or_else(|| by_id().map(|task| task.index));
+    found.filter(|index| *index < workflow.spec.total()).ok_or_else(|| {
+        let names = references(&workflow.spec.tasks);
+        let near = suggestion(reference, names.keys().copied());
+        Rejection::new(errors::TASK_NOT_FOUND, format!("this workflow has no task `{reference}`{near}"))
+            .into()
+    })
 }
 
 async fn act(

@@ -10,7 +10,7 @@ use super::pages;
 use super::stored::Head;
 use super::views::{Store, UsedKey, place_of};
 use crate::core::ids::{Fingerprint, TaskId, Timestamp, WorkflowId};
-use crate::core::listing::{ListFilter, Listed, Place};
+use crate::core::listing::{Label, ListFilter, Listed, Place};
 use crate::core::state::WorkflowStatus;
 
 /// Workflows that one list call looks at; a longer search goes on with its cursor. These take some 10 ms.
@@ -75,20 +75,21 @@ impl Store {
         let mut page = Filling {
             filter,
             items_max: limit,
+            labels: filter.labels(),
             looks_left: LIST_SCAN_MAX,
             more: false,
             listed: Listed::default(),
         };
-        self.read(|kv| match filter.status {
-            None | Some(WorkflowStatus::Completed) => {
-                pages::scan_back(kv, before, &mut |place, head| page.look(place, head))
-            }
-            Some(status @ (WorkflowStatus::Failed | WorkflowStatus::Cancelled)) => {
+        // Only ended workflows are archived.
+        let archived: Vec<WorkflowStatus> =
+            filter.statuses.iter().copied().filter(|status| status.has_ended()).collect();
+        self.read(|kv| match archived.as_slice() {
+            [] if !filter.statuses.is_empty() => Ok(()),
+            [status @ (WorkflowStatus::Failed | WorkflowStatus::Cancelled)] => {
                 page.looks_left = LIST_LOOK_UPS_MAX;
-                by_status(kv, status, before, &mut page)
+                by_status(kv, *status, before, &mut page)
             }
-            // Only ended workflows are archived.
-            Some(WorkflowStatus::Pending | WorkflowStatus::Running | WorkflowStatus::Paused) => Ok(()),
+            _ => pages::scan_back(kv, before, &mut |place, head| page.look(place, head)),
         })?;
         Ok(Listed { next: page.listed.next.filter(|_| page.more), ..page.listed })
     }
@@ -121,6 +122,7 @@ fn by_status(
 /// A page of a list in the making.
 struct Filling<'a> {
     filter: &'a ListFilter,
+    labels: Vec<Label>,
     items_max: usize,
     looks_left: usize,
     /// Whether it ended before the list did.
@@ -135,7 +137,10 @@ impl Filling<'_> {
             return Ok(ControlFlow::Break(()));
         }
         let head = Head::decode(head)?;
-        if self.filter.accepts(head.name, head.status()) {
+        let created_at = head.base(place).time;
+        if self.filter.accepts_head(head.name, head.status(), created_at)
+            && self.labels.iter().all(|label| head.has_label(*label))
+        {
             self.listed.items.push(head.summary(place));
         }
         self.looks_left -= 1;

@@ -12,7 +12,7 @@ use super::views::{Store, draft};
 use crate::core::ids::Seq;
 use crate::core::listing::Place;
 use crate::core::payload::Stored;
-use crate::core::state::{TaskStatus, Workflow};
+use crate::core::state::{Task, Workflow};
 
 /// Workflows that are read from the log together.
 const GROUP_MAX: usize = 200;
@@ -117,10 +117,8 @@ impl Store {
             ));
         }
         let parameters = workflow.spec.tasks.iter().map(|task| &task.parameters);
-        let results = workflow.tasks.iter().filter_map(|task| {
-            if let TaskStatus::Completed { result, .. } = &task.status { Some(result) } else { None }
-        });
-        for stored in parameters.chain(results) {
+        let kept = workflow.tasks.iter().flat_map(Task::payloads);
+        for stored in parameters.chain(kept) {
             let Stored::Logged { seq, part, len } = stored else { continue };
             report.payloads += 1;
             match self.log.part(*seq, *part) {

@@ -96,13 +96,17 @@ async fn lists_and_single_things() {
         {"status": 503, "json": {"status": "unhealthy", "problems": ["disk"]}}, {"json": "ok"}]);
     server.respond(answers).await;
     let filter = WorkflowFilter {
-        status: Some(WorkflowStatus::Running),
+        statuses: vec![WorkflowStatus::Running, WorkflowStatus::Failed],
         name: Some("a b&c".to_owned()),
+        tags: vec!["x=y".to_owned()],
+        metadata: vec![("team a".to_owned(), "R&D".to_owned())],
         page: PageRequest { cursor: Some("c".to_owned()), limit: Some(5) },
+        ..WorkflowFilter::default()
     };
     let first = PageRequest::default();
     assert_eq!(client.workflows(&filter).await.unwrap().next_cursor.as_deref(), Some("n"));
-    let query = json!({"status": "running", "name": "a b&c", "cursor": "c", "limit": "5"});
+    let query = json!({"status": "running,failed", "name": "a b&c", "tag": "x=y", "metadata.team a": "R&D",
+        "cursor": "c", "limit": "5"});
     assert_eq!(server.expect("http").await["query"], query);
     assert_eq!(client.workflow("a/b").await.unwrap().status, WorkflowStatus::Running);
     client.tasks("w", &first).await.unwrap();

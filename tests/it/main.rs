@@ -32,6 +32,9 @@ mod http_task;
 #[cfg(all(feature = "client", feature = "server"))]
 mod origins;
 #[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
+mod rest;
+#[cfg(test)]
 #[cfg(feature = "server")]
 mod retention;
 #[cfg(test)]

@@ -95,8 +95,24 @@ impl Client {
     /// The workflows, newest first.
     pub async fn workflows(&self, filter: &WorkflowFilter) -> Result<Page<WorkflowInfo>, ClientError> {
         let mut request = self.get(&["api", "v1", "workflows"]);
-        let status = filter.status.as_ref().map(WorkflowStatus::name);
-        query(&mut request.url, &[("status", status), ("name", filter.name.as_deref())]);
+        let statuses: Vec<&str> = filter.statuses.iter().map(WorkflowStatus::name).collect();
+        let statuses = (!statuses.is_empty()).then(|| statuses.join(","));
+        query(
+            &mut request.url,
+            &[
+                ("status", statuses.as_deref()),
+                ("name", filter.name.as_deref()),
+                ("text", filter.text.as_deref()),
+                ("created_after", filter.created_after.as_deref()),
+                ("created_before", filter.created_before.as_deref()),
+            ],
+        );
+        for tag in &filter.tags {
+            query(&mut request.url, &[("tag", Some(tag))]);
+        }
+        for (key, value) in &filter.metadata {
+            query(&mut request.url, &[(&format!("metadata.{key}"), Some(value))]);
+        }
         page(&mut request.url, &filter.page);
         self.fetch(request).await
     }
@@ -225,7 +241,7 @@ impl Client {
     }
 }
 
-fn set_body(headers: &mut HeaderMap, format: TextFormat) {
+pub(super) fn set_body(headers: &mut HeaderMap, format: TextFormat) {
     let media = match format {
         TextFormat::Json => "application/json",
         TextFormat::Yaml => "application/yaml",

@@ -1,5 +1,6 @@
 //! The REST API as methods.
 
+mod by_hand;
 mod calls;
 mod error;
 mod events;
@@ -18,9 +19,9 @@ use super::wire::WireError;
 pub use error::{ClientError, Problem};
 pub use events::{EventStream, FeedEvent, FeedFilter};
 pub use types::{
-    Health, Page, PageRequest, Receipt, Service, Shutdown, Stats, SubmitOptions, Submitted, TaskFailure,
-    TaskInfo, TextFormat, Validation, Why, WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults,
-    WorkflowStatus,
+    FailureByHand, Health, Note, Page, PageRequest, Receipt, Service, Shutdown, Stats, SubmitOptions,
+    Submitted, TaskFailure, TaskInfo, TextFormat, Validation, Why, WhyReason, WorkflowFilter, WorkflowInfo,
+    WorkflowResults, WorkflowStatus,
 };
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -226,9 +226,41 @@ pub struct PageRequest {
 /// Which workflows to list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WorkflowFilter {
-    pub status: Option<WorkflowStatus>,
+    /// Any of these; all, where there is none.
+    pub statuses: Vec<WorkflowStatus>,
+    /// Part of the name.
     pub name: Option<String>,
+    /// Beginnings of words of the name, in any order.
+    pub text: Option<String>,
+    /// All of these tags.
+    pub tags: Vec<String>,
+    /// All of these members of the metadata.
+    pub metadata: Vec<(String, String)>,
+    /// RFC 3339 or milliseconds since 1970.
+    pub created_after: Option<String>,
+    pub created_before: Option<String>,
     pub page: PageRequest,
+}
+
+/// Who asks for something, and why; kept with the event.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Note {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Why a task fails by hand.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct FailureByHand {
+    pub error: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// It is tried again as its policy says; without this the failure is final.
+    pub retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
 }
 
 /// The answer to a request that changes something: the change is on disk.

@@ -130,7 +130,7 @@ impl State {
         self.mark_ended(id, TaskStatus::Cancelled { code }, Queue::Gone, seq, at);
     }
 
-    fn mark_ended(&mut self, id: TaskId, to: TaskStatus, queue: Queue, seq: Seq, at: Timestamp) {
+    pub(super) fn mark_ended(&mut self, id: TaskId, to: TaskStatus, queue: Queue, seq: Seq, at: Timestamp) {
         self.change(id, to, queue);
         if let Some(task) = self.task_mut(id) {
             task.ended_at = Some(at);

@@ -67,20 +67,28 @@ impl State {
     pub(super) fn retry_tasks(&mut self, id: WorkflowId, tasks: &[u32], at: Timestamp) {
         let Some(workflow) = self.workflows.get_mut(&id) else { return };
         if workflow.status.has_ended() {
-            workflow.status = WorkflowStatus::Running;
-            workflow.ended_at = None;
-            workflow.ended_seq = None;
             workflow.second_round = false;
-            workflow.timed_from = at;
-            if let Some(deadline) = workflow.total_deadline() {
-                self.timers.set(deadline, Timer::Total(id));
-            }
+            self.reopen(id, at);
         }
         self.reset(id, tasks, at);
     }
 
+    /// An ended workflow goes on, and its time begins anew.
+    pub(super) fn reopen(&mut self, id: WorkflowId, at: Timestamp) {
+        let Some(workflow) = self.workflows.get_mut(&id).filter(|known| known.status.has_ended()) else {
+            return;
+        };
+        workflow.status = WorkflowStatus::Running;
+        workflow.ended_at = None;
+        workflow.ended_seq = None;
+        workflow.timed_from = at;
+        if let Some(deadline) = workflow.total_deadline() {
+            self.timers.set(deadline, Timer::Total(id));
+        }
+    }
+
     /// Gives ended tasks a fresh start, and recounts what they and their dependents wait for.
-    fn reset(&mut self, id: WorkflowId, tasks: &[u32], at: Timestamp) {
+    pub(super) fn reset(&mut self, id: WorkflowId, tasks: &[u32], at: Timestamp) {
         for index in tasks {
             let task = TaskId::new(id, *index);
             self.change(task, TaskStatus::Pending { waiting_on: u32::MAX }, Queue::Ordinary);
@@ -98,7 +106,7 @@ impl State {
     }
 
     /// A task that was ready may have to wait again, because what it depends on runs again.
-    fn recount(&mut self, id: TaskId, at: Timestamp) {
+    pub(super) fn recount(&mut self, id: TaskId, at: Timestamp) {
         let Some(workflow) = self.workflows.get(&id.workflow) else { return };
         match workflow.task(id.index).status {
             TaskStatus::Pending { .. } => self.make_ready(id, at, Queue::Ordinary),

@@ -1,5 +1,6 @@
 //! Folding a fact into the state. Total: a fact cannot be refused, so replay never fails.
 
+mod by_hand;
 mod change;
 mod end;
 mod submit;
@@ -38,7 +39,13 @@ impl State {
                 self.end_workflow(*workflow, *outcome, *release_until, seq, at);
             }
             Event::RoundStarted { workflow } => self.start_round(*workflow, at),
-            Event::TasksRetried { workflow, tasks } => self.retry_tasks(*workflow, tasks, at),
+            Event::TasksRetried { workflow, tasks, .. } => self.retry_tasks(*workflow, tasks, at),
+            Event::TaskSettledByHand { task, how, again, release_until, .. } => {
+                self.settle_by_hand(*task, how, again, *release_until, seq, at);
+            }
+            Event::ParametersEdited { task, parameters, references, .. } => {
+                self.edit(*task, parameters.settled(seq), references);
+            }
             Event::WorkerNamed { worker, name } => self.name_worker(worker, name),
             Event::TaskOffered { task, attempt, worker } => self.offer(*task, *attempt, worker, at),
             Event::TaskAccepted { task, attempt } => self.accept(*task, *attempt, at),

@@ -8,7 +8,7 @@ use crate::core::ids::{
     AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid,
 };
 use crate::core::spec::WorkflowSpec;
-use crate::core::state::{Chunks, Counts, Grant, State, Task, TaskStatus, Timer, Workflow, WorkflowStatus};
+use crate::core::state::{Chunks, Counts, Grant, State, Task, Timer, Workflow, WorkflowStatus};
 
 impl State {
     pub(super) fn submit(
@@ -48,8 +48,8 @@ impl State {
     pub(super) fn carry(&mut self, carried: &CarriedWorkflow, seq: Seq) {
         let mut tasks = carried.tasks.clone();
         for task in &mut tasks {
-            if let TaskStatus::Completed { result, .. } = &mut task.status {
-                *result = result.settled(seq);
+            for stored in task.payloads_mut() {
+                *stored = stored.settled(seq);
             }
             task.ended_seq = task.ended_seq.map(|_| seq);
         }

@@ -8,7 +8,7 @@ use crate::core::event::{AfterFailure, Failure, GrantAfter, LostReason, RefusalR
 use crate::core::ids::{AttemptNo, Seq, TaskId, Timestamp, WorkerId};
 use crate::core::limits::{BREAKER_FAILURES, BREAKER_OPEN_MS};
 use crate::core::payload::Stored;
-use crate::core::state::{AttemptNote, Grant, Phase, State, TaskStatus, WorkflowStatus};
+use crate::core::state::{AttemptNote, Grant, Phase, SkipCause, State, TaskStatus, WorkflowStatus};
 
 impl State {
     pub(super) fn offer(&mut self, id: TaskId, attempt: AttemptNo, worker: &WorkerId, at: Timestamp) {
@@ -52,7 +52,12 @@ impl State {
         if let Some(task) = self.task_mut(id) {
             task.lost = 0;
         }
-        self.end_task(id, TaskStatus::Completed { result: result.settled(seq), worker }, seq, at);
+        self.end_task(
+            id,
+            TaskStatus::Completed { result: result.settled(seq), worker: Some(worker) },
+            seq,
+            at,
+        );
     }
 
     #[expect(
@@ -151,7 +156,7 @@ impl State {
     }
 
     pub(super) fn skip(&mut self, id: TaskId, cause: TaskId, seq: Seq, at: Timestamp) {
-        self.end_task(id, TaskStatus::Skipped { cause: cause.index }, seq, at);
+        self.end_task(id, TaskStatus::Skipped { cause: SkipCause::Dependency(cause.index) }, seq, at);
     }
 
     /// Whoever runs the task may go on for a while; its slot is kept so long.
@@ -181,7 +186,7 @@ impl State {
         self.current(id, attempt)?.holder().cloned()
     }
 
-    fn note(
+    pub(super) fn note(
         &mut self,
         id: TaskId,
         attempt: AttemptNo,

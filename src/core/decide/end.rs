@@ -70,16 +70,20 @@ pub(super) fn losses(
 pub(super) enum Unsuccessful {
     Failed,
     Cancelled,
+    /// A person said that it is not to run.
+    LeftOut,
 }
 
 /// The tasks that will not run because `root` did not succeed, each as an event.
 pub(super) fn skipped_by(workflow: &Workflow, root: u32, how: Unsuccessful) -> Vec<Event> {
     let skips = match workflow.spec.error_strategy {
-        // Under `stop` the whole workflow ends; under `skip` dependents run with null.
-        ErrorStrategy::Stop | ErrorStrategy::Skip => false,
+        // Under `stop` the whole workflow ends, unless a person left the task out.
+        ErrorStrategy::Stop => how == Unsuccessful::LeftOut,
+        // Dependents run with null.
+        ErrorStrategy::Skip => false,
         ErrorStrategy::Continue => true,
-        // The second round is for failures; what was cancelled does not come again.
-        ErrorStrategy::Retry => workflow.second_round || how == Unsuccessful::Cancelled,
+        // The second round is for failures; what was cancelled or left out does not come again.
+        ErrorStrategy::Retry => workflow.second_round || how != Unsuccessful::Failed,
     };
     if !skips {
         return Vec::new();

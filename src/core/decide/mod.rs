@@ -1,7 +1,9 @@
 //! What a command means in a given state: events, effects and an answer. Pure.
 
+mod by_hand;
 mod carry;
 mod due;
+mod edit;
 mod end;
 mod held;
 mod report;
@@ -45,7 +47,8 @@ pub struct Existing {
 pub struct Decision {
     pub events: Vec<Event>,
     pub effects: Vec<Effect>,
-    /// A refusal with events is a report that came too late: it changes nothing but the evidence.
+    /// A refusal with events is a report that came too late and leaves its evidence, or a result that nobody can
+    /// take, with which its task fails.
     pub answer: Result<Receipt, Rejection>,
 }
 
@@ -78,9 +81,16 @@ pub fn decide(
         Command::CancelWorkflow { workflow } => verbs::cancel_workflow(state, presence, inputs, *workflow),
         Command::PauseWorkflow { workflow } => verbs::pause(state, inputs, *workflow),
         Command::ResumeWorkflow { workflow } => verbs::resume(state, inputs, *workflow),
-        Command::RetryWorkflow { workflow } => verbs::retry_workflow(state, inputs, *workflow),
+        Command::RetryWorkflow { workflow, edits, note } => {
+            verbs::retry_workflow(state, inputs, *workflow, edits, note)
+        }
         Command::CancelTask { task } => verbs::cancel_task(state, presence, inputs, *task),
-        Command::RetryTask { task } => verbs::retry_task(state, inputs, *task),
+        Command::RetryTask { task, edit, note } => {
+            verbs::retry_task(state, inputs, *task, edit.as_ref(), note)
+        }
+        Command::SettleTask { task, verdict, note } => {
+            by_hand::settle_task(state, presence, inputs, *task, verdict, note)
+        }
         Command::RegisterWorker { session, facts, active } => {
             worker::register(state, presence, *session, facts, active.as_deref())
         }

@@ -71,13 +71,7 @@ pub(super) fn complete(
         Standing::Current { task, attempt, .. } => {
             let size = result.as_str().len();
             if size > presence.limits.result_bytes_max {
-                return Err(Rejection::new(
-                    errors::PAYLOAD_TOO_LARGE,
-                    format!(
-                        "the result of task {task} has {size} bytes; the limit is {}",
-                        presence.limits.result_bytes_max
-                    ),
-                ));
+                return Ok(too_large(state, presence, task, attempt, size));
             }
             let result = Stored::fresh(result.clone(), &mut 0);
             Ok(Decision::events(vec![Event::TaskCompleted { task, attempt, result }]))
@@ -88,6 +82,16 @@ pub(super) fn complete(
             Ok(Decision::refused(events, rejection))
         }
     }
+}
+
+/// The result will not become smaller by itself, and a worker that asks for no answer would not hear of a refusal:
+/// the task fails at once instead of waiting for its run timeout.
+fn too_large(state: &State, presence: &Presence, task: TaskId, attempt: AttemptNo, size: usize) -> Decision {
+    let limit = presence.limits.result_bytes_max;
+    let message = format!("the result of task {task} has {size} bytes; the limit is {limit}");
+    let failure = Failure::new(errors::PAYLOAD_TOO_LARGE, message.as_str());
+    let events = failed(state, task, attempt, failure, AfterFailure::Final, GrantAfter::Freed);
+    Decision::refused(events, Rejection::new(errors::PAYLOAD_TOO_LARGE, message))
 }
 
 /// What the words of a failure mean.
@@ -189,7 +193,7 @@ fn no_handler(
     failed(state, task, attempt, failure, AfterFailure::Final, GrantAfter::Freed)
 }
 
-fn failure_of(report: &FailureReport) -> Failure {
+pub(super) fn failure_of(report: &FailureReport) -> Failure {
     let known = report.code.as_deref().and_then(Code::parse);
     Failure {
         code: known.unwrap_or(errors::TASK_EXECUTION_FAILED),

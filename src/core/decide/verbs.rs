@@ -3,17 +3,19 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::edit::edited;
 use super::end::{Unsuccessful, cancel_effect, release_until, skipped_by, stop_all};
 use super::{Decision, Inputs};
 use crate::core::carried::CarriedWorkflow;
+use crate::core::command::Edit;
 use crate::core::effect::{Effect, First, Receipt};
 use crate::core::errors;
-use crate::core::event::Event;
+use crate::core::event::{Event, Note};
 use crate::core::ids::{Fingerprint, TaskId, WorkflowId};
 use crate::core::presence::Presence;
 use crate::core::rejection::Rejection;
 use crate::core::spec::{ErrorStrategy, WorkflowSpec};
-use crate::core::state::{State, StatusKind, Workflow, WorkflowStatus};
+use crate::core::state::{SkipCause, State, StatusKind, TaskStatus, Workflow, WorkflowStatus};
 
 pub(super) fn submit(
     state: &State,
@@ -65,7 +67,7 @@ fn taken_task_id(state: &State, spec: &WorkflowSpec) -> Result<(), Rejection> {
     })
 }
 
-fn known(state: &State, inputs: &Inputs, id: WorkflowId) -> Result<Workflow, Rejection> {
+pub(super) fn known(state: &State, inputs: &Inputs, id: WorkflowId) -> Result<Workflow, Rejection> {
     let archived = inputs.existing.workflow.as_deref().filter(|workflow| workflow.id == id);
     state
         .workflow(id)
@@ -114,7 +116,13 @@ pub(super) fn resume(state: &State, inputs: &Inputs, id: WorkflowId) -> Result<D
     Ok(Decision::events(vec![Event::WorkflowResumed { workflow: id }]))
 }
 
-pub(super) fn retry_workflow(state: &State, inputs: &Inputs, id: WorkflowId) -> Result<Decision, Rejection> {
+pub(super) fn retry_workflow(
+    state: &State,
+    inputs: &Inputs,
+    id: WorkflowId,
+    edits: &[(u32, Edit)],
+    note: &Note,
+) -> Result<Decision, Rejection> {
     let workflow = known(state, inputs, id)?;
     let again = unsuccessful(&workflow);
     if again.is_empty() {
@@ -123,16 +131,44 @@ pub(super) fn retry_workflow(state: &State, inputs: &Inputs, id: WorkflowId) -> 
             format!("workflow {id} has no failed, cancelled or skipped task to run again"),
         ));
     }
-    Ok(Decision::events(reopened(state, &workflow, again)?))
+    if let Some((index, _)) = edits.iter().find(|(index, _)| !again.contains(index)) {
+        return Err(Rejection::new(
+            errors::INVALID_ARGUMENT,
+            format!(
+                "task `{}` does not run again, so its parameters cannot be changed",
+                workflow.name_of(*index)
+            ),
+        ));
+    }
+    let edits: Vec<(u32, &Edit)> = edits.iter().map(|(index, edit)| (*index, edit)).collect();
+    Ok(Decision::events(reopened(state, &workflow, again, &edits, note)?))
 }
 
-pub(super) fn retry_task(state: &State, inputs: &Inputs, id: TaskId) -> Result<Decision, Rejection> {
+pub(super) fn retry_task(
+    state: &State,
+    inputs: &Inputs,
+    id: TaskId,
+    edit: Option<&Edit>,
+    note: &Note,
+) -> Result<Decision, Rejection> {
     let workflow = known(state, inputs, id.workflow)?;
     let task = workflow.tasks.get(id.at()).ok_or_else(|| no_task(id))?;
+    if task.status.kind().has_ended() && task.status.result().is_some() {
+        return Err(Rejection::new(
+            errors::TASK_ALREADY_ENDED,
+            format!("task {id} has a result, which others may have used; submit the workflow again instead"),
+        ));
+    }
     match task.status.kind() {
-        StatusKind::Retrying => Ok(Decision::events(vec![Event::TaskRequeued { task: id }])),
+        StatusKind::Retrying => {
+            let edit = edit.map(|edit| edited(&workflow, id.index, edit, note)).transpose()?;
+            let requeued = Event::TaskRequeued { task: id };
+            Ok(Decision::events(edit.into_iter().chain([requeued]).collect()))
+        }
         StatusKind::Failed | StatusKind::Cancelled | StatusKind::Skipped => {
-            Ok(Decision::events(reopened(state, &workflow, with_kin(&workflow, id.index))?))
+            let edits: Vec<(u32, &Edit)> = edit.map(|edit| (id.index, edit)).into_iter().collect();
+            let again = with_kin(&workflow, id.index);
+            Ok(Decision::events(reopened(state, &workflow, again, &edits, note)?))
         }
         kind @ (StatusKind::Pending
         | StatusKind::Queued
@@ -148,11 +184,12 @@ pub(super) fn retry_task(state: &State, inputs: &Inputs, id: TaskId) -> Result<D
     }
 }
 
-/// Every task that ended without success.
-fn unsuccessful(workflow: &Workflow) -> Vec<u32> {
+/// Every task that ended without success, except those that a person left out.
+pub(super) fn unsuccessful(workflow: &Workflow) -> Vec<u32> {
     let unsuccessful = |index: &u32| {
-        let kind = workflow.task(*index).status.kind();
-        kind.has_ended() && kind != StatusKind::Completed
+        let status = &workflow.task(*index).status;
+        let left_out = matches!(status, TaskStatus::Skipped { cause: SkipCause::ByHand { .. } });
+        status.has_ended() && status.result().is_none() && !left_out
     };
     (0..workflow.spec.total()).filter(unsuccessful).collect()
 }
@@ -161,7 +198,12 @@ fn unsuccessful(workflow: &Workflow) -> Vec<u32> {
 fn with_kin(workflow: &Workflow, root: u32) -> Vec<u32> {
     // Under `stop` any other failure would end the workflow again at once.
     if workflow.spec.error_strategy == ErrorStrategy::Stop {
-        return unsuccessful(workflow);
+        return unsuccessful(workflow)
+            .into_iter()
+            .chain([root])
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
     }
     let mut again = BTreeSet::from([root]);
     let mut queue = VecDeque::from([root]);
@@ -175,8 +217,10 @@ fn with_kin(workflow: &Workflow, root: u32) -> Vec<u32> {
     let mut queue: VecDeque<u32> = again.iter().copied().collect();
     while let Some(index) = queue.pop_front() {
         for dependent in workflow.graph.dependents(index) {
-            let kind = workflow.task(*dependent).status.kind();
-            let fell_with_it = matches!(kind, StatusKind::Skipped | StatusKind::Cancelled);
+            let fell_with_it = matches!(
+                workflow.task(*dependent).status,
+                TaskStatus::Skipped { cause: SkipCause::Dependency(_) } | TaskStatus::Cancelled { .. }
+            );
             let needs = &workflow.spec.task(*dependent).dependencies;
             let can_run =
                 || needs.iter().all(|need| again.contains(need) || !never_comes(workflow, *need, *dependent));
@@ -189,7 +233,7 @@ fn with_kin(workflow: &Workflow, root: u32) -> Vec<u32> {
 }
 
 /// Whether a dependency has ended in a way that never lets `dependent` start.
-fn never_comes(workflow: &Workflow, dependency: u32, dependent: u32) -> bool {
+pub(super) fn never_comes(workflow: &Workflow, dependency: u32, dependent: u32) -> bool {
     let status = &workflow.task(dependency).status;
     // An ended workflow that is opened again has its second round before it.
     let round_to_come = workflow.spec.error_strategy == ErrorStrategy::Retry
@@ -198,18 +242,31 @@ fn never_comes(workflow: &Workflow, dependency: u32, dependent: u32) -> bool {
     status.has_ended() && !round_to_come && !workflow.satisfies(dependency, dependent)
 }
 
+fn reopened(
+    state: &State,
+    workflow: &Workflow,
+    tasks: Vec<u32>,
+    edits: &[(u32, &Edit)],
+    note: &Note,
+) -> Result<Vec<Event>, Rejection> {
+    let mut events = written_again(state, workflow)?;
+    for (index, edit) in edits {
+        events.push(edited(workflow, *index, edit, note)?);
+    }
+    events.push(Event::TasksRetried { workflow: workflow.id, tasks, note: note.clone() });
+    Ok(events)
+}
+
 /// A workflow that has ended is written again, whole, before its tasks run again: it may have left memory, and even
 /// where it has not, checkpoints leave out what has ended, so that a replay from one knows it only by this.
-fn reopened(state: &State, workflow: &Workflow, tasks: Vec<u32>) -> Result<Vec<Event>, Rejection> {
-    let mut events = Vec::new();
-    if workflow.status.has_ended() {
-        if state.workflow(workflow.id).is_none() {
-            taken_task_id(state, &workflow.spec)?;
-        }
-        events.push(Event::WorkflowCarried { workflow: Box::new(CarriedWorkflow::of(workflow, state)) });
+pub(super) fn written_again(state: &State, workflow: &Workflow) -> Result<Vec<Event>, Rejection> {
+    if !workflow.status.has_ended() {
+        return Ok(Vec::new());
     }
-    events.push(Event::TasksRetried { workflow: workflow.id, tasks });
-    Ok(events)
+    if state.workflow(workflow.id).is_none() {
+        taken_task_id(state, &workflow.spec)?;
+    }
+    Ok(vec![Event::WorkflowCarried { workflow: Box::new(CarriedWorkflow::of(workflow, state)) }])
 }
 
 pub(super) fn cancel_task(
@@ -235,7 +292,7 @@ pub(super) fn cancel_task(
     Ok(Decision { events, effects, ..Decision::nothing() })
 }
 
-fn no_task(id: TaskId) -> Rejection {
+pub(super) fn no_task(id: TaskId) -> Rejection {
     Rejection::new(
         errors::TASK_NOT_FOUND,
         format!("workflow {} has no task number {}", id.workflow, id.index),

@@ -40,7 +40,9 @@ impl Presence {
                 self.done(Some(worker), *task);
                 self.refresh(worker, state, now);
             }
-            Event::TaskCancelled { task, .. } => self.done(holder, *task),
+            Event::TaskCancelled { task, .. } | Event::TaskSettledByHand { task, .. } => {
+                self.done(holder, *task);
+            }
             Event::EngineStarted { .. }
             | Event::WorkflowSubmitted { .. }
             | Event::WorkflowPaused { .. }
@@ -51,6 +53,7 @@ impl Presence {
             | Event::TasksRetried { .. }
             | Event::WorkerNamed { .. }
             | Event::TaskRequeued { .. }
+            | Event::ParametersEdited { .. }
             | Event::TaskSkipped { .. }
             | Event::LateReportSeen { .. }
             | Event::WorkflowCarried { .. }

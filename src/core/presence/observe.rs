@@ -30,6 +30,7 @@ impl Presence {
             | Command::RetryWorkflow { .. }
             | Command::CancelTask { .. }
             | Command::RetryTask { .. }
+            | Command::SettleTask { .. }
             | Command::CarryArchived { .. }
             | Command::CarryLive { .. }
             | Command::CarryServices

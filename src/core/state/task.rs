@@ -43,6 +43,16 @@ pub struct Trouble {
     pub lingers: bool,
     /// The last failure, also while a retry is under way.
     pub last_failure: Option<Arc<Failure>>,
+    /// Parameters that took the place of the submitted ones.
+    pub edited: Option<Edited>,
+}
+
+/// Parameters that somebody put in place of the submitted ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edited {
+    pub parameters: Stored,
+    /// The tasks that their templates name, ascending.
+    pub references: Vec<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,7 +89,8 @@ pub enum TaskStatus {
     },
     Completed {
         result: Stored,
-        worker: WorkerId,
+        /// Nobody, where a person gave the result.
+        worker: Option<WorkerId>,
     },
     Failed {
         failure: Arc<Failure>,
@@ -87,10 +98,18 @@ pub enum TaskStatus {
     Cancelled {
         code: Code,
     },
-    /// A dependency did not succeed.
     Skipped {
-        cause: u32,
+        cause: SkipCause,
     },
+}
+
+/// Why a task was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SkipCause {
+    /// This dependency did not succeed.
+    Dependency(u32),
+    /// A person said so. With a value, those that depend on the task run with it.
+    ByHand { with: Option<Stored> },
 }
 
 impl Task {
@@ -151,6 +170,20 @@ impl Task {
         }
     }
 
+    pub fn edited(&self) -> Option<&Edited> {
+        self.trouble.as_ref()?.edited.as_ref()
+    }
+
+    /// Every payload that is kept with the task: its result, and parameters that were edited.
+    pub fn payloads(&self) -> impl Iterator<Item = &Stored> {
+        self.status.result().into_iter().chain(self.edited().map(|edited| &edited.parameters))
+    }
+
+    pub(in crate::core) fn payloads_mut(&mut self) -> impl Iterator<Item = &mut Stored> {
+        let edited = self.trouble.as_mut().and_then(|trouble| trouble.edited.as_mut());
+        self.status.result_mut().into_iter().chain(edited.map(|edited| &mut edited.parameters))
+    }
+
     pub(in crate::core) fn note(&mut self, note: AttemptNote) {
         let history = &mut self.trouble.get_or_insert_default().history;
         if history.len() == HISTORY_MAX {
@@ -163,6 +196,37 @@ impl Task {
 impl TaskStatus {
     pub const fn name(&self) -> &'static str {
         self.kind().name()
+    }
+
+    /// What those that depend on the task see: its result, or the value it was skipped with.
+    pub const fn result(&self) -> Option<&Stored> {
+        match self {
+            Self::Completed { result, .. }
+            | Self::Skipped { cause: SkipCause::ByHand { with: Some(result) } } => Some(result),
+            Self::Pending { .. }
+            | Self::Queued { .. }
+            | Self::Assigned { .. }
+            | Self::Processing { .. }
+            | Self::Retrying { .. }
+            | Self::Failed { .. }
+            | Self::Cancelled { .. }
+            | Self::Skipped { .. } => None,
+        }
+    }
+
+    pub(in crate::core) const fn result_mut(&mut self) -> Option<&mut Stored> {
+        match self {
+            Self::Completed { result, .. }
+            | Self::Skipped { cause: SkipCause::ByHand { with: Some(result) } } => Some(result),
+            Self::Pending { .. }
+            | Self::Queued { .. }
+            | Self::Assigned { .. }
+            | Self::Processing { .. }
+            | Self::Retrying { .. }
+            | Self::Failed { .. }
+            | Self::Cancelled { .. }
+            | Self::Skipped { .. } => None,
+        }
     }
 
     pub const fn kind(&self) -> StatusKind {

@@ -9,6 +9,7 @@ use super::ready::ClassId;
 use super::task::{StatusKind, Task, TaskStatus};
 use crate::core::graph::Graph;
 use crate::core::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkflowId};
+use crate::core::payload::Stored;
 use crate::core::spec::{ErrorStrategy, Trigger, WorkflowSpec};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -135,6 +136,12 @@ impl Workflow {
         self.spec.label.as_ref().map_or_else(|| Arc::from(self.id.to_string()), Arc::clone)
     }
 
+    /// What a task runs with: as submitted, or as edited since. Templates may be in it.
+    pub fn parameters_of(&self, index: u32) -> &Stored {
+        let submitted = || &self.spec.task(index).parameters;
+        self.task(index).edited().map_or_else(submitted, |edited| &edited.parameters)
+    }
+
     /// Its place in lists: by creation, which a generated id tells by itself.
     pub fn listed_at(&self) -> (Timestamp, WorkflowId) {
         (self.id.generated_at().unwrap_or(self.created_at), self.id)
@@ -148,7 +155,7 @@ impl Workflow {
     /// Whether `dependency`, as it stands, lets `dependent` start.
     pub fn satisfies(&self, dependency: u32, dependent: u32) -> bool {
         let status = &self.task(dependency).status;
-        if matches!(status, TaskStatus::Completed { .. }) {
+        if status.result().is_some() {
             return true;
         }
         let tolerant = self.spec.error_strategy == ErrorStrategy::Skip

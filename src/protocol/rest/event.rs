@@ -4,9 +4,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::core::event::{
-    AfterFailure, Event, GrantAfter, LateOutcome, LostReason, Outcome, Record, RefusalReason,
+    AfterFailure, ByHand, Event, GrantAfter, LateOutcome, LostReason, Note, Outcome, Record, RefusalReason,
 };
 use crate::core::ids::{Seq, Timestamp};
+use crate::core::payload::Stored;
 use crate::protocol::time::Rfc3339;
 
 #[derive(Debug, Serialize)]
@@ -49,7 +50,13 @@ fn described(event: &Event) -> (&'static str, Value) {
         Event::WorkflowCancelled { .. } => ("workflow_cancelled", json!({})),
         Event::WorkflowEnded { outcome, .. } => ("workflow_ended", json!({"status": outcome_name(*outcome)})),
         Event::RoundStarted { .. } => ("workflow_round_started", json!({})),
-        Event::TasksRetried { tasks, .. } => ("tasks_retried", json!({"task_indexes": tasks})),
+        Event::TasksRetried { tasks, note, .. } => {
+            ("tasks_retried", with_note(json!({"task_indexes": tasks}), note))
+        }
+        Event::TaskSettledByHand { how, again, note, .. } => settled_by_hand(how, again, note),
+        Event::ParametersEdited { parameters, note, .. } => {
+            ("parameters_edited", with_note(json!({"parameters_bytes": parameters.len()}), note))
+        }
         Event::WorkerNamed { worker, name } => {
             ("worker_named", json!({"worker": &*worker.0, "name": &**name}))
         }
@@ -94,6 +101,36 @@ fn described(event: &Event) -> (&'static str, Value) {
         Event::ServicesCarried { services, .. } => ("services_carried", json!({"services": services.len()})),
         Event::Released { up_to } => ("log_released", json!({"up_to": up_to.0})),
     }
+}
+
+fn settled_by_hand(how: &ByHand, again: &[u32], note: &Note) -> (&'static str, Value) {
+    let (kind, facts) = match how {
+        ByHand::Completed { result } => {
+            ("task_completed_by_hand", json!({"result_bytes": result.len(), "task_indexes_again": again}))
+        }
+        ByHand::Failed { failure, next } => (
+            "task_failed_by_hand",
+            json!({
+                "code": failure.code.to_string(), "message": &*failure.message,
+                "final": *next == AfterFailure::Final, "retry_at": retry_at(*next).map(time),
+            }),
+        ),
+        ByHand::Skipped { with } => (
+            "task_skipped_by_hand",
+            json!({"result_bytes": with.as_ref().map(Stored::len), "task_indexes_again": again}),
+        ),
+    };
+    (kind, with_note(facts, note))
+}
+
+/// Who asked for it and why.
+fn with_note(mut facts: Value, note: &Note) -> Value {
+    for (key, text) in [("by", &note.by), ("reason", &note.reason)] {
+        if let (Some(text), Some(facts)) = (text, facts.as_object_mut()) {
+            facts.insert(key.to_owned(), Value::from(&**text));
+        }
+    }
+    facts
 }
 
 fn time(at: Timestamp) -> String {

@@ -1,7 +1,10 @@
 //! What the REST API answers.
 
 mod event;
+mod list_query;
+mod merge_patch;
 mod problem;
+mod requests;
 mod service;
 mod stats;
 mod task;
@@ -11,7 +14,12 @@ mod workflow;
 use serde::Serialize;
 
 pub use event::EventView;
+pub use list_query::{ListQuery, condition};
+pub use merge_patch::merge;
 pub use problem::Problem;
+pub use requests::{
+    CompleteRequest, FailRequest, RetryTaskRequest, RetryWorkflowRequest, SkipRequest, parse_request,
+};
 pub use service::{ReportedView, ServiceView, breaker, node_type};
 pub use stats::{Health, LogStats, Stats, TaskStats};
 pub use task::{AttemptView, ErrorView, ProgressView, TaskDetail, TaskView};

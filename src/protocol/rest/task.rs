@@ -10,7 +10,7 @@ use crate::core::command::Progress;
 use crate::core::errors;
 use crate::core::ids::Timestamp;
 use crate::core::payload::Payload;
-use crate::core::state::{AttemptNote, Task, TaskStatus, Workflow};
+use crate::core::state::{AttemptNote, SkipCause, Task, TaskStatus, Workflow};
 use crate::protocol::time::Rfc3339;
 
 /// A task in a list.
@@ -58,9 +58,11 @@ pub struct ErrorView {
 pub struct TaskDetail {
     #[serde(flatten)]
     pub task: TaskView,
-    /// As submitted, templates included.
+    /// As submitted or as edited since, templates included.
     pub parameters: Box<RawValue>,
-    /// Null unless it has completed; `status` tells a null result from none.
+    /// Whether the parameters are no longer those that were submitted.
+    pub parameters_edited: bool,
+    /// Null unless it has completed, or was skipped with a value; `status` tells a null result from none.
     pub result: Option<Box<RawValue>>,
     pub progress: Option<ProgressView>,
     /// The latest unsuccessful attempts, oldest first.
@@ -128,6 +130,7 @@ impl TaskDetail {
         Self {
             task: TaskView::of(workflow, index),
             parameters: raw(parameters.as_str()),
+            parameters_edited: workflow.task(index).edited().is_some(),
             result: result.map(|payload| raw(payload.as_str())),
             progress: progress.map(|(at, progress)| ProgressView {
                 percent: progress.percent,
@@ -147,11 +150,12 @@ impl ErrorView {
         let task = workflow.task(index);
         match &task.status {
             TaskStatus::Cancelled { code } => Some(Self::plain(*code, code.entry().what)),
-            TaskStatus::Skipped { cause } => {
+            TaskStatus::Skipped { cause: SkipCause::Dependency(cause) } => {
                 let cause = workflow.name_of(*cause);
                 let message = format!("skipped, because \"{cause}\" did not succeed");
                 Some(Self::plain(errors::DEPENDENCY_NOT_SATISFIED, &message))
             }
+            TaskStatus::Skipped { cause: SkipCause::ByHand { .. } } => None,
             TaskStatus::Completed { .. } => None,
             TaskStatus::Pending { .. }
             | TaskStatus::Queued { .. }
@@ -193,7 +197,7 @@ impl From<&AttemptNote> for AttemptView {
 }
 
 fn worker_of(task: &Task) -> Option<Arc<str>> {
-    if let TaskStatus::Completed { worker, .. } = &task.status {
+    if let TaskStatus::Completed { worker: Some(worker), .. } = &task.status {
         return Some(Arc::clone(&worker.0));
     }
     task.holder().map(|worker| Arc::clone(&worker.0))

@@ -6,6 +6,7 @@
 
 mod body;
 mod builder;
+mod edited;
 mod event;
 mod external;
 mod form;
@@ -25,6 +26,7 @@ use crate::core::limits::SubmissionLimits;
 use crate::core::rejection::Rejection;
 use crate::core::spec::WorkflowSpec;
 
+pub use edited::check_edited;
 pub use event::parse_submit_event;
 
 /// A workflow that may be stored.

@@ -136,6 +136,8 @@ impl RoomState {
             | Event::TaskRequeued { .. }
             | Event::GrantReleased { .. }
             | Event::LateReportSeen { .. }
+            | Event::TaskSettledByHand { .. }
+            | Event::ParametersEdited { .. }
             | Event::WorkflowCarried { .. }
             | Event::ServicesCarried { .. }
             | Event::Released { .. } => {}

@@ -8,8 +8,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use tracing::debug;
 
 use super::room::{Counted, RoomState};
-use crate::core::event::{AfterFailure, Event, Record};
-use crate::core::ids::{Seq, Timestamp, WorkflowId};
+use crate::core::event::{AfterFailure, ByHand, Event, Record};
+use crate::core::ids::{AttemptNo, Seq, TaskId, Timestamp, WorkflowId};
 use crate::core::payload::{Payload, Stored};
 use crate::core::rejection::Rejection;
 use crate::engine::Announcement;
@@ -77,6 +77,14 @@ impl Submitted {
                 }
                 self.close(id);
             }
+            Event::TaskSettledByHand { task, how, .. } => {
+                self.settled_by_hand(id, *task, how, seq, at).await?;
+                // What it did to the counts depends on how the task stood before.
+                self.rooms.remove(&id);
+                self.know(id, seq, record).await?;
+                self.changed.insert(id);
+                self.tell_progress_of(id, at);
+            }
             // Which of its tasks begin anew cannot be told from the counts alone.
             Event::TasksRetried { .. } | Event::WorkflowCarried { .. } => {
                 self.rooms.remove(&id);
@@ -95,8 +103,34 @@ impl Submitted {
             | Event::TaskRequeued { .. }
             | Event::GrantReleased { .. }
             | Event::LateReportSeen { .. }
+            | Event::ParametersEdited { .. }
             | Event::ServicesCarried { .. }
             | Event::Released { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// A result or failure by hand is told as one of a worker is.
+    async fn settled_by_hand(
+        &self,
+        id: WorkflowId,
+        task: TaskId,
+        how: &ByHand,
+        seq: Seq,
+        at: Timestamp,
+    ) -> Result<(), Rejection> {
+        match how {
+            ByHand::Completed { result } => {
+                let result = self.text_of(result, seq).await?;
+                self.task_completed(id, task.index, result.as_str(), 0, at);
+            }
+            ByHand::Failed { failure, next: AfterFailure::Final } => {
+                if let Some(state) = self.rooms.get(&id) {
+                    let names = (&*state.wire_id(task.index), &*state.label);
+                    self.emit(id, TaskFailure::EVENT, &TaskFailure::new(names, failure, AttemptNo(0), at));
+                }
+            }
+            ByHand::Failed { next: AfterFailure::RetryAt(_), .. } | ByHand::Skipped { .. } => {}
         }
         Ok(())
     }

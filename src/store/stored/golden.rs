@@ -5,7 +5,7 @@ use expect_test::{Expect, expect};
 use super::head::{Head, Tasks};
 use super::live::{Item, StoredPhase, StoredService};
 use super::task::{StoredResult, StoredStatus, StoredTask, StoredTasks};
-use super::trouble::{LastFailure, StoredFailure, StoredNote, StoredTrouble};
+use super::trouble::{LastFailure, StoredEdit, StoredFailure, StoredNote, StoredTrouble};
 use crate::core::ids::{Timestamp, WorkflowId};
 use crate::store::checkpoint::Current;
 use crate::store::kv::{Kv, MemoryKv, WriteBatch};
@@ -63,6 +63,7 @@ fn heads() {
         second_round: true,
         tally: [1, 2, 3, 400],
         own_ids: 5,
+        labels: &[7; 8],
         tasks: Tasks::Chunked { chunks: 2, bytes: 5_000, crc: 0xDEAD_BEEF },
     };
     check(
@@ -70,14 +71,16 @@ fn heads() {
         expect![["
         01086f726465722d31370a6120776f726b666c6f7704b0b0b0b0b0b0b0b0b0b0
         b0b0b0b0b0b001c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0fc7011010001180500
-        02010401fce022020001010203fb9001050102fb8813fcefbeadde"]],
+        02010401fce022020001010203fb900105080707070707070707
+        0102fb8813fcefbeadde"]],
     );
     let head = Head { label: None, key: None, ended_seq: None, tasks: Tasks::Inline(b"tasks"), ..head };
     check(
         &head,
         expect![["
         000a6120776f726b666c6f7704b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b000fc70
-        11010000050002010401fce022020001010203fb90010500057461736b73"]],
+        11010000050002010401fce022020001010203fb90010508070707
+        070707070700057461736b73"]],
     );
 }
 
@@ -97,6 +100,9 @@ fn statuses() {
         StoredStatus::Failed { failure: failure() },
         StoredStatus::Cancelled { code: 3_004 },
         StoredStatus::Skipped { cause: 1 },
+        StoredStatus::CompletedByHand { result: StoredResult::Inline("17".into()) },
+        StoredStatus::SkippedByHand { with: None },
+        StoredStatus::SkippedByHand { with: Some(StoredResult::Inline("17".into())) },
     ];
     let lines = all.map(|status| hex(&bytes::encode(&task(status))));
     expect![["
@@ -110,7 +116,10 @@ fn statuses() {
         05020001000203010801fb5802010a00
         06fbd1070869742062726f6b650102453701027b7d01000203010801fb5802010a00
         07fbbc0b01000203010801fb5802010a00
-        080101000203010801fb5802010a00"]]
+        080101000203010801fb5802010a00
+        090002313701000203010801fb5802010a00
+        0a0001000203010801fb5802010a00
+        0a010002313701000203010801fb5802010a00"]]
     .assert_eq(&lines.join("\n"));
 }
 
@@ -122,6 +131,7 @@ fn tasks_with_trouble() {
         history: vec![note.clone(), StoredNote { worker: None, ..note.clone() }],
         lingers: true,
         last_failure,
+        edited: Some(StoredEdit { parameters: StoredResult::Inline("{}".into()), references: vec![3] }),
     };
     let tasks = [None, Some(LastFailure::OfStatus), Some(LastFailure::Own(failure()))].map(|last_failure| {
         StoredTask {
@@ -137,10 +147,11 @@ fn tasks_with_trouble() {
         &stored,
         expect![["
         02027731027732030100010002030000000101010201010010fb282504676f6e
-        65010010fb282504676f6e6501000100010002030000000101010201010010fb
-        282504676f6e65010010fb282504676f6e650101000100010002030000000101
-        010201010010fb282504676f6e65010010fb282504676f6e65010101fbd10708
-        69742062726f6b650102453701027b7d"]],
+        65010010fb282504676f6e6501000100027b7d01030100010002030000000101
+        010201010010fb282504676f6e65010010fb282504676f6e650101000100027b
+        7d01030100010002030000000101010201010010fb282504676f6e65010010fb
+        282504676f6e65010101fbd1070869742062726f6b650102453701027b7d0100
+        027b7d0103"]],
     );
 }
 

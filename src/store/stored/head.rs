@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::base::Base;
 use super::task::StoredTasks;
 use crate::core::ids::{Fingerprint, Seq, canonical_uuid};
-use crate::core::listing::{Place, Summary};
+use crate::core::listing::{Label, Place, Summary};
 use crate::core::payload::Stored;
-use crate::core::state::{StatusKind, TaskStatus, Workflow, WorkflowStatus};
+use crate::core::state::{StatusKind, Workflow, WorkflowStatus};
 use crate::store::bytes::{self, Undecodable};
 use crate::store::keys;
 use crate::store::kv::VALUE_BYTES_MAX;
@@ -40,6 +40,8 @@ pub struct Head<'a> {
     pub tally: [u32; 4],
     /// Tasks with a UUID of their own.
     pub own_ids: u32,
+    /// What it is found by, ascending, 8 bytes each.
+    pub labels: &'a [u8],
     pub tasks: Tasks<'a>,
 }
 
@@ -60,10 +62,10 @@ pub struct Packed {
 
 /// Packs a workflow, with its tasks in chunks of their own where they are large.
 pub fn pack(workflow: &Workflow) -> Packed {
-    let base = base_of(workflow);
+    let (base, labels) = (base_of(workflow), labels_of(workflow));
     let tasks = bytes::encode(&StoredTasks::of(workflow, base));
     if tasks.len() <= INLINE_TASKS_MAX {
-        let head = bytes::encode(&head(workflow, base, Tasks::Inline(&tasks)));
+        let head = bytes::encode(&head(workflow, base, &labels, Tasks::Inline(&tasks)));
         return Packed { head, chunks: Vec::new() };
     }
     let chunks: Vec<Vec<u8>> = tasks.chunks(VALUE_BYTES_MAX).map(<[u8]>::to_vec).collect();
@@ -72,25 +74,30 @@ pub fn pack(workflow: &Workflow) -> Packed {
         bytes: tasks.len() as u64,
         crc: crc32c::crc32c(&tasks),
     };
-    Packed { head: bytes::encode(&head(workflow, base, stored)), chunks }
+    Packed { head: bytes::encode(&head(workflow, base, &labels, stored)), chunks }
 }
 
 /// Packs a workflow into one piece, whatever its size.
 pub fn pack_whole(workflow: &Workflow) -> Vec<u8> {
     let base = base_of(workflow);
     let tasks = bytes::encode(&StoredTasks::of(workflow, base));
-    bytes::encode(&head(workflow, base, Tasks::Inline(&tasks)))
+    bytes::encode(&head(workflow, base, &[], Tasks::Inline(&tasks)))
+}
+
+fn labels_of(workflow: &Workflow) -> Vec<u8> {
+    Label::all_of(&workflow.spec).into_iter().flat_map(|label| label.0.to_be_bytes()).collect()
 }
 
 fn base_of(workflow: &Workflow) -> Base {
     Base { time: workflow.created_at, seq: workflow.spec_seq }
 }
 
-fn head<'a>(workflow: &'a Workflow, base: Base, tasks: Tasks<'a>) -> Head<'a> {
+fn head<'a>(workflow: &'a Workflow, base: Base, labels: &'a [u8], tasks: Tasks<'a>) -> Head<'a> {
     let place = Base { time: workflow.listed_at().0, ..base };
     let ended = [StatusKind::Completed, StatusKind::Failed, StatusKind::Cancelled, StatusKind::Skipped];
     let own_ids = workflow.spec.tasks.iter().filter(|task| task.own_id.as_deref().is_some_and(is_uuid));
     Head {
+        labels,
         label: workflow.spec.label.as_deref().map(shown),
         name: shown(&workflow.spec.name),
         status: keys::status_code(workflow.status),
@@ -127,12 +134,9 @@ fn lowest_seq(workflow: &Workflow) -> Seq {
         Stored::Inline(_) | Stored::Own(_) => None,
     };
     let parameters = workflow.spec.tasks.iter().filter_map(|task| logged(&task.parameters));
-    let results = workflow.tasks.iter().flat_map(|task| {
-        let result =
-            if let TaskStatus::Completed { result, .. } = &task.status { logged(result) } else { None };
-        result.into_iter().chain(task.ended_seq)
-    });
-    parameters.chain(results).min().map_or(workflow.spec_seq, |lowest| lowest.min(workflow.spec_seq))
+    let kept =
+        workflow.tasks.iter().flat_map(|task| task.payloads().filter_map(logged).chain(task.ended_seq));
+    parameters.chain(kept).min().map_or(workflow.spec_seq, |lowest| lowest.min(workflow.spec_seq))
 }
 
 impl<'a> Head<'a> {
@@ -166,6 +170,10 @@ impl<'a> Head<'a> {
     /// The earliest record that the workflow refers to.
     pub const fn lowest_seq(&self, place: Place) -> Seq {
         self.base(place).seq(self.lowest_seq)
+    }
+
+    pub fn has_label(&self, wanted: Label) -> bool {
+        self.labels.chunks(8).any(|label| label == wanted.0.to_be_bytes())
     }
 
     pub fn summary(&self, place: Place) -> Summary {

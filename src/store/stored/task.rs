@@ -9,7 +9,7 @@ use super::trouble::{StoredFailure, StoredTrouble};
 use crate::core::errors::Code;
 use crate::core::ids::{AttemptNo, Seq, WorkerId};
 use crate::core::payload::{Payload, Stored};
-use crate::core::state::{Task, TaskStatus, Workflow};
+use crate::core::state::{SkipCause, Task, TaskStatus, Workflow};
 use crate::store::bytes::Undecodable;
 
 /// Results up to this size are stored beside their task: a reference takes 10 bytes and a look into the log.
@@ -37,15 +37,43 @@ pub struct StoredTask {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StoredStatus {
-    Pending { waiting_on: u32 },
-    Queued { since: i64 },
-    Assigned { worker: u32, since: i64 },
-    Processing { worker: u32, since: i64 },
-    Retrying { due: i64 },
-    Completed { result: StoredResult, worker: u32 },
-    Failed { failure: StoredFailure },
-    Cancelled { code: u16 },
-    Skipped { cause: u32 },
+    Pending {
+        waiting_on: u32,
+    },
+    Queued {
+        since: i64,
+    },
+    Assigned {
+        worker: u32,
+        since: i64,
+    },
+    Processing {
+        worker: u32,
+        since: i64,
+    },
+    Retrying {
+        due: i64,
+    },
+    Completed {
+        result: StoredResult,
+        worker: u32,
+    },
+    Failed {
+        failure: StoredFailure,
+    },
+    Cancelled {
+        code: u16,
+    },
+    Skipped {
+        cause: u32,
+    },
+    /// Its result lies here or in a part of a record, never inside an event.
+    CompletedByHand {
+        result: StoredResult,
+    },
+    SkippedByHand {
+        with: Option<StoredResult>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,13 +195,20 @@ impl StoredStatus {
                 Self::Processing { worker: workers.number(worker), since: base.to_time(*since) }
             }
             TaskStatus::Retrying { due } => Self::Retrying { due: base.to_time(*due) },
-            TaskStatus::Completed { result, worker } => Self::Completed {
+            TaskStatus::Completed { result, worker: Some(worker) } => Self::Completed {
                 result: StoredResult::of(result, task.ended_seq, base),
                 worker: workers.number(worker),
             },
+            TaskStatus::Completed { result, worker: None } => {
+                Self::CompletedByHand { result: StoredResult::of_rare(result, base) }
+            }
             TaskStatus::Failed { failure } => Self::Failed { failure: StoredFailure::of(failure) },
             TaskStatus::Cancelled { code } => Self::Cancelled { code: code.0 },
-            TaskStatus::Skipped { cause } => Self::Skipped { cause: *cause },
+            TaskStatus::Skipped { cause: SkipCause::Dependency(cause) } => Self::Skipped { cause: *cause },
+            TaskStatus::Skipped { cause: SkipCause::ByHand { with } } => {
+                let with = with.as_ref().map(|value| StoredResult::of_rare(value, base));
+                Self::SkippedByHand { with }
+            }
         }
     }
 
@@ -189,11 +224,19 @@ impl StoredStatus {
             }
             Self::Retrying { due } => TaskStatus::Retrying { due: base.time(due) },
             Self::Completed { result, worker } => {
-                TaskStatus::Completed { result: result.thaw(base), worker: Workers::find(workers, worker)? }
+                let worker = Some(Workers::find(workers, worker)?);
+                TaskStatus::Completed { result: result.thaw(base), worker }
             }
             Self::Failed { failure } => TaskStatus::Failed { failure: failure.thaw() },
             Self::Cancelled { code } => TaskStatus::Cancelled { code: Code(code) },
-            Self::Skipped { cause } => TaskStatus::Skipped { cause },
+            Self::Skipped { cause } => TaskStatus::Skipped { cause: SkipCause::Dependency(cause) },
+            Self::CompletedByHand { result } => {
+                TaskStatus::Completed { result: result.thaw(base), worker: None }
+            }
+            Self::SkippedByHand { with } => {
+                let with = with.map(|value| value.thaw(base));
+                TaskStatus::Skipped { cause: SkipCause::ByHand { with } }
+            }
         })
     }
 }
@@ -213,7 +256,18 @@ impl StoredResult {
         }
     }
 
-    fn thaw(self, base: Base) -> Stored {
+    /// A payload that few tasks have: what is not in a part of a record is kept here.
+    pub fn of_rare(stored: &Stored, base: Base) -> Self {
+        match stored {
+            Stored::Inline(payload) => Self::Inline(payload.as_str().to_owned()),
+            Stored::Logged { seq, part, len } => {
+                Self::Logged { seq: base.to_seq(*seq), part: *part, len: *len }
+            }
+            Stored::Own(_) => unreachable!("what memory holds refers to its record"),
+        }
+    }
+
+    pub fn thaw(self, base: Base) -> Stored {
         match self {
             Self::Inline(text) => Stored::Inline(Payload::new(text)),
             Self::Logged { seq, part, len } => Stored::Logged { seq: base.seq(seq), part, len },

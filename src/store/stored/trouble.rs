@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::base::Base;
-use super::task::Workers;
+use super::task::{StoredResult, Workers};
 use crate::core::errors::Code;
 use crate::core::event::Failure;
 use crate::core::ids::{AttemptNo, WorkerId};
 use crate::core::payload::Payload;
-use crate::core::state::{AttemptNote, Task, TaskStatus, Trouble};
+use crate::core::state::{AttemptNote, Edited, Task, TaskStatus, Trouble};
 use crate::store::bytes::Undecodable;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,13 @@ pub struct StoredTrouble {
     pub history: Vec<StoredNote>,
     pub lingers: bool,
     pub last_failure: Option<LastFailure>,
+    pub edited: Option<StoredEdit>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredEdit {
+    pub parameters: StoredResult,
+    pub references: Vec<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +94,10 @@ impl StoredTrouble {
             history: trouble.history.iter().map(|entry| note(entry, workers)).collect(),
             lingers: trouble.lingers,
             last_failure,
+            edited: trouble.edited.as_ref().map(|edited| StoredEdit {
+                parameters: StoredResult::of_rare(&edited.parameters, base),
+                references: edited.references.clone(),
+            }),
         })
     }
 
@@ -121,6 +132,10 @@ impl StoredTrouble {
             history: self.history.into_iter().map(note).collect::<Result<_, Undecodable>>()?,
             lingers: self.lingers,
             last_failure,
+            edited: self.edited.map(|edited| Edited {
+                parameters: edited.parameters.thaw(base),
+                references: edited.references,
+            }),
         }))
     }
 }

@@ -1,7 +1,7 @@
 //! What goes into the store comes out as it was.
 
 use super::world::{OPTIONS, World, as_loaded, spec};
-use crate::core::event::{AfterFailure, Event, Outcome};
+use crate::core::event::{AfterFailure, Event, Note, Outcome};
 use crate::core::ids::{Fingerprint, TaskId, Timestamp, WorkflowId};
 use crate::core::listing::{ListFilter, Summary};
 use crate::core::payload::Stored;
@@ -80,7 +80,7 @@ fn a_workflow_that_ends_again_replaces_itself() {
         let first = world.end(id, Outcome::Failed);
         world.store.archive(&[first]).unwrap();
         assert_eq!(world.store.totals().statuses, 1);
-        world.tell(Event::TasksRetried { workflow: id, tasks: vec![0] });
+        world.tell(Event::TasksRetried { workflow: id, tasks: vec![0], note: Note::default() });
         let second = world.finish(id);
         world.archive(&second);
         world.check_loads(&second);
@@ -176,18 +176,24 @@ fn lists_show_the_latest_first_and_go_on_where_they_stopped() {
         expected.push(Summary::of(&workflow));
     }
     expected.reverse();
-    let of_status = |status| ListFilter { status: Some(status), name: None };
+    let of_status = |status| ListFilter { statuses: vec![status], ..ListFilter::default() };
     let filters = [
         ListFilter::default(),
         of_status(WorkflowStatus::Failed),
         of_status(WorkflowStatus::Completed),
         of_status(WorkflowStatus::Running),
-        ListFilter { status: None, name: Some("rePort".into()) },
-        ListFilter { status: Some(WorkflowStatus::Failed), name: Some("report".into()) },
+        ListFilter { name: Some("rePort".into()), ..ListFilter::default() },
+        ListFilter {
+            statuses: vec![WorkflowStatus::Failed],
+            words: vec!["repo".into()],
+            ..ListFilter::default()
+        },
     ];
     for filter in filters {
-        let wanted: Vec<&Summary> =
-            expected.iter().filter(|item| filter.accepts(&item.name, item.status)).collect();
+        let wanted: Vec<&Summary> = expected
+            .iter()
+            .filter(|item| filter.accepts_head(&item.name, item.status, item.created_at))
+            .collect();
         let (mut before, mut found) = (None, Vec::new());
         for _ in 0..100 {
             let page = world.store.list(&filter, before, 7).unwrap();

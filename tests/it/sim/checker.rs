@@ -21,11 +21,24 @@ pub type Verdict = Result<(), String>;
 /// What somebody asked the engine.
 #[derive(Debug, Clone)]
 pub enum Asked {
-    Submit { body: Fingerprint, key: Option<Fingerprint> },
+    Submit {
+        body: Fingerprint,
+        key: Option<Fingerprint>,
+    },
     CancelWorkflow(WorkflowId),
     CancelTask(TaskId),
-    Complete { worker: WorkerId, task: Option<TaskId>, attempt: Option<AttemptNo>, result: Arc<str> },
-    Fail { task: Option<TaskId>, attempt: Option<AttemptNo> },
+    /// Somebody decided by hand what becomes of the task.
+    Settle(TaskId),
+    Complete {
+        worker: WorkerId,
+        task: Option<TaskId>,
+        attempt: Option<AttemptNo>,
+        result: Arc<str>,
+    },
+    Fail {
+        task: Option<TaskId>,
+        attempt: Option<AttemptNo>,
+    },
     Other,
 }
 
@@ -148,6 +161,10 @@ impl Checker {
                     |event| matches!(event, Event::TaskCancelled { task, .. } if *task == id),
                 );
                 if found { Ok(()) } else { Err(format!("the acknowledged cancel of {id} is not in the log")) }
+            }
+            Asked::Settle(id) => {
+                let found = self.any_before(accepted.seq, |event| event.task() == Some(id) && ends(event));
+                if found { Ok(()) } else { Err(format!("what was decided of {id} is not in the log")) }
             }
             Asked::Complete { worker, task, attempt, result } => {
                 self.completed(&worker, task, attempt, &result, accepted.seq)
@@ -295,8 +312,9 @@ impl Checker {
                     (Fate::Open, status) => !status.has_ended() && !status.kind().holds_a_worker(),
                     (Fate::Completed, TaskStatus::Completed { .. })
                     | (Fate::Failed, TaskStatus::Failed { .. })
-                    | (Fate::Cancelled, TaskStatus::Cancelled { .. })
-                    | (Fate::Skipped, TaskStatus::Skipped { .. }) => true,
+                    | (Fate::Cancelled, TaskStatus::Cancelled { .. }) => true,
+                    (Fate::Skipped, TaskStatus::Skipped { .. }) => status.result().is_none(),
+                    (Fate::SkippedWith, TaskStatus::Skipped { .. }) => status.result().is_some(),
                     _ => false,
                 };
                 if !same {
@@ -318,6 +336,17 @@ impl Checker {
             .find(|call| call.process == process && call.decided.is_some() && !call.answered);
         forgotten.map_or(Ok(()), |call| Err(format!("{:?} was never answered", call.asked)))
     }
+}
+
+/// Whether a task may have its last status by this. The same word twice is answered without a second record.
+fn ends(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::TaskSettledByHand { .. }
+            | Event::TaskCompleted { .. }
+            | Event::TaskFailed { .. }
+            | Event::TaskSkipped { .. }
+    )
 }
 
 /// The first difference of two states that should be equal.

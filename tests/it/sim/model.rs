@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use gleitzeit::core::event::{AfterFailure, Event, GrantAfter, Outcome, Record};
+use gleitzeit::core::event::{AfterFailure, ByHand, Event, GrantAfter, Outcome, Record};
 use gleitzeit::core::ids::{AttemptNo, Fingerprint, Seq, TaskId, WorkerId, WorkflowId};
 use gleitzeit::core::payload::Stored;
 use gleitzeit::core::spec::{ErrorStrategy, Trigger, WorkflowSpec};
@@ -18,6 +18,15 @@ pub enum Fate {
     Failed,
     Cancelled,
     Skipped,
+    /// Left out, with a value for those that depend on it.
+    SkippedWith,
+}
+
+/// What becomes of the extra round of the `retry` strategy when a workflow is opened again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    Anew,
+    Kept,
 }
 
 #[derive(Debug, Clone)]
@@ -87,7 +96,14 @@ impl Model {
             Event::WorkflowCancelled { workflow, .. } => self.cut(*workflow, Ended::Cancelled)?,
             Event::WorkflowEnded { workflow, outcome, .. } => self.cut(*workflow, Ended::With(*outcome))?,
             Event::RoundStarted { workflow } => self.round(*workflow)?,
-            Event::TasksRetried { workflow, tasks } => self.retried(*workflow, tasks)?,
+            Event::TasksRetried { workflow, tasks, .. } => self.retried(*workflow, tasks, Round::Anew)?,
+            Event::TaskSettledByHand { task, how, again, .. } => self.settled(*task, how, again)?,
+            Event::ParametersEdited { task, .. } => {
+                let edited = self.workflows.get(&task.workflow).ok_or("there is no such workflow")?;
+                if edited.tasks[task.at()].fate == Fate::Completed {
+                    return Err("the task has a result".to_owned());
+                }
+            }
             Event::TaskOffered { task, attempt, worker } => self.offered(*task, *attempt, worker)?,
             Event::TaskAccepted { task, attempt } => {
                 self.holder(*task, *attempt)?;
@@ -170,7 +186,8 @@ impl Model {
             | Fate::Completed
             | Fate::Failed
             | Fate::Cancelled
-            | Fate::Skipped) => Err(format!("the task is {fate:?} at attempt {}", task.attempt)),
+            | Fate::Skipped
+            | Fate::SkippedWith) => Err(format!("the task is {fate:?} at attempt {}", task.attempt)),
         }
     }
 
@@ -250,7 +267,8 @@ impl Model {
                 self.grants.insert((worker, id, attempt), false);
                 self.setbacks.insert((id, attempt));
             }
-            ended @ (Fate::Completed | Fate::Failed | Fate::Cancelled | Fate::Skipped) => {
+            ended
+            @ (Fate::Completed | Fate::Failed | Fate::Cancelled | Fate::Skipped | Fate::SkippedWith) => {
                 return Err(format!("the task is {ended:?} already"));
             }
         }
@@ -286,16 +304,40 @@ impl Model {
         Ok(())
     }
 
-    fn retried(&mut self, id: WorkflowId, tasks: &[u32]) -> Result<(), String> {
+    /// A person's word: what has a result keeps it, everything else may change.
+    fn settled(&mut self, id: TaskId, how: &ByHand, again: &[u32]) -> Result<(), String> {
+        let workflow = self.workflows.get_mut(&id.workflow).ok_or("there is no such workflow")?;
+        let task = workflow.tasks.get_mut(id.at()).ok_or("there is no such task")?;
+        let (before, attempt) = (task.fate.clone(), AttemptNo(task.attempt));
+        let has_result = matches!(before, Fate::Completed | Fate::SkippedWith);
+        let fails = matches!(how, ByHand::Failed { .. });
+        if has_result || (fails && !matches!(before, Fate::Open | Fate::Held(_))) {
+            return Err(format!("the task is {before:?} already"));
+        }
+        task.fate = match how {
+            ByHand::Completed { .. } => Fate::Completed,
+            ByHand::Skipped { with: Some(_) } => Fate::SkippedWith,
+            ByHand::Skipped { with: None } => Fate::Skipped,
+            ByHand::Failed { next: AfterFailure::Final, .. } => Fate::Failed,
+            ByHand::Failed { next: AfterFailure::RetryAt(_), .. } => Fate::Open,
+        };
+        if let Fate::Held(worker) = before {
+            self.grants.insert((worker, id, attempt), false);
+            self.setbacks.insert((id, attempt));
+        }
+        self.retried(id.workflow, again, Round::Kept)
+    }
+
+    fn retried(&mut self, id: WorkflowId, tasks: &[u32], round: Round) -> Result<(), String> {
         let workflow = self.workflows.get_mut(&id).ok_or("there is no such workflow")?;
-        if workflow.ended.take().is_some() {
+        if workflow.ended.take().is_some() && round == Round::Anew {
             workflow.second_round = false;
         }
         for index in tasks {
             let task = &mut workflow.tasks[*index as usize];
             match task.fate {
                 Fate::Failed | Fate::Cancelled | Fate::Skipped => task.fate = Fate::Open,
-                Fate::Open | Fate::Held(_) | Fate::Completed => {
+                Fate::Open | Fate::Held(_) | Fate::Completed | Fate::SkippedWith => {
                     return Err(format!("task {index} is {:?}", task.fate));
                 }
             }
@@ -313,7 +355,7 @@ fn blockers(workflow: &WorkflowModel, index: u32) -> Vec<u32> {
     let dependencies = spec.task(index).dependencies.iter().copied();
     dependencies
         .filter(|dependency| match workflow.tasks[*dependency as usize].fate {
-            Fate::Completed => false,
+            Fate::Completed | Fate::SkippedWith => false,
             Fate::Failed => !tolerant || comes_again,
             Fate::Cancelled | Fate::Skipped => !tolerant,
             Fate::Open | Fate::Held(_) => true,

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gleitzeit::core::carried::CarriedWorkflow;
-use gleitzeit::core::command::{Command, Drain};
+use gleitzeit::core::command::{Command, Drain, Edit, FailureReport, Verdict};
+use gleitzeit::core::event::Note;
 use gleitzeit::core::ids::{Fingerprint, Seq, TaskId, WorkflowId};
-use gleitzeit::core::payload::Payload;
+use gleitzeit::core::payload::{Payload, Stored};
 use gleitzeit::core::spec::WorkflowSpec;
+use gleitzeit::core::state::Workflow;
 use gleitzeit::engine::{Answer, Views};
 use gleitzeit::log::Log;
 
@@ -46,7 +48,7 @@ impl World {
         let known = self.rng.pick(&self.people.submissions).clone();
         let id = known.workflow;
         let task = TaskId::new(id, u32::try_from(self.rng.index(known.spec.tasks.len())).unwrap());
-        match self.rng.range(0, 15) {
+        match self.rng.range(0, 20) {
             0 | 1 => self.submit(&known),
             2 => self.submit(&Submission { body: Fingerprint(known.body.0 + 1), ..known }),
             3 => self.submit(&self.same_key_again(&known)),
@@ -54,8 +56,22 @@ impl World {
             5 => self.demand(Asked::CancelTask(task), Command::CancelTask { task }),
             6 => self.demand(Asked::Other, Command::PauseWorkflow { workflow: id }),
             7 | 8 => self.demand(Asked::Other, Command::ResumeWorkflow { workflow: id }),
-            9 | 10 => self.demand(Asked::Other, Command::RetryWorkflow { workflow: id }),
-            11 | 12 => self.demand(Asked::Other, Command::RetryTask { task }),
+            9 | 10 => {
+                let edits =
+                    if self.rng.chance(300) { self.edit(task).into_iter().collect() } else { Vec::new() };
+                let note = Note::default();
+                self.demand(Asked::Other, Command::RetryWorkflow { workflow: id, edits, note });
+            }
+            11 | 12 => {
+                let edit = if self.rng.chance(500) { self.edit(task) } else { None };
+                let edit = edit.map(|(_, edit)| edit);
+                self.demand(Asked::Other, Command::RetryTask { task, edit, note: Note::default() });
+            }
+            15..=19 => {
+                let verdict = self.verdict();
+                let note = Note { by: Some(Arc::from("somebody")), reason: None };
+                self.demand(Asked::Settle(task), Command::SettleTask { task, verdict, note });
+            }
             13 => self.carry(id),
             14 => self.demand(Asked::Other, Command::CarryServices),
             _ => {
@@ -65,6 +81,40 @@ impl World {
                 self.demand(Asked::Other, Command::DrainWorker { worker, drain });
             }
         }
+    }
+
+    fn verdict(&mut self) -> Verdict {
+        let large = format!("\"{}\"", "y".repeat(self.rng.index(1_200)));
+        match self.rng.range(0, 4) {
+            0 => Verdict::Complete(Payload::new("\"by hand\"")),
+            1 => Verdict::Complete(Payload::new(large)),
+            2 => Verdict::Skip(None),
+            3 => Verdict::Skip(Some(Payload::new(large))),
+            _ => Verdict::Fail(FailureReport {
+                error: Arc::from("somebody had enough of it"),
+                retryable: Some(self.rng.chance(300)),
+                ..FailureReport::default()
+            }),
+        }
+    }
+
+    /// New parameters for a task. Some name a task that need not have ended, and some are made from old ones.
+    fn edit(&mut self, task: TaskId) -> Option<(u32, Edit)> {
+        let live = self.process.as_ref()?.engine.state.workflow(task.workflow).cloned();
+        let workflow =
+            live.or_else(|| self.store.views.load(task.workflow).map(|known| Workflow::clone(&known)))?;
+        let over = if self.rng.chance(50) {
+            Stored::Inline(Payload::new("{}"))
+        } else {
+            workflow.parameters_of(task.index).clone()
+        };
+        let named = self.rng.index(workflow.tasks.len());
+        let text = match self.rng.range(0, 3) {
+            0 => format!("{{\"edited\":\"{}\"}}", "z".repeat(self.rng.index(1_200))),
+            1 => "{\"edited\":1}".to_owned(),
+            _ => format!("{{\"edited\":\"{{{{task_{named}.result}}}}\"}}"),
+        };
+        Some((task.index, Edit { over, parameters: Payload::new(text) }))
     }
 
     /// A workflow is written again, as before a part of the log is released.

@@ -47,10 +47,9 @@ impl Views for MemoryViews {
 
     fn list(&self, filter: &ListFilter, before: Option<Place>, limit: usize) -> Listed {
         let shelves = self.shelves.read().unwrap();
-        let mut all: Vec<Summary> = shelves.values().map(|workflow| Summary::of(workflow)).collect();
-        all.retain(|item| {
-            before.is_none_or(|place| item.place < place) && filter.accepts(&item.name, item.status)
-        });
+        let wanted = shelves.values().filter(|workflow| filter.accepts(workflow));
+        let mut all: Vec<Summary> = wanted.map(|workflow| Summary::of(workflow)).collect();
+        all.retain(|item| before.is_none_or(|place| item.place < place));
         all.sort_by_key(|item| std::cmp::Reverse(item.place));
         let next = (all.len() > limit).then(|| all[limit - 1].place);
         all.truncate(limit);

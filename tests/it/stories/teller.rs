@@ -8,6 +8,7 @@
 //! | `beat w1 a b` | a heartbeat whose list names these tasks |
 //! | `break w1`, `bye w1` | the connection breaks, or ends with a goodbye |
 //! | `cancel a`, `retry a`, `cancel`, `retry`, `pause`, `resume` | what people ask for |
+//! | `complete a`, `fail a`, `skip a`, `skipwith a` | what people decide by hand; the last one gives a value |
 //! | `+10s` | time passes, with a turn every second |
 //! | `sleep 60s` | time passes without a turn |
 //! | `restart 5s`, `archive` | the process is down for a while, and the log is replayed; ended workflows leave memory |
@@ -17,8 +18,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
-use gleitzeit::core::command::{Command, Disconnected, FailureReport, Heartbeat, Held, TaskRef};
-use gleitzeit::core::event::{AfterFailure, Event, GrantAfter, Record};
+use gleitzeit::core::command::{Command, Disconnected, FailureReport, Heartbeat, Held, TaskRef, Verdict};
+use gleitzeit::core::event::{AfterFailure, ByHand, Event, GrantAfter, Note, Record};
 use gleitzeit::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::invariants;
 use gleitzeit::core::limits::Limits;
@@ -101,11 +102,30 @@ impl Teller {
                 self.command(Command::SubmitWorkflow { workflow: id(), spec, body, key: None });
             }
             ("cancel", []) => self.command(Command::CancelWorkflow { workflow: id() }),
-            ("retry", []) => self.command(Command::RetryWorkflow { workflow: id() }),
+            ("retry", []) => {
+                let note = Note::default();
+                self.command(Command::RetryWorkflow { workflow: id(), edits: Vec::new(), note });
+            }
             ("pause", []) => self.command(Command::PauseWorkflow { workflow: id() }),
             ("resume", []) => self.command(Command::ResumeWorkflow { workflow: id() }),
             ("cancel", [task]) => self.command(Command::CancelTask { task: self.task(task).0 }),
-            ("retry", [task]) => self.command(Command::RetryTask { task: self.task(task).0 }),
+            ("retry", [task]) => {
+                let task = self.task(task).0;
+                self.command(Command::RetryTask { task, edit: None, note: Note::default() });
+            }
+            ("complete" | "fail" | "skip" | "skipwith", [task]) => {
+                let task = self.task(task).0;
+                let verdict = match verb {
+                    "complete" => Verdict::Complete(Payload::new("2")),
+                    "fail" => Verdict::Fail(FailureReport {
+                        error: Arc::from("by hand"),
+                        ..FailureReport::default()
+                    }),
+                    "skip" => Verdict::Skip(None),
+                    _ => Verdict::Skip(Some(Payload::new("3"))),
+                };
+                self.command(Command::SettleTask { task, verdict, note: Note::default() });
+            }
             ("worker" | "legacy", [name, as_whom @ ..]) => {
                 let fences = verb == "worker";
                 if as_whom.is_empty() || !self.sessions.contains_key(*name) {
@@ -282,6 +302,21 @@ impl Teller {
                     tasks.iter().map(|index| self.name(TaskId::new(id(), *index))).collect();
                 format!("retry {}", names.join(" "))
             }
+            Event::TaskSettledByHand { task, how, again, .. } => {
+                let how = match how {
+                    ByHand::Completed { .. } => "completed",
+                    ByHand::Failed { next: AfterFailure::Final, .. } => "failed",
+                    ByHand::Failed { next: AfterFailure::RetryAt(_), .. } => "failed, to be retried,",
+                    ByHand::Skipped { with: None } => "skipped",
+                    ByHand::Skipped { with: Some(_) } => "skipped with a value",
+                };
+                let names: Vec<String> =
+                    again.iter().map(|index| self.name(TaskId::new(id(), *index))).collect();
+                let again =
+                    if names.is_empty() { String::new() } else { format!("; again {}", names.join(" ")) };
+                format!("{} {how} by hand{again}", self.name(*task))
+            }
+            Event::ParametersEdited { task, .. } => format!("{} edited", self.name(*task)),
             Event::EngineStarted { .. } if !self.records.is_empty() => "restart".to_owned(),
             Event::EngineStarted { .. }
             | Event::WorkflowSubmitted { .. }
