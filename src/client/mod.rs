@@ -10,9 +10,9 @@ pub mod wire;
 pub mod workflow;
 
 pub use rest::{
-    Client, ClientBuilder, ClientError, EventStream, FailureByHand, FeedEvent, FeedFilter, Health, Note,
-    Page, PageRequest, Problem, Receipt, Service, Shutdown, Stats, SubmitOptions, Submitted, TaskFailure,
-    TaskInfo, TextFormat, Validation, Why, WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults,
-    WorkflowStatus,
+    Bulk, BulkDone, BulkItem, BulkRefusal, Client, ClientBuilder, ClientError, DeadLetterFilter, EventStream,
+    FailureByHand, FeedEvent, FeedFilter, FunctionInfo, Health, Note, Page, PageRequest, Problem, Receipt,
+    Service, Shutdown, Stats, SubmitOptions, Submitted, TaskFailure, TaskInfo, TextFormat, Validation, Why,
+    WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
 };
 pub use tls::Tls;

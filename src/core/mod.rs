@@ -11,6 +11,7 @@ pub mod graph;
 pub mod ids;
 pub mod invariants;
 pub mod json_text;
+pub mod letters;
 pub mod limits;
 pub mod listing;
 pub mod match_workers;

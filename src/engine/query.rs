@@ -224,7 +224,9 @@ impl EngineHandle {
 }
 
 /// Runs something that reads the disk where it disturbs nobody.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Rejection> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Rejection> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Rejection::new(errors::INTERNAL_ERROR, format!("a read did not finish: {error}")))

@@ -11,7 +11,6 @@ use super::views::Views;
 use crate::core::command::Command;
 use crate::core::decide::{self, Decision, Existing, Inputs};
 use crate::core::effect::Effect;
-use crate::core::errors;
 use crate::core::event::{Event, Record};
 use crate::core::ids::{Seq, Timestamp, WorkflowId};
 use crate::core::limits::{Limits, SUSPENSION_GAP};
@@ -20,7 +19,6 @@ use crate::core::recover;
 use crate::core::rejection::Rejection;
 use crate::core::state::{State, Timer, Workflow};
 use crate::store::CheckpointInput;
-use crate::store::record::size_hint;
 
 /// Timers that one step handles; the rest follow in the next one, after whatever has arrived meanwhile.
 const TIMERS_PER_STEP: usize = 1_000;
@@ -70,7 +68,7 @@ pub struct Engine {
     pub admission: Admission,
     /// Bytes that one record may have.
     pub record_bytes_max: u64,
-    views: Arc<dyn Views>,
+    pub(super) views: Arc<dyn Views>,
     random: u64,
     /// When the latest turn began.
     last_turn: Timestamp,
@@ -100,10 +98,21 @@ impl Engine {
         let started = recover::started(env!("CARGO_PKG_VERSION"), &self.presence.limits, now);
         self.commit(started, now, &mut turn);
         recover::expect_workers(&self.state, &mut self.presence, now);
+        self.finish_last_turn(now, &mut turn);
         for effect in recover::recover(&self.state) {
             self.perform(effect, now, &mut turn);
         }
         turn
+    }
+
+    /// A crash may have cut a large turn between a record and what follows from it.
+    fn finish_last_turn(&mut self, now: Timestamp, turn: &mut Turn) {
+        let skips: Vec<Event> = self.state.workflows.values().flat_map(decide::overdue_skips).collect();
+        for event in skips {
+            self.commit(event, now, turn);
+        }
+        let all = self.state.workflows.keys().copied().collect();
+        self.settle(all, now, turn);
     }
 
     /// When the next step is due even if nothing arrives.
@@ -175,95 +184,6 @@ impl Engine {
         self.settle(touched, now, turn);
         let seq = Seq(self.state.next_seq.0 - 1);
         answer.map(|receipt| Accepted { seq, receipt })
-    }
-
-    /// New work is refused while there is no room for it; reports of running work never are.
-    fn admit(&self, command: &Command) -> Result<(), Rejection> {
-        let new_work = matches!(
-            command,
-            Command::SubmitWorkflow { .. }
-                | Command::RetryWorkflow { .. }
-                | Command::RetryTask { .. }
-                | Command::SettleTask { .. }
-        );
-        match self.admission {
-            _ if !new_work => Ok(()),
-            Admission::Open => Ok(()),
-            Admission::DiskFull => Err(Rejection::new(
-                errors::DISK_SPACE_FULL,
-                "the disk of the data directory is full: free some space and send the request again",
-            )
-            .retry_after(5_000)),
-            Admission::StoreLags => Err(Rejection::new(
-                errors::OVERLOADED,
-                "finished workflows arrive faster than they can be archived; send the request again",
-            )
-            .retry_after(1_000)),
-        }
-    }
-
-    /// A record that the log would not take must be refused before it changes anything.
-    fn check_size(&self, decision: &Decision) -> Result<(), Rejection> {
-        let large = |event: &&Event| {
-            matches!(
-                event,
-                Event::WorkflowSubmitted { .. }
-                    | Event::TaskCompleted { .. }
-                    | Event::WorkflowCarried { .. }
-                    | Event::TaskSettledByHand { .. }
-                    | Event::ParametersEdited { .. }
-            )
-        };
-        for event in decision.events.iter().filter(large) {
-            let size = size_hint(event);
-            if size > self.record_bytes_max {
-                return Err(Rejection::new(
-                    errors::PAYLOAD_TOO_LARGE,
-                    format!(
-                        "this takes {size} bytes in the log; one record may have {} (three quarters of a segment)",
-                        self.record_bytes_max
-                    ),
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// What the store contributes: earlier submissions with a chosen id or key, and ended workflows.
-    fn existing(&self, command: &Command, now: Timestamp) -> Existing {
-        match command {
-            // Submitters may choose ids that look generated, so there is no id that need not be looked up.
-            Command::SubmitWorkflow { workflow, key, .. } => {
-                Existing { submitted: self.views.find_submission(*workflow, *key, now), workflow: None }
-            }
-            Command::CancelWorkflow { workflow }
-            | Command::PauseWorkflow { workflow }
-            | Command::ResumeWorkflow { workflow }
-            | Command::RetryWorkflow { workflow, .. } => self.archived(*workflow),
-            Command::CancelTask { task }
-            | Command::RetryTask { task, .. }
-            | Command::SettleTask { task, .. } => self.archived(task.workflow),
-            Command::RegisterWorker { .. }
-            | Command::Heartbeat { .. }
-            | Command::SetWorkerStatus { .. }
-            | Command::DrainWorker { .. }
-            | Command::Disconnect { .. }
-            | Command::AcceptTask { .. }
-            | Command::ReportProgress { .. }
-            | Command::CompleteTask { .. }
-            | Command::FailTask { .. }
-            | Command::CarryArchived { .. }
-            | Command::CarryLive { .. }
-            | Command::CarryServices
-            | Command::ReleaseLog { .. }
-            | Command::FailDispatch { .. }
-            | Command::ReturnAttempt { .. } => Existing::default(),
-        }
-    }
-
-    fn archived(&self, id: WorkflowId) -> Existing {
-        let live = self.state.workflow(id).is_some();
-        Existing { submitted: None, workflow: if live { None } else { self.views.load(id) } }
     }
 
     fn commit(&mut self, event: Event, now: Timestamp, turn: &mut Turn) {

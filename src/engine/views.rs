@@ -25,6 +25,9 @@ pub trait Views: Send + Sync + fmt::Debug {
     /// A page of archived workflows, the latest first, in the order of [`Workflow::listed_at`].
     fn list(&self, filter: &ListFilter, before: Option<Place>, limit: usize) -> Listed;
 
+    /// Places of archived workflows with failed tasks, the latest first, and where to read on.
+    fn with_failures(&self, before: Option<Place>, limit: usize) -> (Vec<Place>, Option<Place>);
+
     /// The archived task whose own id is this UUID.
     fn find_task(&self, own_id: u128) -> Option<TaskId>;
 }
@@ -45,6 +48,10 @@ impl Views for Store {
 
     fn list(&self, filter: &ListFilter, before: Option<Place>, limit: usize) -> Listed {
         found(self.list(filter, before, limit).map(Some)).unwrap_or_default()
+    }
+
+    fn with_failures(&self, before: Option<Place>, limit: usize) -> (Vec<Place>, Option<Place>) {
+        found(self.with_failures(before, limit).map(Some)).unwrap_or_default()
     }
 
     fn find_task(&self, own_id: u128) -> Option<TaskId> {

@@ -2,10 +2,14 @@
 
 mod assets;
 mod auth;
+mod batch;
 mod body;
+mod bulk;
 mod edits;
 mod errors;
 mod events;
+mod functions;
+mod letters;
 mod problem;
 mod services;
 mod stats;
@@ -53,6 +57,9 @@ pub fn router(app: Arc<App>) -> Router {
     let api = Router::new()
         .route("/workflows", get(workflows::list).post(workflows::submit))
         .route("/validate", post(workflows::validate))
+        .route("/workflows/batch", post(batch::submit))
+        .route("/workflows/cancel", post(bulk::cancel_workflows))
+        .route("/workflows/retry", post(bulk::retry_workflows))
         .route("/workflows/{id}", get(workflows::detail))
         .route("/workflows/{id}/tasks", get(workflows::tasks))
         .route("/workflows/{id}/results", get(workflows::results))
@@ -61,6 +68,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/workflows/{id}/pause", post(workflows::pause))
         .route("/workflows/{id}/resume", post(workflows::resume))
         .route("/workflows/{id}/retry", post(workflows::retry))
+        .route("/tasks/retry", post(bulk::retry_tasks))
         .route("/tasks/{id}", get(tasks::detail))
         .route("/tasks/{id}/why", get(tasks::why))
         .route("/tasks/{id}/cancel", post(tasks::cancel))
@@ -68,6 +76,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/tasks/{id}/complete", post(tasks::complete))
         .route("/tasks/{id}/fail", post(tasks::fail))
         .route("/tasks/{id}/skip", post(tasks::skip))
+        .route("/dead-letters", get(letters::list))
+        .route("/functions", get(functions::list))
+        .route("/functions/{name}", get(functions::detail))
         .route("/services", get(services::list))
         .route("/services/{id}", get(services::detail))
         .route("/services/{id}/drain", post(services::drain))

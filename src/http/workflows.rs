@@ -129,15 +129,19 @@ pub async fn list(
     let page = app.engine.list(query.filter, before, limit(query.limit)).await?;
     Ok(Json(Page {
         items: page.items.into_iter().map(WorkflowView::from).collect(),
-        next_cursor: page.next.map(|(at, id)| format!("{}-{:032x}", at.0, id.0)),
+        next_cursor: page.next.map(place_cursor),
     }))
 }
 
-fn limit(asked: Option<usize>) -> usize {
+pub fn limit(asked: Option<usize>) -> usize {
     asked.unwrap_or(PAGE).clamp(1, PAGE_MAX)
 }
 
-fn place(cursor: &str) -> Result<Place, Failed> {
+pub fn place_cursor((at, id): Place) -> String {
+    format!("{}-{:032x}", at.0, id.0)
+}
+
+pub fn place(cursor: &str) -> Result<Place, Failed> {
     let parsed = cursor.split_once('-').and_then(|(at, id)| {
         Some((Timestamp(at.parse().ok()?), WorkflowId(u128::from_str_radix(id, 16).ok()?)))
     });

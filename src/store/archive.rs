@@ -12,7 +12,7 @@ use super::totals::Totals;
 use super::views::{Store, UsedKey, Writer, version_of};
 use crate::core::ids::{Seq, TaskId, canonical_uuid};
 use crate::core::listing::Place;
-use crate::core::state::{Workflow, WorkflowStatus};
+use crate::core::state::{StatusKind, Workflow, WorkflowStatus};
 
 /// Workflows that are written together. Their pages must fit into one batch.
 const GROUP_MAX: usize = 100;
@@ -66,9 +66,12 @@ impl Store {
                 writer.totals,
                 &mut batch,
                 *place,
-                old.map(|old| old.status()),
+                old.as_ref().map(Head::status),
                 Some(workflow.status),
             );
+            let failed = workflow.counts.of(StatusKind::Failed);
+            let now = if failed > 0 { Failures::Some } else { Failures::None };
+            move_failures(writer.totals, &mut batch, *place, Failures::of(old.as_ref()), now);
             if workflow.id.generated_at().is_none() && !before.contains_key(place) {
                 writer.totals.ids += 1;
                 batch.put(keys::id(workflow.id), keys::time_bytes(place.0).to_vec());
@@ -150,6 +153,40 @@ pub(super) fn move_status(
     if let Some(new) = new.filter(indexed) {
         totals.statuses += 1;
         batch.put(keys::status(new, place), Vec::new());
+    }
+}
+
+/// Whether a workflow has failed tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failures {
+    None,
+    Some,
+}
+
+impl Failures {
+    pub(super) fn of(head: Option<&Head<'_>>) -> Self {
+        if head.is_some_and(Head::has_failures) { Self::Some } else { Self::None }
+    }
+}
+
+/// Keeps the index of workflows with failed tasks.
+pub(super) fn move_failures(
+    totals: &mut Totals,
+    batch: &mut WriteBatch,
+    place: Place,
+    old: Failures,
+    new: Failures,
+) {
+    match (old, new) {
+        (Failures::None, Failures::Some) => {
+            totals.failures += 1;
+            batch.put(keys::failures(place), Vec::new());
+        }
+        (Failures::Some, Failures::None) => {
+            totals.failures -= 1;
+            batch.remove(keys::failures(place));
+        }
+        (Failures::None, Failures::None) | (Failures::Some, Failures::Some) => {}
     }
 }
 

@@ -26,6 +26,7 @@ impl Store {
             let kept = Totals::read(kv)?;
             let mut found = Totals {
                 statuses: count(kv, Tag::Status)?,
+                failures: count(kv, Tag::Failures)?,
                 ids: count(kv, Tag::Id)?,
                 keys: count(kv, Tag::Idempotency)?,
                 own_tasks: count(kv, Tag::OwnTask)?,

@@ -95,6 +95,37 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Places of archived workflows with failed tasks, the latest first, and whether there are more.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn with_failures(
+        &self,
+        before: Option<Place>,
+        limit: usize,
+    ) -> Result<(Vec<Place>, Option<Place>), StoreError> {
+        let (from, to) = keys::all_failures(before);
+        let (mut places, mut next, mut outcome) = (Vec::new(), None, Ok(()));
+        self.read(|kv| {
+            kv.range(&from, &to, Direction::Descending, &mut |key, _| {
+                if places.len() == limit {
+                    next = places.last().copied();
+                    return ControlFlow::Break(());
+                }
+                if let Some(place) = keys::place_of_failures(key) {
+                    places.push(place);
+                    return ControlFlow::Continue(());
+                }
+                outcome = Err(Undecodable::new("the index of failures", "a key is no place").into());
+                ControlFlow::Break(())
+            })?;
+            outcome
+        })?;
+        Ok((places, next))
+    }
+}
+
 fn by_status(
     kv: &dyn Kv,
     status: WorkflowStatus,

@@ -5,6 +5,7 @@
 //! | `w` | place of the first workflow | a page of packed workflows, about 1 KiB | one for 7 small workflows | while it fills; when one is archived again or expires |
 //! | `c` | place, `ended_seq`, number | up to 4 KiB of the tasks of a workflow that is too large for a page | by size | never; goes with its workflow |
 //! | `s` | status, place | nothing | one for each failed or cancelled workflow | never |
+//! | `f` | place | nothing | one for each workflow with failed tasks | never |
 //! | `i` | workflow id | the time of its place | one for each workflow whose id does not tell it | never |
 //! | `k` | idempotency key | workflow, body, when it expires | one for each key of the last day | when it is used again after it has expired |
 //! | `t` | a task's own id, where it is a UUID | the task | one for each | never |
@@ -29,6 +30,7 @@ pub enum Tag {
     Page,
     Chunk,
     Status,
+    Failures,
     Id,
     Idempotency,
     OwnTask,
@@ -41,6 +43,7 @@ impl Tag {
             Self::Page => b'w',
             Self::Chunk => b'c',
             Self::Status => b's',
+            Self::Failures => b'f',
             Self::Id => b'i',
             Self::Idempotency => b'k',
             Self::OwnTask => b't',
@@ -92,6 +95,21 @@ pub fn status(status: WorkflowStatus, place: Place) -> Vec<u8> {
 /// The place in a key of the index of statuses.
 pub fn place_of_status(key: &[u8]) -> Option<Place> {
     place_from(key.get(2..)?)
+}
+
+/// Workflows with failed tasks, from the earliest place up to, but not including, `before`.
+pub fn all_failures(before: Option<Place>) -> (Vec<u8>, Vec<u8>) {
+    let (from, end) = Tag::Failures.all();
+    (from, before.map_or(end, failures))
+}
+
+pub fn failures(place: Place) -> Vec<u8> {
+    Tag::Failures.key(&[&time_bytes(place.0), &place.1.0.to_be_bytes()])
+}
+
+/// The place in a key of the index of failures.
+pub fn place_of_failures(key: &[u8]) -> Option<Place> {
+    place_from(key.get(1..)?)
 }
 
 pub fn id(id: WorkflowId) -> Vec<u8> {

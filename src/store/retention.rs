@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::archive::{move_status, own_tasks, remove_chunks};
+use super::archive::{Failures, move_failures, move_status, own_tasks, remove_chunks};
 use super::check::FIRST_PLACE;
 use super::error::StoreError;
 use super::keys;
@@ -84,8 +84,9 @@ impl Store {
             let before = pages::change(writer.kv, changes, &mut batch)?;
             for (place, encoded) in &before {
                 writer.totals.subtract(*place, encoded)?;
-                let status = Head::decode(encoded)?.status();
-                move_status(writer.totals, &mut batch, *place, Some(status), None);
+                let head = Head::decode(encoded)?;
+                move_status(writer.totals, &mut batch, *place, Some(head.status()), None);
+                move_failures(writer.totals, &mut batch, *place, Failures::of(Some(&head)), Failures::None);
                 if place.1.generated_at().is_none() {
                     writer.totals.ids -= 1;
                     batch.remove(keys::id(place.1));

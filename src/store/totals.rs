@@ -22,6 +22,7 @@ pub struct Totals {
     pub tasks_skipped: u64,
     /// Entries of the indexes.
     pub(super) statuses: u64,
+    pub(super) failures: u64,
     pub(super) ids: u64,
     pub(super) keys: u64,
     pub(super) own_tasks: u64,

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use rest::Rest;
+pub use rest::{Answer, Rest};
 
 /// Generous: a debug build on a loaded machine, with a log to replay.
 const START_LIMIT: Duration = Duration::from_mins(1);

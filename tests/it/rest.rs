@@ -1,6 +1,9 @@
 //! The REST interface of the real binary.
 
+mod batch;
 mod by_hand;
+mod functions;
+mod letters;
 mod lists;
 
 use std::time::Duration;

@@ -249,7 +249,7 @@ pub(super) fn set_body(headers: &mut HeaderMap, format: TextFormat) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
 }
 
-fn page(url: &mut Url, request: &PageRequest) {
+pub(super) fn page(url: &mut Url, request: &PageRequest) {
     let limit = request.limit.map(|limit| limit.to_string());
     query(url, &[("cursor", request.cursor.as_deref()), ("limit", limit.as_deref())]);
 }

@@ -1,5 +1,6 @@
 //! The REST API as methods.
 
+mod bulk;
 mod by_hand;
 mod calls;
 mod error;
@@ -16,12 +17,13 @@ use reqwest::Url;
 use super::Tls;
 use super::wire::WireError;
 
+pub use bulk::Bulk;
 pub use error::{ClientError, Problem};
 pub use events::{EventStream, FeedEvent, FeedFilter};
 pub use types::{
-    FailureByHand, Health, Note, Page, PageRequest, Receipt, Service, Shutdown, Stats, SubmitOptions,
-    Submitted, TaskFailure, TaskInfo, TextFormat, Validation, Why, WhyReason, WorkflowFilter, WorkflowInfo,
-    WorkflowResults, WorkflowStatus,
+    BulkDone, BulkItem, BulkRefusal, DeadLetterFilter, FailureByHand, FunctionInfo, Health, Note, Page,
+    PageRequest, Receipt, Service, Shutdown, Stats, SubmitOptions, Submitted, TaskFailure, TaskInfo,
+    TextFormat, Validation, Why, WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
 };
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

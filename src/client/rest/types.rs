@@ -263,6 +263,53 @@ pub struct FailureByHand {
     pub details: Option<Value>,
 }
 
+/// Which failed tasks to list: `name`, `tag`, `code`, `service`, `text`, `failed_after`, `failed_before` and the other
+/// conditions of workflow lists.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeadLetterFilter {
+    pub conditions: Vec<(String, String)>,
+    pub page: PageRequest,
+}
+
+/// What a verb did to many things.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BulkDone {
+    pub dry_run: bool,
+    pub done: Vec<BulkItem>,
+    pub refused: Vec<BulkRefusal>,
+    pub next_cursor: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BulkItem {
+    pub id: String,
+    pub name: String,
+    pub status: String,
+    #[serde(default)]
+    pub workflow_id: Option<String>,
+    #[serde(default)]
+    pub seq: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BulkRefusal {
+    pub id: String,
+    pub name: String,
+    pub error: super::Problem,
+}
+
+/// A function that runs inside the server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FunctionInfo {
+    pub name: String,
+    pub summary: String,
+    pub usage: String,
+    pub parameters: Vec<Value>,
+    pub example: Value,
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
 /// The answer to a request that changes something: the change is on disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Receipt {

@@ -25,9 +25,9 @@ pub(super) fn edited(workflow: &Workflow, index: u32, edit: &Edit, note: &Note) 
     }
     let name = workflow.name_of(index);
     let names = references(&workflow.spec.tasks);
-    let named = template::references(edit.parameters.as_str(), &|name| names.get(name).copied())
+    let wanted = template::references(edit.parameters.as_str(), &|name| names.get(name).copied())
         .map_err(|bad| bad.rejection(&name, names.keys().copied()))?;
-    if let Some(stranger) = named.iter().find(|named| !has_ended_before(workflow, **named, index)) {
+    if let Some(stranger) = wanted.iter().find(|named| !has_ended_before(workflow, **named, index)) {
         return Err(Rejection::new(
             errors::PARAMETER_SUBSTITUTION_FAILED,
             format!(
@@ -38,7 +38,7 @@ pub(super) fn edited(workflow: &Workflow, index: u32, edit: &Edit, note: &Note) 
         ));
     }
     let parameters = Stored::fresh(edit.parameters.clone(), &mut 0);
-    Ok(Event::ParametersEdited { task, parameters, references: named, note: note.clone() })
+    Ok(Event::ParametersEdited { task, parameters, references: wanted, note: note.clone() })
 }
 
 /// A dependency has always ended. What lies further up has too, but could run again unless it has completed.

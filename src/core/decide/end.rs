@@ -105,6 +105,32 @@ pub(super) fn skipped_by(workflow: &Workflow, root: u32, how: Unsuccessful) -> V
     events
 }
 
+/// The skips that should follow from how the tasks of an open workflow stand. There are none, unless the log was cut
+/// in the middle of a turn.
+pub fn overdue_skips(workflow: &Workflow) -> Vec<Event> {
+    let ends = [StatusKind::Failed, StatusKind::Cancelled, StatusKind::Skipped];
+    if workflow.status.has_ended() || ends.iter().all(|kind| workflow.counts.of(*kind) == 0) {
+        return Vec::new();
+    }
+    let how = |index: u32| match &workflow.task(index).status {
+        TaskStatus::Failed { .. } => Some(Unsuccessful::Failed),
+        TaskStatus::Cancelled { .. } => Some(Unsuccessful::Cancelled),
+        status @ TaskStatus::Skipped { .. } => status.result().is_none().then_some(Unsuccessful::LeftOut),
+        TaskStatus::Pending { .. }
+        | TaskStatus::Queued { .. }
+        | TaskStatus::Assigned { .. }
+        | TaskStatus::Processing { .. }
+        | TaskStatus::Retrying { .. }
+        | TaskStatus::Completed { .. } => None,
+    };
+    let mut skipped = BTreeSet::new();
+    (0..workflow.spec.total())
+        .filter_map(|index| Some((index, how(index)?)))
+        .flat_map(|(index, how)| skipped_by(workflow, index, how))
+        .filter(|event| skipped.insert(event.task()))
+        .collect()
+}
+
 /// What has become due for a workflow because of its tasks: its end, or its second round. Asked again after
 /// every change until there is nothing more.
 pub fn settle(

@@ -22,7 +22,7 @@ use super::rejection::Rejection;
 use super::state::{State, Workflow};
 
 pub use due::{decide_due, decide_timer};
-pub use end::settle;
+pub use end::{overdue_skips, settle};
 pub use schedule::next_offer;
 
 /// What the outside contributes to a decision.

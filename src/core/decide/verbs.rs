@@ -184,14 +184,26 @@ pub(super) fn retry_task(
     }
 }
 
-/// Every task that ended without success, except those that a person left out.
+/// Every task that ended without success, except those that a person left out and what cannot run without them.
 pub(super) fn unsuccessful(workflow: &Workflow) -> Vec<u32> {
+    let left_out = |index: &u32| {
+        let status = &workflow.task(*index).status;
+        matches!(status, TaskStatus::Skipped { cause: SkipCause::ByHand { .. } })
+    };
     let unsuccessful = |index: &u32| {
         let status = &workflow.task(*index).status;
-        let left_out = matches!(status, TaskStatus::Skipped { cause: SkipCause::ByHand { .. } });
-        status.has_ended() && status.result().is_none() && !left_out
+        status.has_ended() && status.result().is_none() && !left_out(index)
     };
-    (0..workflow.spec.total()).filter(unsuccessful).collect()
+    let mut again: BTreeSet<u32> = (0..workflow.spec.total()).filter(unsuccessful).collect();
+    let mut queue: VecDeque<u32> = (0..workflow.spec.total()).filter(left_out).collect();
+    while let Some(index) = queue.pop_front() {
+        for dependent in workflow.graph.dependents(index) {
+            if never_comes(workflow, index, *dependent) && again.remove(dependent) {
+                queue.push_back(*dependent);
+            }
+        }
+    }
+    again.into_iter().collect()
 }
 
 /// The task, what it needs and does not have, and whatever was skipped or cancelled after it and can run again.

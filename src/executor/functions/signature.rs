@@ -38,6 +38,24 @@ pub enum Kind {
     Any,
 }
 
+impl Kind {
+    /// The type in one stable word, for programs.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Integer { .. } => "integer",
+            Self::Number { .. } => "number",
+            Self::Text { .. } => "text",
+            Self::Choice(_) => "choice",
+            Self::Numbers { .. } => "numbers",
+            Self::Texts { .. } => "texts",
+            Self::List { .. } => "list",
+            Self::Records { .. } => "records",
+            Self::Object => "object",
+            Self::Any => "any",
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

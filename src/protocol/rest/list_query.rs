@@ -4,7 +4,8 @@ use jiff::Timestamp as Instant;
 
 use crate::core::errors::INVALID_ARGUMENT;
 use crate::core::ids::Timestamp;
-use crate::core::listing::{ListFilter, words};
+pub use crate::core::listing::ListFilter;
+use crate::core::listing::words;
 use crate::core::nearest::suggestion;
 use crate::core::rejection::Rejection;
 use crate::core::state::WorkflowStatus;
@@ -27,18 +28,10 @@ impl ListQuery {
     /// The key or value that means nothing here.
     pub fn parse(query: &str) -> Result<Self, Rejection> {
         let mut parsed = Self::default();
-        let pairs = pairs(query);
-        if pairs.len() > CONDITIONS_MAX {
-            return Err(invalid(format!("the query has more than {CONDITIONS_MAX} conditions")));
-        }
-        for (key, value) in pairs {
+        for (key, value) in pairs(query)? {
             match key.as_str() {
                 "cursor" => parsed.cursor = Some(value),
-                "limit" => {
-                    let limit =
-                        value.parse().map_err(|_| invalid(format!("limit={value} is not a number")))?;
-                    parsed.limit = Some(limit);
-                }
+                "limit" => parsed.limit = Some(limit(&value)?),
                 _ => condition(&mut parsed.filter, &key, value)?,
             }
         }
@@ -50,7 +43,7 @@ impl ListQuery {
 ///
 /// # Errors
 /// The key or value that means nothing here.
-pub fn condition(filter: &mut ListFilter, key: &str, value: String) -> Result<(), Rejection> {
+pub(super) fn condition(filter: &mut ListFilter, key: &str, value: String) -> Result<(), Rejection> {
     match key {
         "status" => {
             for name in value.split(',').map(str::trim) {
@@ -84,7 +77,7 @@ fn status(name: &str) -> Result<WorkflowStatus, Rejection> {
 ///
 /// # Errors
 /// When it is neither.
-pub fn time(key: &str, value: &str) -> Result<Timestamp, Rejection> {
+pub(super) fn time(key: &str, value: &str) -> Result<Timestamp, Rejection> {
     if let Ok(ms) = value.parse() {
         return Ok(Timestamp(ms));
     }
@@ -97,14 +90,21 @@ pub fn time(key: &str, value: &str) -> Result<Timestamp, Rejection> {
     })
 }
 
+pub(super) fn limit(value: &str) -> Result<usize, Rejection> {
+    value.parse().map_err(|_| invalid(format!("limit={value} is not a number")))
+}
+
 /// The pairs of a query string.
-fn pairs(query: &str) -> Vec<(String, String)> {
-    let parts = query.split('&').filter(|part| !part.is_empty());
-    let pair = |part: &str| {
+pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, Rejection> {
+    let parts: Vec<&str> = query.split('&').filter(|part| !part.is_empty()).collect();
+    if parts.len() > CONDITIONS_MAX {
+        return Err(invalid(format!("the query has more than {CONDITIONS_MAX} conditions")));
+    }
+    let pair = |part: &&str| {
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
         (decoded(key), decoded(value))
     };
-    parts.map(pair).collect()
+    Ok(parts.iter().map(pair).collect())
 }
 
 /// Percent signs and plus signs resolved. What is not UTF-8 afterwards is replaced.

@@ -1,6 +1,9 @@
 //! What the REST API answers.
 
+mod batch;
 mod event;
+mod function;
+mod letters;
 mod list_query;
 mod merge_patch;
 mod problem;
@@ -13,8 +16,11 @@ mod workflow;
 
 use serde::Serialize;
 
+pub use batch::{BatchLine, batch_line};
 pub use event::EventView;
-pub use list_query::{ListQuery, condition};
+pub use function::{ExampleView, FunctionView, ParameterView};
+pub use letters::{BulkDone, BulkItem, BulkRefusal, BulkRequest, LetterQuery, LetterView, Rehearsal};
+pub use list_query::ListQuery;
 pub use merge_patch::merge;
 pub use problem::Problem;
 pub use requests::{

@@ -155,8 +155,7 @@ impl ErrorView {
                 let message = format!("skipped, because \"{cause}\" did not succeed");
                 Some(Self::plain(errors::DEPENDENCY_NOT_SATISFIED, &message))
             }
-            TaskStatus::Skipped { cause: SkipCause::ByHand { .. } } => None,
-            TaskStatus::Completed { .. } => None,
+            TaskStatus::Skipped { cause: SkipCause::ByHand { .. } } | TaskStatus::Completed { .. } => None,
             TaskStatus::Pending { .. }
             | TaskStatus::Queued { .. }
             | TaskStatus::Assigned { .. }

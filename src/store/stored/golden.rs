@@ -69,18 +69,18 @@ fn heads() {
     check(
         &head,
         expect![["
-        01086f726465722d31370a6120776f726b666c6f7704b0b0b0b0b0b0b0b0b0b0
-        b0b0b0b0b0b001c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0fc7011010001180500
-        02010401fce022020001010203fb900105080707070707070707
-        0102fb8813fcefbeadde"]],
+            01086f726465722d31370a6120776f726b666c6f7704b0b0b0b0b0b0b0b0b0b0
+            b0b0b0b0b0b001c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0fc7011010001180500
+            02010401fce022020001010203fb9001050807070707070707070102fb8813fc
+            efbeadde"]],
     );
     let head = Head { label: None, key: None, ended_seq: None, tasks: Tasks::Inline(b"tasks"), ..head };
     check(
         &head,
         expect![["
-        000a6120776f726b666c6f7704b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b000fc70
-        11010000050002010401fce022020001010203fb90010508070707
-        070707070700057461736b73"]],
+            000a6120776f726b666c6f7704b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b000fc70
+            11010000050002010401fce022020001010203fb900105080707070707070707
+            00057461736b73"]],
     );
 }
 
@@ -205,13 +205,14 @@ fn values_of_their_own() {
         tasks_cancelled: 6,
         tasks_skipped: 7,
         statuses: 8,
+        failures: 14,
         ids: 9,
         keys: 10,
         own_tasks: 11,
         sum: 12,
         next_seq: 13,
     };
-    check(&totals, expect!["0102030405060708090a0b0c0d"]);
+    check(&totals, expect!["01020304050607080e090a0b0c0d"]);
     let current = Current { generation: 1, next_seq: 2, bytes: 3, crc: 0xDEAD_BEEF };
     check(&current, expect!["010203fcefbeadde"]);
     let used = UsedKey { workflow: [1; 16], body: [2; 16], expires_at: 1_770_000_000_000 };

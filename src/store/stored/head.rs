@@ -172,6 +172,11 @@ impl<'a> Head<'a> {
         self.base(place).seq(self.lowest_seq)
     }
 
+    pub const fn has_failures(&self) -> bool {
+        let [_, failed, _, _] = self.tally;
+        failed > 0
+    }
+
     pub fn has_label(&self, wanted: Label) -> bool {
         self.labels.chunks(8).any(|label| label == wanted.0.to_be_bytes())
     }

@@ -208,6 +208,7 @@ impl World {
             process.waiting.push(turn);
         }
         invariants::check(&process.engine.state)?;
+        invariants::check_progress(&process.engine.state)?;
         if self.steps.is_multiple_of(5) {
             invariants::check_indexes(&process.engine.state)?;
         }

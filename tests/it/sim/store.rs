@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use gleitzeit::core::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkflowId, canonical_uuid};
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::listing::{ListFilter, Listed, Place, Summary};
-use gleitzeit::core::state::Workflow;
+use gleitzeit::core::state::{StatusKind, Workflow};
 use gleitzeit::engine::Views;
 use gleitzeit::store::{CheckpointInput, StoreJob};
 
@@ -54,6 +54,18 @@ impl Views for MemoryViews {
         let next = (all.len() > limit).then(|| all[limit - 1].place);
         all.truncate(limit);
         Listed { items: all, next }
+    }
+
+    fn with_failures(&self, before: Option<Place>, limit: usize) -> (Vec<Place>, Option<Place>) {
+        let shelves = self.shelves.read().unwrap();
+        let failed = |workflow: &&Arc<Workflow>| workflow.counts.of(StatusKind::Failed) > 0;
+        let mut places: Vec<Place> =
+            shelves.values().filter(failed).map(|workflow| workflow.listed_at()).collect();
+        places.retain(|place| before.is_none_or(|before| *place < before));
+        places.sort_by_key(|place| std::cmp::Reverse(*place));
+        let next = (places.len() > limit).then(|| places[limit - 1]);
+        places.truncate(limit);
+        (places, next)
     }
 
     fn find_task(&self, own_id: u128) -> Option<TaskId> {

@@ -140,6 +140,10 @@ impl Views for EndedWorkflows {
         Listed::default()
     }
 
+    fn with_failures(&self, _: Option<Place>, _: usize) -> (Vec<Place>, Option<Place>) {
+        Default::default()
+    }
+
     fn find_task(&self, _: u128) -> Option<TaskId> {
         None
     }

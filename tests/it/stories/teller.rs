@@ -23,14 +23,13 @@ use gleitzeit::core::event::{AfterFailure, ByHand, Event, GrantAfter, Note, Reco
 use gleitzeit::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::invariants;
 use gleitzeit::core::limits::Limits;
-use gleitzeit::core::payload::{Payload, Stored};
-use gleitzeit::core::spec::{
-    ErrorStrategy, Policy, Priority, RetryPolicy, RetryStrategy, Route, TaskSpec, Trigger, WorkflowSpec,
-};
+use gleitzeit::core::payload::Payload;
+use gleitzeit::core::spec::WorkflowSpec;
 use gleitzeit::core::state::State;
 use gleitzeit::engine::{Answer, Engine, Input, Output};
 use gleitzeit::store::CheckpointInput;
 
+use super::spec::workflow;
 use crate::sim::specs::Trade;
 use crate::sim::store::MemoryViews;
 
@@ -233,6 +232,7 @@ impl Teller {
         }
         let state = &self.engine.state;
         let sound = invariants::check(state)
+            .and_then(|()| invariants::check_progress(state))
             .and_then(|()| invariants::check_indexes(state))
             .and_then(|()| invariants::check_presence(state, &self.engine.presence, self.now));
         sound.unwrap_or_else(|broken| panic!("{broken}\nafter:\n{}", self.told));
@@ -342,74 +342,4 @@ impl Teller {
 
 fn seconds(text: &str) -> u64 {
     text.trim_end_matches('s').parse().expect("times are written in seconds")
-}
-
-/// `a`, `b(a)`, `c!(a,b)`, `d~`.
-fn workflow(strategy: &str, tasks: &[&str]) -> WorkflowSpec {
-    let error_strategy = match strategy {
-        "stop" => ErrorStrategy::Stop,
-        "skip" => ErrorStrategy::Skip,
-        "retry" => ErrorStrategy::Retry,
-        _ => ErrorStrategy::Continue,
-    };
-    let name_of = |text: &str| text.split(['(', '!', '~']).next().unwrap_or_default().to_owned();
-    let names: Vec<String> = tasks.iter().map(|text| name_of(text)).collect();
-    let place =
-        |name: &str| u32::try_from(names.iter().position(|known| known == name).expect("a task")).unwrap();
-    let policy = |trigger, max_attempts| Policy {
-        priority: Priority::Normal,
-        trigger,
-        retry: RetryPolicy {
-            max_attempts,
-            strategy: RetryStrategy::Fixed,
-            base_delay_ms: 1_000,
-            max_delay_ms: 1_000,
-            jitter_permille: 0,
-        },
-        run_timeout_ms: 300_000,
-        queue_timeout_ms: None,
-    };
-    let task = |text: &&str| {
-        let inside = text.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
-        let mut dependencies: Vec<u32> =
-            inside.split(',').filter(|name| !name.is_empty()).map(place).collect();
-        dependencies.sort_unstable();
-        TaskSpec {
-            key: Some(Arc::from(name_of(text))),
-            own_id: None,
-            name: None,
-            route: 0,
-            policy: u32::from(text.contains('!')) + 2 * u32::from(text.contains('~')),
-            parameters: Stored::Inline(Payload::new("{}")),
-            has_templates: false,
-            dependencies,
-            tags: Vec::new(),
-            metadata: None,
-        }
-    };
-    WorkflowSpec {
-        label: Some(Arc::from("story")),
-        name: Arc::from("story"),
-        description: None,
-        error_strategy,
-        max_parallel_tasks: None,
-        timeout_ms: None,
-        tags: Vec::new(),
-        metadata: None,
-        traceparent: None,
-        routes: vec![Route {
-            task_type: Arc::from("text"),
-            external_type: None,
-            service: None,
-            function: None,
-            requirements: None,
-        }],
-        policies: vec![
-            policy(Trigger::OnSuccess, 3),
-            policy(Trigger::OnEnd, 3),
-            policy(Trigger::OnSuccess, 1),
-            policy(Trigger::OnEnd, 1),
-        ],
-        tasks: tasks.iter().map(task).collect(),
-    }
 }
