@@ -13,6 +13,8 @@ mod health;
 #[cfg(feature = "client")]
 mod list;
 mod output;
+#[cfg(feature = "server")]
+mod registry;
 #[cfg(feature = "client")]
 mod remote;
 #[cfg(feature = "client")]

@@ -183,7 +183,7 @@ fn app(
     shutdown: mpsc::Sender<Shutdown>,
 ) -> Arc<App> {
     let (limits, origins) = (config.limits.submission.clone(), config.origins.clone());
-    Arc::new(App { engine, limits, token, origins, shutdown })
+    Arc::new(App { engine, limits, token, origins, functions: super::registry::views(), shutdown })
 }
 
 fn socket_config(config: &Config, token: Option<Token>) -> SocketConfig {

@@ -28,6 +28,7 @@ pub use crate::config::{Origins, Token};
 
 use crate::core::limits::SubmissionLimits;
 use crate::engine::EngineHandle;
+use crate::protocol::rest::FunctionView;
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct App {
     pub token: Option<Token>,
     /// The pages that may speak to the API.
     pub origins: Origins,
+    /// The functions that run inside the binary.
+    pub functions: Vec<FunctionView>,
     /// Where a request to stop goes.
     pub shutdown: mpsc::Sender<Shutdown>,
 }

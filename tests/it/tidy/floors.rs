@@ -40,6 +40,8 @@ const SHELL: &[&str] = &[
     "engine::EngineHandle",
     "engine::EnginePicture",
     "engine::FeedItem",
+    "engine::Letter",
+    "engine::LetterPlace",
     "engine::Outlet",
     "engine::Published",
     "engine::Reply",
