@@ -29,5 +29,7 @@ pub mod store;
 pub mod client;
 #[cfg(any(feature = "client", feature = "server"))]
 pub mod crypto;
+#[cfg(any(feature = "client", feature = "server"))]
+pub mod settings;
 
 pub mod cli;

@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use super::Exit;
-use super::output::{Output, table};
+use super::output::Output;
 use super::remote::{Remote, is_unknown};
+use super::{Exit, receipt};
 use crate::client::{Client, ClientError, Receipt};
 
 /// Cancel a workflow or a task.
@@ -23,14 +23,7 @@ pub(super) struct Cancel {
 
 impl Cancel {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        self.remote.run(async |client| {
-            let receipt = cancel(&client, &self.id).await?;
-            self.output.one(&receipt, &receipt.id, || {
-                let Receipt { id, status, seq, .. } = &receipt;
-                table(&["ID", "STATUS", "SEQ"], [vec![id.clone(), status.clone(), seq.to_string()]])
-            })?;
-            Ok(Exit::Ok)
-        })
+        self.remote.run(async |client| receipt::print(&self.output, &cancel(&client, &self.id).await?))
     }
 }
 

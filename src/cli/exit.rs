@@ -16,8 +16,8 @@ use crate::core::rejection::Rejection;
 pub enum Exit {
     Ok = 0,
     Error = 1,
-    /// Of `health` alone; everywhere else 2 is a mistake on the command line.
-    Unhealthy = 2,
+    /// A mistake on the command line.
+    Usage = 2,
     WorkflowFailed = 3,
     WorkflowCancelled = 4,
     WaitTimedOut = 5,
@@ -28,10 +28,25 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// Of `health` alone, where 2 is the word that probes know for it.
+    #[cfg(feature = "client")]
+    pub const UNHEALTHY: Self = Self::Usage;
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
     }
+}
+
+/// A mistake on the command line that only shows when its words are looked at together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; see --help")]
+pub(super) struct Usage(String);
+
+pub(super) fn usage(message: impl Into<String>) -> Error {
+    Usage(message.into()).into()
 }
 
 /// Prints what went wrong, and what to do, to stderr.
@@ -50,7 +65,7 @@ fn tell(error: &Error) -> Exit {
     }
     if let Some(rejection) = error.downcast_ref::<Rejection>() {
         eprintln!("{}", catalogued(rejection.code, &rejection.message));
-        return Exit::Error;
+        return if rejection.code.entry().http_status == 404 { Exit::NotFound } else { Exit::Error };
     }
     #[cfg(feature = "server")]
     if let Some((code, exit)) = stored(error) {
@@ -58,6 +73,9 @@ fn tell(error: &Error) -> Exit {
         return exit;
     }
     eprintln!("error: {error}");
+    if error.downcast_ref::<Usage>().is_some() {
+        return Exit::Usage;
+    }
     for cause in error.chain().skip(1) {
         eprintln!("  cause: {cause}");
     }

@@ -25,14 +25,14 @@ impl Health {
                 Ok(health) => health,
                 Err(error) => {
                     eprintln!("{}", told(&error));
-                    return Ok(Exit::Unhealthy);
+                    return Ok(Exit::UNHEALTHY);
                 }
             };
             self.output.one(&health, &health.status, || described(&health))?;
             Ok(match health.status.as_str() {
                 "healthy" => Exit::Ok,
                 "degraded" => Exit::Error,
-                _ => Exit::Unhealthy,
+                _ => Exit::UNHEALTHY,
             })
         })
     }

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::Exit;
-use super::output::{Output, table};
+use super::output::{Output, table, text};
 use super::remote::Remote;
 use crate::client::{PageRequest, WorkflowFilter, WorkflowInfo, WorkflowStatus};
 
@@ -49,11 +49,18 @@ impl List {
         self.remote.run(async |client| {
             let page = client.workflows(&filter).await?;
             let names = page.items.iter().map(|workflow| workflow.id.clone());
+            let wide = self.output.is_wide();
             self.output.print(&page, Some(&page.items), names, || {
-                table(
-                    &["WORKFLOW", "NAME", "STATUS", "TASKS", "COMPLETED", "FAILED", "CREATED"],
-                    page.items.iter().map(row),
-                )
+                let mut head = vec!["WORKFLOW", "NAME", "STATUS", "TASKS", "COMPLETED", "FAILED", "CREATED"];
+                head.extend(if wide { ["STARTED", "ENDED"].as_slice() } else { &[] });
+                let cells = |workflow: &WorkflowInfo| {
+                    let mut cells = row(workflow);
+                    if wide {
+                        cells.extend(["started_at", "ended_at"].map(|name| text(&workflow.more, name)));
+                    }
+                    cells
+                };
+                table(&head, page.items.iter().map(cells))
             })?;
             if let Some(cursor) = &page.next_cursor {
                 eprintln!("there are more: --cursor {cursor}");
@@ -71,7 +78,7 @@ fn row(workflow: &WorkflowInfo) -> Vec<String> {
         workflow.total_tasks.to_string(),
         workflow.completed_tasks.to_string(),
         workflow.failed_tasks.to_string(),
-        super::status::text(&workflow.more, "created_at"),
+        text(&workflow.more, "created_at"),
     ]
 }
 

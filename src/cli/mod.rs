@@ -4,21 +4,45 @@
 mod bench;
 #[cfg(feature = "client")]
 mod cancel;
+#[cfg(feature = "client")]
+mod completions;
+#[cfg(feature = "server")]
+mod config;
 mod errors;
+#[cfg(feature = "client")]
+mod events;
 mod exit;
+#[cfg(feature = "client")]
+mod feed;
 #[cfg(feature = "server")]
 mod functions;
 #[cfg(feature = "client")]
+mod graph;
+#[cfg(feature = "client")]
 mod health;
 #[cfg(feature = "client")]
+mod inspect;
+#[cfg(feature = "client")]
 mod list;
+#[cfg(feature = "client")]
+mod logs;
+#[cfg(feature = "client")]
+mod man;
 mod output;
+#[cfg(feature = "client")]
+mod pause;
+#[cfg(feature = "client")]
+mod receipt;
 #[cfg(feature = "server")]
 mod registry;
 #[cfg(feature = "client")]
 mod remote;
 #[cfg(feature = "client")]
 mod results;
+#[cfg(feature = "client")]
+mod resume;
+#[cfg(feature = "client")]
+mod retry;
 #[cfg(feature = "client")]
 mod run;
 #[cfg(feature = "server")]
@@ -27,6 +51,10 @@ mod serve;
 mod services;
 #[cfg(feature = "client")]
 mod shutdown;
+#[cfg(feature = "client")]
+mod skip;
+#[cfg(feature = "client")]
+mod stats;
 #[cfg(feature = "client")]
 mod status;
 #[cfg(feature = "server")]
@@ -37,6 +65,7 @@ mod submit;
 mod telemetry;
 #[cfg(feature = "client")]
 mod validate;
+mod version;
 #[cfg(feature = "client")]
 mod watch;
 #[cfg(feature = "client")]
@@ -52,6 +81,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use exit::Exit;
+use exit::usage;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -73,23 +103,41 @@ enum Verb {
     #[cfg(feature = "client")]
     Submit(submit::Submit),
     #[cfg(feature = "client")]
-    Run(run::Run),
+    Run(Box<run::Run>),
     #[cfg(feature = "client")]
     Validate(validate::Validate),
+    #[cfg(feature = "client")]
+    Graph(graph::Graph),
     #[cfg(feature = "client")]
     List(list::List),
     #[cfg(feature = "client")]
     Status(status::Status),
     #[cfg(feature = "client")]
-    Watch(watch::Watch),
+    Inspect(inspect::Inspect),
     #[cfg(feature = "client")]
-    Results(results::Results),
+    Watch(watch::Watch),
     #[cfg(feature = "client")]
     Why(why::Why),
     #[cfg(feature = "client")]
+    Events(events::Events),
+    #[cfg(feature = "client")]
+    Logs(logs::Logs),
+    #[cfg(feature = "client")]
+    Results(results::Results),
+    #[cfg(feature = "client")]
     Cancel(cancel::Cancel),
     #[cfg(feature = "client")]
+    Pause(pause::Pause),
+    #[cfg(feature = "client")]
+    Resume(resume::Resume),
+    #[cfg(feature = "client")]
+    Retry(retry::Retry),
+    #[cfg(feature = "client")]
+    Skip(skip::Skip),
+    #[cfg(feature = "client")]
     Services(services::Services),
+    #[cfg(feature = "client")]
+    Stats(stats::Stats),
     #[cfg(feature = "client")]
     Health(health::Health),
     #[cfg(feature = "client")]
@@ -101,8 +149,15 @@ enum Verb {
     #[cfg(feature = "server")]
     Store(store::Store),
     #[cfg(feature = "server")]
+    Config(config::Config),
+    #[cfg(feature = "server")]
     Functions(functions::Functions),
     Errors(errors::Errors),
+    #[cfg(feature = "client")]
+    Completions(completions::Completions),
+    #[cfg(feature = "client")]
+    Man(man::Man),
+    Version(version::Version),
 }
 
 /// Parses the command line, runs the verb and says how it ended.
@@ -118,19 +173,37 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "client")]
         Verb::Validate(validate) => validate.run(),
         #[cfg(feature = "client")]
+        Verb::Graph(graph) => graph.run(),
+        #[cfg(feature = "client")]
         Verb::List(list) => list.run(),
         #[cfg(feature = "client")]
         Verb::Status(status) => status.run(),
         #[cfg(feature = "client")]
-        Verb::Watch(watch) => watch.run(),
+        Verb::Inspect(inspect) => inspect.run(),
         #[cfg(feature = "client")]
-        Verb::Results(results) => results.run(),
+        Verb::Watch(watch) => watch.run(),
         #[cfg(feature = "client")]
         Verb::Why(why) => why.run(),
         #[cfg(feature = "client")]
+        Verb::Events(events) => events.run(),
+        #[cfg(feature = "client")]
+        Verb::Logs(logs) => logs.run(),
+        #[cfg(feature = "client")]
+        Verb::Results(results) => results.run(),
+        #[cfg(feature = "client")]
         Verb::Cancel(cancel) => cancel.run(),
         #[cfg(feature = "client")]
+        Verb::Pause(pause) => pause.run(),
+        #[cfg(feature = "client")]
+        Verb::Resume(resume) => resume.run(),
+        #[cfg(feature = "client")]
+        Verb::Retry(retry) => retry.run(),
+        #[cfg(feature = "client")]
+        Verb::Skip(skip) => skip.run(),
+        #[cfg(feature = "client")]
         Verb::Services(services) => services.run(),
+        #[cfg(feature = "client")]
+        Verb::Stats(stats) => stats.run(),
         #[cfg(feature = "client")]
         Verb::Health(health) => health.run(),
         #[cfg(feature = "client")]
@@ -142,8 +215,15 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "server")]
         Verb::Store(store) => store.run(),
         #[cfg(feature = "server")]
+        Verb::Config(config) => config.run(),
+        #[cfg(feature = "server")]
         Verb::Functions(functions) => functions.run(),
         Verb::Errors(errors) => errors.run(),
+        #[cfg(feature = "client")]
+        Verb::Completions(completions) => completions.run(),
+        #[cfg(feature = "client")]
+        Verb::Man(man) => man.run(),
+        Verb::Version(version) => version.run(),
     };
     exit::code(outcome)
 }

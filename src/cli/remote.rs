@@ -8,8 +8,7 @@ use super::Exit;
 use super::exit::catalogued;
 use crate::client::{Client, ClientError, Problem, WorkflowStatus};
 use crate::core::errors;
-
-const DEFAULT_URL: &str = "http://127.0.0.1:8000";
+use crate::settings::Access;
 
 /// For ever, as far as a person is concerned; the sum of this and now is still a time.
 pub const NO_LIMIT: Duration = Duration::from_hours(100 * 365 * 24);
@@ -17,18 +16,25 @@ pub const NO_LIMIT: Duration = Duration::from_hours(100 * 365 * 24);
 #[derive(Debug, Args)]
 pub struct Remote {
     /// Address of the server [default: <http://127.0.0.1:8000>].
-    #[arg(long, env = "GLEITZEIT_URL")]
-    pub url: Option<String>,
+    #[arg(long, env = "GLEITZEIT_URL", global = true)]
+    url: Option<String>,
     /// Token of the server.
-    #[arg(long, env = "GLEITZEIT_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "GLEITZEIT_TOKEN", hide_env_values = true, global = true)]
     token: Option<String>,
 }
 
 impl Remote {
+    /// Whether a flag or the environment names a server.
+    #[cfg(feature = "server")]
+    pub fn is_named(&self) -> bool {
+        self.url.is_some()
+    }
+
     /// Runs `call` with a client of the server, until it ends or somebody interrupts it.
     pub fn run(self, call: impl AsyncFnOnce(Client) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
-        let mut builder = Client::builder(self.url.as_deref().unwrap_or(DEFAULT_URL));
-        if let Some(token) = self.token.filter(|token| !token.is_empty()) {
+        let access = Access::settle(self.url, self.token)?;
+        let mut builder = Client::builder(&access.url);
+        if let Some(token) = access.token {
             builder = builder.token(token);
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

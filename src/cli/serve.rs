@@ -20,8 +20,9 @@ use crate::core::state::State;
 use crate::engine::{self, EngineHandle, EngineParts, Retention, Views};
 use crate::executor::file::Root;
 use crate::executor::{Executor, Tools};
-use crate::http::{self, App, Shutdown};
+use crate::http::{self, App, Files, Shutdown};
 use crate::log::{Log, LogOptions, LogRead, OpenReport, SegmentLog};
+use crate::protocol::submit::no_files_root;
 use crate::socket::{Farewell, SocketConfig, SocketServer};
 use crate::store::{Archiver, CheckpointInput, DataDir, Store, StoreOptions, StoreStatus};
 
@@ -78,6 +79,7 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
     })?;
     let address = listener.local_addr()?;
     let tools = tools(&config)?;
+    let files = files(&config, tools.root())?;
     let Opened { data_dir, log, reader, store, state, replayed } = open(&config)?;
     let clock = EngineClock::start(state.now);
 
@@ -119,7 +121,7 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
         std::thread::Builder::new().name("retention".to_owned()).spawn(move || retention.run(&stop))?;
 
     let (shutdown, requests) = mpsc::channel(1);
-    let app = app(&config, handle, token, shutdown);
+    let app = app(&config, handle, token, shutdown, files);
     let (closing, closed) = watch::channel(false);
     let http = tokio::spawn(listen(listener, http::router(app).layer(layer), closed));
     info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
@@ -181,9 +183,20 @@ fn app(
     engine: EngineHandle,
     token: Option<Token>,
     shutdown: mpsc::Sender<Shutdown>,
+    files: Files,
 ) -> Arc<App> {
     let (limits, origins) = (config.limits.submission.clone(), config.origins.clone());
-    Arc::new(App { engine, limits, token, origins, functions: super::registry::views(), shutdown })
+    let functions = super::registry::views();
+    Arc::new(App { engine, limits, token, origins, functions, shutdown, files })
+}
+
+/// Looks into the files root, off the threads that serve requests.
+fn files(config: &Config, root: Option<Arc<Root>>) -> anyhow::Result<Files> {
+    let (Some(root), Some(files)) = (root, &config.files) else {
+        return Ok(Files(Box::new(no_files_root)));
+    };
+    let at = files.root.canonicalize()?;
+    Ok(Files(Box::new(move |wanted| tokio::task::block_in_place(|| root.find(&at, wanted)))))
 }
 
 fn socket_config(config: &Config, token: Option<Token>) -> SocketConfig {

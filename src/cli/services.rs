@@ -1,18 +1,19 @@
 //! `gleitzeit services`: who runs tasks.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
-use super::Exit;
-use super::output::{Output, pairs, table};
+use super::output::{Output, pairs, table, text};
 use super::remote::Remote;
-use super::status::text;
-use crate::client::{PageRequest, Service};
+use super::{Exit, receipt, usage};
+use crate::client::{Page, PageRequest, Service};
 
-/// List the services that the server knows, or show one.
+/// List the services that the server knows, show one, or have one take no further tasks.
 #[derive(Debug, Args)]
 pub(super) struct Services {
-    /// The id of a service, or its name when no other has it.
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// Show this one: its id, or its name when no other has it.
     service: Option<String>,
     #[command(flatten)]
     output: Output,
@@ -20,25 +21,70 @@ pub(super) struct Services {
     remote: Remote,
 }
 
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List all of them.
+    List,
+    /// Show one.
+    Show {
+        /// The id of the service, or its name when no other has it.
+        service: String,
+    },
+    /// Give it no further task; what it runs goes on.
+    Drain {
+        /// The id of the service.
+        service: String,
+    },
+    /// Give it tasks again.
+    Resume {
+        /// The id of the service.
+        service: String,
+    },
+}
+
 impl Services {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let verb = match (self.verb, self.service) {
+            (Some(_), Some(word)) => return Err(usage(format!("`{word}` means nothing before a verb"))),
+            (Some(verb), None) => verb,
+            (None, Some(service)) => Verb::Show { service },
+            (None, None) => Verb::List,
+        };
         self.remote.run(async |client| {
-            if let Some(id) = &self.service {
-                let service = client.service(id).await?;
-                self.output.one(&service, &service.id, || described(&service))?;
-                return Ok(Exit::Ok);
+            match &verb {
+                Verb::List => list(&self.output, &client.services(&PageRequest::default()).await?)?,
+                Verb::Show { service } => {
+                    let service = client.service(service).await?;
+                    self.output.one(&service, &service.id, || described(&service))?;
+                }
+                Verb::Drain { service } => {
+                    receipt::print(&self.output, &client.drain_service(service).await?)?;
+                }
+                Verb::Resume { service } => {
+                    receipt::print(&self.output, &client.resume_service(service).await?)?;
+                }
             }
-            let page = client.services(&PageRequest::default()).await?;
-            let names = page.items.iter().map(|service| service.id.clone());
-            self.output.print(&page, Some(&page.items), names, || {
-                table(
-                    &["SERVICE", "NAME", "STATUS", "ACTIVE", "CAPACITY", "COMPLETED", "FAILED", "TASK TYPES"],
-                    page.items.iter().map(row),
-                )
-            })?;
             Ok(Exit::Ok)
         })
     }
+}
+
+fn list(output: &Output, page: &Page<Service>) -> anyhow::Result<()> {
+    let mut head =
+        vec!["SERVICE", "NAME", "STATUS", "ACTIVE", "CAPACITY", "COMPLETED", "FAILED", "TASK TYPES"];
+    if output.is_wide() {
+        head.extend(["TYPE", "AVERAGE MS", "BREAKER", "LAST SEEN"]);
+    }
+    let cells = |service: &Service| {
+        let mut cells = row(service);
+        if output.is_wide() {
+            cells.push(service.node_type.clone());
+            cells.extend(["average_run_ms", "breaker", "last_seen_at"].map(|name| text(&service.more, name)));
+        }
+        cells
+    };
+    let names = page.items.iter().map(|service| service.id.clone());
+    output.print(page, Some(&page.items), names, || table(&head, page.items.iter().map(cells)))
 }
 
 fn row(service: &Service) -> Vec<String> {

@@ -2,10 +2,10 @@
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Exit;
-use super::output::{Output, pairs, table};
+use super::output::{Output, pairs, table, text};
 use super::remote::Remote;
 use crate::client::{Page, PageRequest, TaskInfo, WorkflowInfo};
 
@@ -51,9 +51,9 @@ fn described(shown: &Shown) -> String {
         ("name", workflow.name.clone()),
         ("status", workflow.status.to_string()),
         ("tasks", counts(workflow)),
-        ("created", self::text(&workflow.more, "created_at")),
-        ("started", self::text(&workflow.more, "started_at")),
-        ("ended", self::text(&workflow.more, "ended_at")),
+        ("created", text(&workflow.more, "created_at")),
+        ("started", text(&workflow.more, "started_at")),
+        ("ended", text(&workflow.more, "ended_at")),
     ]);
     let tasks_table =
         table(&["TASK", "NAME", "STATUS", "ATTEMPT", "WORKER", "ERROR"], tasks.items.iter().map(row));
@@ -65,7 +65,7 @@ fn described(shown: &Shown) -> String {
 }
 
 /// `7: 3 completed, 4 pending`.
-fn counts(workflow: &WorkflowInfo) -> String {
+pub(super) fn counts(workflow: &WorkflowInfo) -> String {
     let counts = workflow.more.get("task_counts").and_then(Value::as_object);
     let counts = counts.into_iter().flatten().filter(|(_, count)| count.as_u64() != Some(0));
     let parts: Vec<String> = counts.map(|(status, count)| format!("{count} {status}")).collect();
@@ -82,13 +82,4 @@ fn row(task: &TaskInfo) -> Vec<String> {
         task.worker.clone().unwrap_or_default(),
         error.unwrap_or_default().replace('\n', " "),
     ]
-}
-
-/// A member as text; nothing where it is absent or null.
-pub(super) fn text(members: &Map<String, Value>, name: &str) -> String {
-    match members.get(name) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
 }

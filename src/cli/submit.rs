@@ -40,7 +40,8 @@ impl Submit {
         let options = SubmitOptions { idempotency_key: self.key, wait: None };
         let limit = self.timeout.map_or(NO_LIMIT, Duration::from_secs);
         self.remote.run(async |client| {
-            let submitted = client.submit_text(written.text, written.format, &options).await?;
+            let submitted = client.submit_text(written.text.clone(), written.format, &options).await;
+            let submitted = submitted.map_err(|error| written.refused(error))?;
             if !self.wait {
                 self.output.one(&submitted, &submitted.id, || receipt(&submitted))?;
                 return Ok(Exit::Ok);

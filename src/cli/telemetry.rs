@@ -12,10 +12,12 @@ pub fn start() {
 /// Starts logging with these levels where the environment sets none.
 pub fn start_at(levels: &str) {
     let filter = EnvFilter::try_from_env("GLEITZEIT_LOG").unwrap_or_else(|_| EnvFilter::new(levels));
+    // See no-color.org: any value but an empty one.
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && !no_color)
         .with_target(false);
     // A second start in one process, as in tests, keeps the first.
     let _ = subscriber.try_init();

@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::client::TextFormat;
+use crate::client::{ClientError, Problem, TextFormat};
+#[cfg(feature = "server")]
+use crate::core::rejection::Rejection;
+#[cfg(feature = "server")]
+use crate::core::spec::WorkflowSpec;
 
 #[derive(Debug, clap::Args)]
 pub struct WorkflowFile {
@@ -18,6 +22,8 @@ pub struct WorkflowFile {
 pub struct Written {
     pub text: String,
     pub format: TextFormat,
+    /// What messages call it.
+    name: String,
 }
 
 impl WorkflowFile {
@@ -27,21 +33,83 @@ impl WorkflowFile {
     }
 }
 
+impl Written {
+    /// A refusal of the server that says in which file the place is that it names.
+    pub fn refused(&self, error: ClientError) -> ClientError {
+        let Some(problem) = error.problem().filter(|problem| is_about_the_body(problem)) else {
+            return error;
+        };
+        let detail = format!("{}: {}", self.name, problem.detail);
+        ClientError::Problem(Box::new(Problem { detail, ..problem.clone() }))
+    }
+
+    /// The check that every server makes, with the usual limits. The folder of a batch is the server's, which is not
+    /// looked into: one file stands for all of it.
+    #[cfg(feature = "server")]
+    pub fn checked(&self) -> Result<Checked, Rejection> {
+        use std::cell::RefCell;
+
+        use crate::core::limits::SubmissionLimits;
+        use crate::protocol::submit::{ContentType, Found, Wanted, parse_with_files};
+
+        let content_type = match self.format {
+            TextFormat::Json => ContentType::Json,
+            TextFormat::Yaml => ContentType::Yaml,
+        };
+        let folder = RefCell::new(None);
+        let find = |wanted: &Wanted<'_>| {
+            *folder.borrow_mut() = Some(wanted.folder.to_owned());
+            let folder = wanted.folder.to_owned();
+            Ok(Found { absolute: folder.clone(), folder, files: vec!["file".to_owned()] })
+        };
+        let limits = SubmissionLimits::default();
+        let parsed = parse_with_files(self.text.as_bytes(), content_type, &limits, &find);
+        let spec = parsed.map(|submission| submission.spec).map_err(|rejection| Rejection {
+            message: format!("{}: {}", self.name, rejection.message),
+            ..rejection
+        })?;
+        Ok(Checked { spec, batch_of: folder.into_inner() })
+    }
+}
+
+/// A workflow that a server takes.
+#[cfg(feature = "server")]
+#[derive(Debug)]
+pub struct Checked {
+    pub spec: WorkflowSpec,
+    /// The folder, where the workflow is a batch.
+    pub batch_of: Option<String>,
+}
+
+/// What is wrong with what was sent; all other refusals are about the server or the caller.
+fn is_about_the_body(problem: &Problem) -> bool {
+    matches!(problem.status, 400 | 413 | 422)
+}
+
 pub fn read(file: &Path) -> anyhow::Result<Written> {
     if file.as_os_str() == "-" {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).context("stdin cannot be read as text")?;
-        return Ok(Written { format: guessed(&text), text });
+        return Ok(Written { format: guessed(&text), text, name: "stdin".to_owned() });
     }
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("the workflow {} cannot be read", file.display()))?;
-    let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let format = match extension.to_ascii_lowercase().as_str() {
+    let name = file.display().to_string();
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("the workflow {name} cannot be read"))?;
+    let format = match extension(file).as_str() {
         "json" => TextFormat::Json,
         "yaml" | "yml" => TextFormat::Yaml,
         _ => guessed(&text),
     };
-    Ok(Written { text, format })
+    Ok(Written { text, format, name })
+}
+
+/// Whether a word that names no file was meant to.
+pub fn looks_like_one(file: &Path) -> bool {
+    matches!(extension(file).as_str(), "json" | "yaml" | "yml")
+}
+
+fn extension(file: &Path) -> String {
+    file.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase()
 }
 
 /// Nearly all JSON is YAML as well, but errors in it are told better by a reader of JSON.

@@ -1,6 +1,6 @@
 //! The TOML file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -8,6 +8,7 @@ use super::files::FileFiles;
 use super::http::FileHttp;
 use super::size::parse_size;
 use crate::core::limits::Limits;
+use crate::settings::{ClientFile, Layers, SettingsError};
 
 /// One message of a socket; one result of 8 MiB fits with room to spare.
 const SOCKET_MESSAGE_BYTES: u64 = 16 << 20;
@@ -35,6 +36,9 @@ pub struct FileConfig {
     pub http: FileHttp,
     #[serde(default)]
     pub files: FileFiles,
+    /// For the verbs that talk to a server.
+    #[serde(default)]
+    pub client: ClientFile,
 }
 
 /// The deadlines and limits; times in seconds.
@@ -61,10 +65,8 @@ pub struct FileLimits {
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("the configuration file {path} cannot be read: {reason}")]
-    Unreadable { path: String, reason: std::io::Error },
-    #[error("the configuration file {path} is wrong: {reason}")]
-    Malformed { path: String, reason: toml::de::Error },
+    #[error(transparent)]
+    File(#[from] SettingsError),
     #[error("{name} = \"{value}\" {fix}")]
     Setting { name: String, value: String, fix: String },
 }
@@ -76,13 +78,22 @@ impl ConfigError {
 }
 
 impl FileConfig {
+    /// Puts the files together, the more specific ones first.
+    ///
     /// # Errors
-    /// When the file cannot be read, is not TOML, or has a key that means nothing.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let shown = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|reason| ConfigError::Unreadable { path: shown.clone(), reason })?;
-        toml::from_str(&text).map_err(|reason| ConfigError::Malformed { path: shown, reason })
+    /// Which file has a key that means nothing, or a value that does not fit.
+    pub fn of(layers: &Layers) -> Result<Self, ConfigError> {
+        for layer in layers.iter() {
+            // Each file is checked by itself, so that a message can name its place in it.
+            toml::from_str::<Self>(&layer.text).map_err(|reason| SettingsError::Malformed {
+                path: layer.path.display().to_string(),
+                reason: Box::new(reason),
+            })?;
+        }
+        let merged = layers.merged().try_into();
+        merged.map_err(|reason| {
+            ConfigError::setting("the files together", "", &format!("do not fit: {reason}"))
+        })
     }
 
     pub fn retention_ms(&self) -> Result<u64, ConfigError> {

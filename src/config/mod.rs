@@ -1,4 +1,4 @@
-//! Configuration: flags over environment over file over defaults, all optional; resolved once into values that
+//! Configuration: flags over environment over files over defaults, all optional; resolved once into values that
 //! the program can use without asking again.
 
 mod file;
@@ -9,7 +9,7 @@ mod size;
 mod token;
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -21,13 +21,12 @@ pub use size::parse_size;
 pub use token::Token;
 
 use crate::core::limits::Limits;
+use crate::settings::Layers;
 
 const DEFAULT_HOST: &str = "127.0.0.1";
 pub const DEFAULT_PORT: u16 = 8000;
 const DEFAULT_DATA_DIR: &str = "./gleitzeit-data";
 const DEFAULT_SEGMENT_SIZE: u64 = 64 << 20;
-/// Read when it exists and no other file is named.
-const PROJECT_FILE: &str = "gleitzeit.toml";
 
 /// The flags of `gleitzeit serve`; each can also be given by the environment or the file.
 #[derive(Debug, Clone, Default, Args)]
@@ -53,7 +52,7 @@ pub struct RawConfig {
     /// The folder that file tasks may use. Without it there are none in the server.
     #[arg(long, env = "GLEITZEIT_FILES_ROOT", value_name = "DIR")]
     pub files_root: Option<PathBuf>,
-    /// Configuration file. [default: ./gleitzeit.toml if it exists]
+    /// Configuration file, in the place of ./gleitzeit.toml.
     #[arg(long, env = "GLEITZEIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -115,11 +114,7 @@ impl RawConfig {
     }
 
     fn read_file(&self) -> Result<FileConfig, ConfigError> {
-        match &self.config {
-            Some(path) => FileConfig::read(path),
-            None if Path::new(PROJECT_FILE).exists() => FileConfig::read(Path::new(PROJECT_FILE)),
-            None => Ok(FileConfig::default()),
-        }
+        FileConfig::of(&Layers::read(self.config.as_deref())?)
     }
 }
 

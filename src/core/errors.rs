@@ -181,6 +181,9 @@ catalogue! {
     3010 DEPENDENCY_NOT_SATISFIED Permanent Warning false 409
         "A task that this one depends on did not succeed, so it was skipped."
         "Retry the failed dependency; this task then runs as well."
+    3012 NO_FILES_ROOT Validation Error false 422
+        "The batch is about a folder of the server, and this server has no files root."
+        "Set `root` under [files] in its configuration, or use `gleitzeit run --batch-folder` for a folder of yours."
     3013 PARAMETER_SUBSTITUTION_FAILED Permanent Error false 422
         "A template in the parameters could not be filled."
         "Correct the reference; the message names what was available."

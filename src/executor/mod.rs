@@ -49,6 +49,11 @@ impl Tools {
         }
     }
 
+    /// The folder of the file tasks, where there is one.
+    pub fn root(&self) -> Option<Arc<Root>> {
+        self.files.clone()
+    }
+
     fn files(&self) -> Files {
         if self.files.is_some() { Files::On } else { Files::Off }
     }

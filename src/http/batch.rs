@@ -20,7 +20,7 @@ use crate::core::ids::{Fingerprint, WorkflowId};
 use crate::core::rejection::Rejection;
 use crate::engine::Answer;
 use crate::protocol::rest::{BatchLine, batch_line};
-use crate::protocol::submit::{ContentType, Submission, parse_submission};
+use crate::protocol::submit::{ContentType, Submission, parse_with_files};
 
 /// Workflows that may wait for the disk at once.
 const IN_FLIGHT: usize = 256;
@@ -81,7 +81,8 @@ async fn pass_on(app: &App, line: Bytes, sent: &mpsc::Sender<Sent>) -> Result<()
 
 fn submit_line(app: &App, line: &[u8]) -> Result<Sent, Rejection> {
     let BatchLine { workflow: text, key } = batch_line(line, &app.limits)?;
-    let Submission { id, spec, .. } = parse_submission(text.as_bytes(), ContentType::Json, &app.limits)?;
+    let Submission { id, spec, .. } =
+        parse_with_files(text.as_bytes(), ContentType::Json, &app.limits, &app.files.0)?;
     let workflow = id.as_deref().map_or_else(|| app.engine.fresh_workflow_id(), WorkflowId::from_text);
     let label = spec.label.clone().unwrap_or_else(|| Arc::from(workflow.to_string()));
     let (name, total_tasks) = (Arc::clone(&spec.name), spec.total());

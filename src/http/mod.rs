@@ -27,8 +27,10 @@ use tokio::sync::mpsc;
 pub use crate::config::{Origins, Token};
 
 use crate::core::limits::SubmissionLimits;
+use crate::core::rejection::Rejection;
 use crate::engine::EngineHandle;
 use crate::protocol::rest::FunctionView;
+use crate::protocol::submit::{Found, Wanted};
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -43,6 +45,19 @@ pub struct App {
     pub functions: Vec<FunctionView>,
     /// Where a request to stop goes.
     pub shutdown: mpsc::Sender<Shutdown>,
+    /// Looks for the files of a batch.
+    pub files: Files,
+}
+
+/// Whoever can look into the files root, which is not known here.
+pub struct Files(pub Box<Find>);
+
+type Find = dyn Fn(&Wanted<'_>) -> Result<Found, Rejection> + Send + Sync;
+
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Files")
+    }
 }
 
 /// How the process is asked to stop.

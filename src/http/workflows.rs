@@ -30,7 +30,7 @@ use crate::protocol::rest::{
     Done, ListQuery, Page, Results, RetryWorkflowRequest, Submitted, TaskView, WorkflowDetail, WorkflowView,
     parse_request,
 };
-use crate::protocol::submit::{ContentType, Submission, parse_submission};
+use crate::protocol::submit::{ContentType, Submission, parse_with_files};
 
 /// Items of one page, unless the request asks for fewer or more.
 const PAGE: usize = 100;
@@ -90,7 +90,7 @@ pub async fn validate(
 
 fn parse(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Submission, Failed> {
     let content_type = ContentType::parse(text(headers, "content-type")?)?;
-    let mut submission = parse_submission(body, content_type, &app.limits)?;
+    let mut submission = parse_with_files(body, content_type, &app.limits, &app.files.0)?;
     if let Some(traceparent) = text(headers, "traceparent")? {
         submission.spec.traceparent = Some(Arc::from(traceparent));
     }

@@ -12,7 +12,7 @@ use crate::core::nearest::suggestion;
 use crate::core::rejection::Rejection;
 
 /// Where there are more keys than this, a message does not list them.
-const KNOWN_SHOWN_MAX: usize = 12;
+const KNOWN_SHOWN_MAX: usize = 24;
 
 /// Reads a refused JSON text again, this time keeping track of the path.
 pub(super) fn locate_json<'de>(what: &str, text: &'de str, seed: impl DeserializeSeed<'de>) -> Rejection {
@@ -46,6 +46,21 @@ pub(super) fn locate_yaml<'de>(
     let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
     let place = place(track, line, column);
     yaml_fault(error, &place)
+}
+
+/// Where the reading of a YAML text stops: `at ..., line ..., column ...`.
+pub(super) fn place_in_yaml<'de>(
+    text: &'de str,
+    options: serde_saphyr::Options,
+    seed: impl DeserializeSeed<'de>,
+) -> Option<String> {
+    let mut track = Track::new();
+    let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |deserializer| {
+        seed.deserialize(serde_path_to_error::Deserializer::new(deserializer, &mut track)).map(drop)
+    });
+    let error = read.err()?;
+    let at = error.without_snippet().location()?;
+    Some(place(track, at.line(), at.column()))
 }
 
 /// A deserializer's message without the place that it adds.

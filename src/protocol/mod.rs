@@ -1,6 +1,7 @@
 //! The only types that outsiders see, in REST and over Socket.IO, and their conversion into core types. What
 //! comes through here is checked; nothing behind it checks again.
 
+pub mod batch;
 #[cfg(feature = "server")]
 mod fault;
 pub mod fields;

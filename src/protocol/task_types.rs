@@ -57,3 +57,8 @@ pub fn of_capability(capability: &str) -> [&str; 2] {
     let known = CAPABILITIES.iter().find(|(name, _)| *name == capability);
     known.map_or([EXTERNAL_CUSTOM, capability], |(_, types)| *types)
 }
+
+/// Every capability that stands for a general type.
+pub fn capabilities() -> impl Iterator<Item = &'static str> {
+    CAPABILITIES.iter().map(|(name, _)| *name)
+}

@@ -9,7 +9,10 @@ use serde_json::Value;
 
 use crate::harness::gleitzeit;
 
+mod batch;
 mod data;
+mod golden;
+mod mistakes;
 mod remote;
 
 /// Nobody listens on this port of the loopback interface.
@@ -117,13 +120,14 @@ fn a_workflow_is_checked_before_it_goes_anywhere() {
     check(
         "validate -",
         chain,
-        &expect![[r"
+        &expect![[r#"
             exit 0
             valid  true
             name   Chain
             tasks  2
             --
-        "]],
+            note: no built-in function is called `f`; its tasks will wait for an executor node that registers it (`gleitzeit functions` lists what is built in)
+        "#]],
     );
     check(
         "validate -",
@@ -132,7 +136,7 @@ fn a_workflow_is_checked_before_it_goes_anywhere() {
             exit 1
             --
             error[GZ3003]: Tasks depend on each other in a circle, so none of them could ever start
-              cause: tasks wait for each other in a circle: `a` -> `b` -> `a`, where each arrow leads to the task that waits
+              cause: stdin: tasks wait for each other in a circle: `a` -> `b` -> `a`, where each arrow leads to the task that waits
               fix: Remove one of the dependencies that the message names.
         "#]],
     );
@@ -143,7 +147,7 @@ fn a_workflow_is_checked_before_it_goes_anywhere() {
             exit 1
             --
             error[GZ3007]: The body is not the JSON or YAML it claims to be
-              cause: the body is not valid JSON: EOF while parsing a value (at `name`, line 1, column 9)
+              cause: stdin: the body is not valid JSON: EOF while parsing a value (at `name`, line 1, column 9)
               fix: Mend the place that the message names.
         "#]],
     );
@@ -197,7 +201,10 @@ fn every_verb_has_help() {
         .lines()
         .skip_while(|line| *line != "Commands:")
         .skip(1)
-        .map_while(|line| line.strip_prefix("  ")?.split_whitespace().next())
+        .take_while(|line| !line.is_empty())
+        // What is said of a verb may go on in the next line, further to the right.
+        .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')))
+        .filter_map(|line| line.split_whitespace().next())
         .collect();
     assert!(verbs.contains(&"submit") && verbs.contains(&"bench"), "{verbs:?}");
     for verb in verbs.into_iter().filter(|verb| *verb != "help") {

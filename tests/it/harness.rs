@@ -86,9 +86,10 @@ impl Drop for Server {
     }
 }
 
-/// A command of the binary, with an environment that no variable of the caller changes.
+/// A command of the binary, with an environment that no variable and no file of the caller changes.
 pub fn gleitzeit() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gleitzeit"));
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("GLEITZEIT_") {
             command.env_remove(name);

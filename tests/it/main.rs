@@ -18,6 +18,9 @@ mod crash;
 mod demo;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod docs;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod documented;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]

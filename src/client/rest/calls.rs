@@ -45,7 +45,7 @@ impl Client {
         self.fetch(self.submission(text.into().into_bytes(), format, options)?).await
     }
 
-    fn submission(
+    pub(super) fn submission(
         &self,
         body: Vec<u8>,
         format: TextFormat,

@@ -6,6 +6,7 @@ mod calls;
 mod error;
 mod events;
 mod sse;
+mod streamed;
 mod transport;
 mod types;
 mod wait;

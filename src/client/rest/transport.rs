@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::{Body, Method, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
@@ -125,16 +125,37 @@ impl Client {
         if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
     }
 
+    /// Sends once, with a body that is not the request's own; an answer that says no is an error.
+    pub(super) async fn send_body(
+        &self,
+        http: &reqwest::Client,
+        request: &Request,
+        body: Body,
+    ) -> Result<Response, ClientError> {
+        let response = self.exchange_body(http, request, Some(body)).await?;
+        if response.status().is_success() { Ok(response) } else { Err(refusal(response).await) }
+    }
+
     /// Sends once; any answer will do.
     pub(super) async fn exchange(
         &self,
         http: &reqwest::Client,
         request: &Request,
     ) -> Result<Response, ClientError> {
+        let body = (!request.body.is_empty()).then(|| request.body.clone().into());
+        self.exchange_body(http, request, body).await
+    }
+
+    async fn exchange_body(
+        &self,
+        http: &reqwest::Client,
+        request: &Request,
+        body: Option<Body>,
+    ) -> Result<Response, ClientError> {
         let mut builder = http.request(request.method.clone(), request.url.clone());
         builder = builder.headers(request.headers.clone());
-        if !request.body.is_empty() {
-            builder = builder.body(request.body.clone());
+        if let Some(body) = body {
+            builder = builder.body(body);
         }
         if !request.patience.is_zero() {
             builder = builder.timeout(self.timeout.saturating_add(request.patience));

@@ -169,7 +169,7 @@ pub(super) fn drain(presence: &Presence, worker: &WorkerId) -> Result<Decision, 
     let known = presence.worker(worker);
     known.map(|_| Decision::nothing()).ok_or_else(|| {
         Rejection::new(
-            errors::INVALID_ARGUMENT,
+            errors::SERVICE_NOT_FOUND,
             format!("no worker {worker} is known; see `gleitzeit services`"),
         )
     })

@@ -71,9 +71,8 @@ impl<'r> Filling<'_, 'r> {
         let inner = template.inner();
         let found = meaning(&inner, self.lookup).map_err(|bad| bad.rejection(self.task, []))?;
         let Meaning::Reference { found, name, path } = found else { return Ok(None) };
-        let Some(result) = found.result else {
-            return Err(self.failed(&inner, "the task did not complete, so it has no result"));
-        };
+        // The workflow tolerates that the task did not complete: whatever is asked of it is null.
+        let Some(result) = found.result else { return Ok(Some("null")) };
         let json = self.opened.follow(result.trim(), path).map_err(|why| {
             self.failed(&inner, &format!("the result of `{}` was read, and {why}", shortened(name)))
         })?;
@@ -177,6 +176,12 @@ mod tests {
     }
 
     #[test]
+    fn a_task_that_did_not_complete_gives_null() {
+        check(r#"["{{Failed.result}}","{{Failed.result.rows.0}}"]"#, &expect!["[null,null]"]);
+        check(r#"["<{{Failed.result.rows}}>"]"#, &expect![[r#"["<null>"]"#]]);
+    }
+
+    #[test]
     fn inside_a_text_everything_becomes_text() {
         check(r#"{"a":"<{{Number.result}}>"}"#, &expect![[r#"{"a":"<12345678901234567890123>"}"#]]);
         check(
@@ -223,12 +228,6 @@ mod tests {
             r#"["{{Empty.result.x}}"]"#,
             &expect![
                 "GZ3013: the template `Empty.result.x` in the parameters of task `Report` cannot be filled: the result of `Empty` was read, and there is no `x` in it: it is an empty object"
-            ],
-        );
-        check(
-            r#"["{{Failed.result}}"]"#,
-            &expect![
-                "GZ3013: the template `Failed.result` in the parameters of task `Report` cannot be filled: the task did not complete, so it has no result"
             ],
         );
         check(

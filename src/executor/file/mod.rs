@@ -4,6 +4,7 @@
 //! same again, and moving and deleting see that an earlier attempt did their work. Only append adds again.
 
 mod error;
+mod folder;
 mod list;
 mod operation;
 mod path;

@@ -7,6 +7,7 @@
 
 mod bind;
 mod encoding;
+mod gathering;
 mod generate;
 mod grouping;
 mod integers;
@@ -124,6 +125,7 @@ static ALL: LazyLock<Vec<Function>> = LazyLock::new(|| {
         json::FUNCTIONS,
         tables::FUNCTIONS,
         grouping::FUNCTIONS,
+        gathering::FUNCTIONS,
     ]
     .concat();
     functions.sort_unstable_by_key(|function| function.name);

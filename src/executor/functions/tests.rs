@@ -75,7 +75,7 @@ async fn wrong_calls_say_what_is_wrong() {
             r#"group_by [[{"a": 1}, 2], "a"]"#,
         ],
         expect![[r#"
-            GZ2020: there is no built-in function `csv_prase`; did you mean `csv_parse`?; `gleitzeit functions` lists all 32
+            GZ2020: there is no built-in function `csv_prase`; did you mean `csv_parse`?; `gleitzeit functions` lists all 33
             GZ7001: fibonacci expects a whole number from 0 to 100 as argument `n`, and 101 was given; usage: fibonacci(n)
             GZ7001: fibonacci expects a whole number from 0 to 100 as argument `n`, and the text "ten" was given; usage: fibonacci(n)
             GZ7001: fibonacci expects a whole number from 0 to 100 as argument `n`, and 2.5 was given; usage: fibonacci(n)

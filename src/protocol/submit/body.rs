@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
+use super::batch::{self, Find, RawBatch};
 use super::builder::{Builder, Common, Head};
 use super::form::work;
 use super::object::{ObjectWriter, Opaque, YamlValue, is_object};
@@ -24,13 +25,13 @@ use crate::protocol::fields::Text;
 
 type Parsed = Result<(Option<Arc<str>>, WorkflowSpec), Rejection>;
 
-pub(super) fn from_json(text: &str, limits: &SubmissionLimits) -> Parsed {
+pub(super) fn from_json(text: &str, limits: &SubmissionLimits, find: Find<'_>) -> Parsed {
     let mut reading = Reading::new(limits);
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let seed = Workflow::<&RawValue>::new(&mut reading);
     let read = seed.deserialize(&mut deserializer).and_then(|head| deserializer.end().map(|()| head));
-    match (read, reading.refusal) {
-        (Ok(head), _) => reading.builder.finish(head),
+    match (read, reading.refusal.take()) {
+        (Ok(head), _) => reading.finish(head, find),
         (Err(_), Some(refusal)) => Err(refusal),
         // Only a refused body is read a second time, for the path to what is wrong in it.
         (Err(_), None) => {
@@ -40,15 +41,22 @@ pub(super) fn from_json(text: &str, limits: &SubmissionLimits) -> Parsed {
     }
 }
 
-pub(super) fn from_yaml(text: &str, limits: &SubmissionLimits) -> Parsed {
+pub(super) fn from_yaml(text: &str, limits: &SubmissionLimits, find: Find<'_>) -> Parsed {
     let mut reading = Reading::new(limits);
     let read =
         serde_saphyr::with_deserializer_from_str_with_options(text, yaml_options(limits), |deserializer| {
             Workflow::<YamlValue>::new(&mut reading).deserialize(deserializer)
         });
-    match (read, reading.refusal) {
-        (Ok(head), _) => reading.builder.finish(head),
-        (Err(_), Some(refusal)) => Err(refusal),
+    match (read, reading.refusal.take()) {
+        (Ok(head), _) => reading.finish(head, find),
+        (Err(_), Some(refusal)) => {
+            // People write YAML, and look for the line.
+            let mut again = Reading::new(limits);
+            let seed = Workflow::<YamlValue>::new(&mut again);
+            let place = fault::place_in_yaml(text, yaml_options(limits), seed);
+            let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+            Err(Rejection { message: refusal.message + &place, ..refusal })
+        }
         (Err(_), None) => {
             let mut again = Reading::new(limits);
             Err(fault::locate_yaml(text, yaml_options(limits), Workflow::<YamlValue>::new(&mut again)))
@@ -83,12 +91,18 @@ fn yaml_options(limits: &SubmissionLimits) -> serde_saphyr::Options {
 /// What has been read so far. A refusal of ours is kept aside, because a deserializer's error is only text.
 struct Reading<'a, 'l> {
     builder: Builder<'a, 'l>,
+    batch: RawBatch<'a>,
     refusal: Option<Rejection>,
 }
 
-impl<'l> Reading<'_, 'l> {
+impl<'a, 'l> Reading<'a, 'l> {
     fn new(limits: &'l SubmissionLimits) -> Self {
-        Self { builder: Builder::new(limits), refusal: None }
+        Self { builder: Builder::new(limits), batch: RawBatch::default(), refusal: None }
+    }
+
+    fn finish(mut self, head: Head<'a>, find: Find<'_>) -> Parsed {
+        batch::expand(&self.batch, &mut self.builder, find)?;
+        self.builder.finish(head)
     }
 
     fn refuse<E: de::Error>(&mut self, rejection: Rejection) -> E {
@@ -114,6 +128,20 @@ enum Key {
     Tags,
     Metadata,
     Traceparent,
+    Type,
+    Folder,
+    Recursive,
+    Extensions,
+    TaskType,
+    Prompt,
+    Function,
+    Kwargs,
+    #[serde(alias = "model_name")]
+    Model,
+    SystemPrompt,
+    Temperature,
+    MaxTokens,
+    EndpointTags,
 }
 
 impl Key {
@@ -130,7 +158,55 @@ impl Key {
             Self::Tags => "tags",
             Self::Metadata => "metadata",
             Self::Traceparent => "traceparent",
+            Self::Type => "type",
+            Self::Folder => "folder",
+            Self::Recursive => "recursive",
+            Self::Extensions => "extensions",
+            Self::TaskType => "task_type",
+            Self::Prompt => "prompt",
+            Self::Function => "function",
+            Self::Kwargs => "kwargs",
+            Self::Model => "model",
+            Self::SystemPrompt => "system_prompt",
+            Self::Temperature => "temperature",
+            Self::MaxTokens => "max_tokens",
+            Self::EndpointTags => "endpoint_tags",
         }
+    }
+}
+
+impl<'de> RawBatch<'de> {
+    fn read<J: Opaque<'de>, A: MapAccess<'de>>(&mut self, key: Key, map: &mut A) -> Result<(), A::Error> {
+        fn json<'de, J: Opaque<'de>, A: MapAccess<'de>>(map: &mut A) -> Result<Option<String>, A::Error> {
+            Ok(map.next_value::<Option<J>>()?.map(|value| value.json().into_owned()))
+        }
+        match key {
+            Key::Type => self.workflow_type = map.next_value()?,
+            Key::Folder => self.folder = map.next_value()?,
+            Key::Recursive => self.recursive = map.next_value()?,
+            Key::Extensions => self.extensions = map.next_value()?,
+            Key::TaskType => self.task_type = map.next_value()?,
+            Key::Prompt => self.prompt = map.next_value()?,
+            Key::Function => self.function = map.next_value()?,
+            Key::Kwargs => self.kwargs = json::<J, A>(map)?,
+            Key::Model => self.model = map.next_value()?,
+            Key::SystemPrompt => self.system_prompt = map.next_value()?,
+            Key::Temperature => self.temperature = json::<J, A>(map)?,
+            Key::MaxTokens => self.max_tokens = json::<J, A>(map)?,
+            Key::EndpointTags => self.endpoint_tags = json::<J, A>(map)?,
+            Key::Id
+            | Key::Name
+            | Key::Description
+            | Key::Version
+            | Key::ErrorStrategy
+            | Key::MaxParallelTasks
+            | Key::TimeoutSeconds
+            | Key::Tasks
+            | Key::Tags
+            | Key::Metadata
+            | Key::Traceparent => {}
+        }
+        Ok(())
     }
 }
 
@@ -186,6 +262,19 @@ impl<'de, J: Opaque<'de>> Visitor<'de> for Workflow<'_, 'de, '_, J> {
                 Key::Tags => head.tags = map.next_value::<Option<_>>()?.unwrap_or_default(),
                 Key::Metadata => metadata = map.next_value()?,
                 Key::Traceparent => head.traceparent = map.next_value()?,
+                Key::Type
+                | Key::Folder
+                | Key::Recursive
+                | Key::Extensions
+                | Key::TaskType
+                | Key::Prompt
+                | Key::Function
+                | Key::Kwargs
+                | Key::Model
+                | Key::SystemPrompt
+                | Key::Temperature
+                | Key::MaxTokens
+                | Key::EndpointTags => self.reading.batch.read::<J, A>(key, &mut map)?,
             }
         }
         match with_version(metadata.as_ref(), version.as_ref()) {

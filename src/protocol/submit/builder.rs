@@ -79,6 +79,14 @@ impl<'a, 'l> Builder<'a, 'l> {
         }
     }
 
+    pub(super) fn limits(&self) -> &'l SubmissionLimits {
+        self.limits
+    }
+
+    pub(super) fn has_tasks(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+
     pub(super) fn add(
         &mut self,
         common: Common<'a>,

@@ -4,6 +4,7 @@
 //! Socket.IO event `workflow:submit`. Both end in the same [`WorkflowSpec`], which needs no further check: names
 //! are unique, references are known, there is no circle, limits are kept.
 
+mod batch;
 mod body;
 mod builder;
 mod edited;
@@ -26,6 +27,7 @@ use crate::core::limits::SubmissionLimits;
 use crate::core::rejection::Rejection;
 use crate::core::spec::WorkflowSpec;
 
+pub use batch::{Find, Found, Wanted, no_files_root};
 pub use edited::check_edited;
 pub use event::parse_submit_event;
 
@@ -64,16 +66,26 @@ impl ContentType {
     }
 }
 
-/// Reads and checks a workflow.
+/// Reads and checks a workflow, where there is no files root to look for the files of a batch.
 pub fn parse_submission(
     bytes: &[u8],
     content_type: ContentType,
     limits: &SubmissionLimits,
 ) -> Result<Submission, Rejection> {
+    parse_with_files(bytes, content_type, limits, &no_files_root)
+}
+
+/// Reads and checks a workflow; the files of a batch are found by `find`.
+pub fn parse_with_files(
+    bytes: &[u8],
+    content_type: ContentType,
+    limits: &SubmissionLimits,
+    find: Find<'_>,
+) -> Result<Submission, Rejection> {
     let text = checked_text(bytes, content_type, limits)?;
     let (id, spec) = match content_type {
-        ContentType::Json => body::from_json(text, limits)?,
-        ContentType::Yaml => body::from_yaml(text, limits)?,
+        ContentType::Json => body::from_json(text, limits, find)?,
+        ContentType::Yaml => body::from_yaml(text, limits, find)?,
     };
     Ok(Submission { id, spec, body: Fingerprint::of(bytes) })
 }

@@ -7,22 +7,22 @@ use serde_json::{Value, json};
 use super::{finish, text};
 use crate::harness::{Server, gleitzeit};
 
-const CHAIN: &str = "name: Chain\ntasks:\n- {name: first, function: count_words, args: [a b c]}\n\
+pub const CHAIN: &str = "name: Chain\ntasks:\n- {name: first, function: count_words, args: [a b c]}\n\
                      - {name: second, function: fibonacci, args: ['{{first.result}}']}\n";
 /// Nobody runs its tasks.
-const WAITING: &str = "name: Waiting\ntasks:\n- {name: outside, external: custom, service: Nobody}\n\
+pub const WAITING: &str = "name: Waiting\ntasks:\n- {name: outside, external: custom, service: Nobody}\n\
      - {name: after, function: generate_uuid, dependencies: [outside]}\n";
-const FAILING: &str =
+pub const FAILING: &str =
     "name: Failing\ntasks:\n- {name: bad, function: decode_base64, args: ['not base64!']}\n";
 
-fn start() -> (tempfile::TempDir, Server) {
+pub fn start() -> (tempfile::TempDir, Server) {
     let data = tempfile::tempdir().expect("a temporary directory");
     let server = Server::start(data.path(), &[]);
     (data, server)
 }
 
 /// Runs a verb against the server; the first words are `line`, `-` in it reads `input`.
-fn verb(server: &Server, line: &str, input: &str) -> Output {
+pub fn verb(server: &Server, line: &str, input: &str) -> Output {
     let words = line.split_whitespace();
     finish(gleitzeit().args(words).args(["--url", &server.url()]), input)
 }
@@ -32,7 +32,7 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).expect("it is JSON")
 }
 
-fn id(server: &Server, workflow: &str) -> String {
+pub fn id(server: &Server, workflow: &str) -> String {
     let output = verb(server, "submit - -o name", workflow);
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout).trim().to_owned()
@@ -98,6 +98,30 @@ fn what_waits_says_why_and_can_be_cancelled() {
     assert_eq!(cancelled["status"], json!("cancelled"));
     assert_eq!(verb(&server, &format!("cancel {id}"), "").status.code(), Some(9));
     assert_eq!(verb(&server, &format!("watch {id}"), "").status.code(), Some(4));
+}
+
+#[test]
+fn what_failed_is_retried_and_what_waits_is_skipped() {
+    let (_data, server) = start();
+    let failed = id(&server, FAILING);
+    assert_eq!(verb(&server, &format!("watch {failed}"), "").status.code(), Some(3));
+    let bulk = json(&verb(&server, "retry --failed --name Fail -o json", ""));
+    assert_eq!((&bulk[0]["id"], bulk.as_array().map(Vec::len)), (&json!(failed), Some(1)), "{bulk}");
+    assert_eq!(verb(&server, &format!("watch {failed}"), "").status.code(), Some(3));
+    let mended =
+        format!("retry {failed} --task bad --set args=[\"aGk=\"] --reason typo --wait --timeout 60 -o json");
+    assert_eq!(json(&verb(&server, &mended, ""))["results"], json!({"bad": "hi"}));
+    assert_eq!(verb(&server, &format!("retry {failed}"), "").status.code(), Some(9));
+    assert_eq!(verb(&server, &format!("retry {failed} --set a=1"), "").status.code(), Some(2));
+    assert_eq!(verb(&server, "retry --failed -o name", "").stdout, b"");
+
+    let waiting = id(&server, WAITING);
+    let skipped = verb(&server, &format!("skip {waiting} --task outside --with [5] -o json"), "");
+    assert!(skipped.status.success(), "{}", text(&skipped.stderr));
+    assert_eq!(verb(&server, &format!("watch {waiting}"), "").status.code(), Some(0));
+    let nobody = verb(&server, &format!("skip {waiting} --task nobody"), "");
+    assert_eq!(nobody.status.code(), Some(8), "{}", text(&nobody.stderr));
+    assert_eq!(verb(&server, "retry nothing", "").status.code(), Some(8));
 }
 
 #[test]

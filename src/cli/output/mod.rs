@@ -1,19 +1,27 @@
 //! How data is printed: on stdout, as a table for people or as text for programs.
 
+mod yaml;
+
 use std::io::{self, Write};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+#[cfg(feature = "client")]
+use serde_json::{Map, Value};
 
 /// The form of what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people.
     Table,
+    /// For people with room: more columns, where there are more.
+    Wide,
     /// One JSON document, with the members that the REST API gives it.
     Json,
     /// Of a list one JSON document a line; otherwise one line.
     Jsonl,
+    /// The same document as YAML.
+    Yaml,
     /// Ids or names alone, one a line.
     Name,
 }
@@ -21,11 +29,23 @@ pub enum Format {
 #[derive(Debug, Args)]
 pub struct Output {
     /// How to print.
-    #[arg(short = 'o', long = "output", value_enum, value_name = "FORMAT", default_value = "table")]
+    #[arg(
+        short = 'o',
+        long = "output",
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "table",
+        global = true
+    )]
     pub format: Format,
 }
 
 impl Output {
+    /// Whether there is room for more columns.
+    pub fn is_wide(&self) -> bool {
+        self.format == Format::Wide
+    }
+
     /// Prints one thing. `members` are the items of it, where it is a list.
     pub fn print<T: Serialize, I: Serialize>(
         &self,
@@ -35,11 +55,24 @@ impl Output {
         table: impl FnOnce() -> String,
     ) -> anyhow::Result<()> {
         match (self.format, members) {
-            (Format::Table, _) => print(&table()),
+            (Format::Table | Format::Wide, _) => print(&table()),
             (Format::Json, _) => print(&format!("{}\n", serde_json::to_string_pretty(value)?)),
             (Format::Jsonl, None) => print(&line(value)?),
             (Format::Jsonl, Some(items)) => print(&items.iter().map(line).collect::<Result<String, _>>()?),
+            (Format::Yaml, _) => print(&yaml::document(&serde_json::to_value(value)?)),
             (Format::Name, _) => print(&names.into_iter().map(|name| name + "\n").collect::<String>()),
+        }
+        Ok(())
+    }
+
+    /// Prints one of many things that come one after the other.
+    #[cfg(feature = "client")]
+    pub fn item<T: Serialize>(&self, item: &T, name: &str, said: &str) -> anyhow::Result<()> {
+        match self.format {
+            Format::Table | Format::Wide => print(said),
+            Format::Json | Format::Jsonl => print(&line(item)?),
+            Format::Yaml => print(&format!("---\n{}", yaml::document(&serde_json::to_value(item)?))),
+            Format::Name => print(&format!("{name}\n")),
         }
         Ok(())
     }
@@ -106,6 +139,16 @@ pub fn lines(lines: impl IntoIterator<Item = String>) -> String {
         text.push('\n');
     }
     text
+}
+
+/// A member as text; nothing where it is absent or null.
+#[cfg(feature = "client")]
+pub fn text(members: &Map<String, Value>, name: &str) -> String {
+    match members.get(name) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
 }
 
 fn is_numeric(rows: &[Vec<String>], column: usize) -> bool {

@@ -1,0 +1,10 @@
+//! Configuration files, and which of them wins: the project's over the user's over the system's.
+//!
+//! This module finds and reads them; what the keys mean is the business of whoever asks. The verbs that talk to
+//! a server ask for [`Access`].
+
+mod access;
+mod layers;
+
+pub use access::{Access, ClientFile};
+pub use layers::{Layer, Layers, SettingsError};
