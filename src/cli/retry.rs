@@ -175,11 +175,11 @@ fn patch(set: &[String], file: Option<&Path>) -> anyhow::Result<Option<Value>> {
     }
     let mut patch = Map::new();
     for word in set {
-        let Some((path, value)) = word.split_once('=').filter(|(path, _)| !path.is_empty()) else {
+        let Some((key, value)) = word.split_once('=').filter(|(key, _)| !key.is_empty()) else {
             return Err(usage(format!("`{word}` is no KEY=VALUE")));
         };
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-        put(&mut patch, path, value)?;
+        put(&mut patch, key, value)?;
     }
     Ok((!set.is_empty()).then_some(Value::Object(patch)))
 }

@@ -23,7 +23,7 @@ pub(super) fn may_end(kind: &str) -> bool {
             | "task_cancelled"
             | "task_skipped"
             | "attempt_lost"
-    )
+    ) || kind.ends_with("_by_hand")
 }
 
 /// A line for what a running task says of itself.
@@ -46,7 +46,7 @@ fn said(event: &FeedEvent) -> String {
         "workflow_cancelled" | "task_cancelled" => "cancelled".to_owned(),
         "workflow_round_started" => "what failed gets another round".to_owned(),
         "workflow_ended" => format!("ended: {}", fact("status")),
-        "tasks_retried" => "retried on request".to_owned(),
+        "tasks_retried" => format!("retried on request{}", note(event)),
         "task_assigned" => format!("{} goes to {}", attempt(), fact("worker")),
         "task_accepted" => format!("{} runs", attempt()),
         "task_completed" => format!("{} completed, its result has {} bytes", attempt(), fact("result_bytes")),
@@ -55,6 +55,12 @@ fn said(event: &FeedEvent) -> String {
         "attempt_refused" => {
             format!("{} was not taken: {}", attempt(), fact("reason").replace('_', " "))
         }
+        "task_completed_by_hand" => format!("completed by hand{}", note(event)),
+        "task_failed_by_hand" => {
+            format!("failed by hand: {} {}{}", fact("code"), fact("message").replace('\n', " "), note(event))
+        }
+        "task_skipped_by_hand" => format!("skipped by hand{}", note(event)),
+        "parameters_edited" => format!("gets other parameters{}", note(event)),
         "task_requeued" => "waits for a worker again".to_owned(),
         "task_skipped" => "skipped, because a task that it depends on did not succeed".to_owned(),
         "grant_released" => format!("{} has let go of {}", fact("worker"), attempt()),
@@ -72,6 +78,15 @@ fn said(event: &FeedEvent) -> String {
             format!("{}{}", other.replace('_', " "), given.collect::<String>())
         }
     }
+}
+
+/// Who asked for it, and why, where somebody said so.
+fn note(event: &FeedEvent) -> String {
+    let given = [("by", " by "), ("reason", ": ")];
+    let part = |(name, before): (&str, &str)| {
+        Some(text(&event.facts, name)).filter(|text| !text.is_empty()).map(|text| format!("{before}{text}"))
+    };
+    given.into_iter().filter_map(part).collect()
 }
 
 fn failed(event: &FeedEvent, attempt: &str) -> String {
