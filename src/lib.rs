@@ -21,6 +21,8 @@ pub mod log;
 #[cfg(feature = "server")]
 pub mod process;
 #[cfg(feature = "server")]
+pub mod signing;
+#[cfg(feature = "server")]
 pub mod socket;
 #[cfg(feature = "server")]
 pub mod store;

@@ -19,10 +19,12 @@ use crate::config::{Config, FilesConfig, RawConfig, Token};
 use crate::core::state::State;
 use crate::engine::{self, EngineHandle, EngineParts, Retention, Views};
 use crate::executor::file::Root;
-use crate::executor::{Executor, Tools};
-use crate::http::{self, App, Files, Shutdown};
+use crate::executor::outbound::Outbound;
+use crate::executor::{Courier, Executor, Tools};
+use crate::http::{self, App, Callbacks, Files, Shutdown};
 use crate::log::{Log, LogOptions, LogRead, OpenReport, SegmentLog};
 use crate::protocol::submit::no_files_root;
+use crate::signing::CallbackKey;
 use crate::socket::{Farewell, SocketConfig, SocketServer};
 use crate::store::{Archiver, CheckpointInput, DataDir, Store, StoreOptions, StoreStatus};
 
@@ -109,7 +111,11 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
 
     let handle = prepared.handle();
     let token = config.token.as_deref().map(Token::new);
-    let executor = Executor::new(handle.clone(), tokio::runtime::Handle::current(), clock, tools);
+    let callback_key = CallbackKey::new(data_dir.secret()?);
+    let outbound = Outbound::new(&config.http);
+    let own_url = format!("http://{address}");
+    let courier = Courier::new(outbound, callback_key.clone(), config.webhooks.clone(), &own_url);
+    let executor = Executor::new(handle.clone(), tokio::runtime::Handle::current(), clock, tools, courier);
     let (sockets, layer) = SocketServer::new(socket_config(&config, token.clone()), handle.clone());
     let engine = prepared.run(Arc::new(Arc::clone(&executor)), Arc::new(sockets.clone()), |_| {
         // No destructor may run: nothing may be acknowledged, and the files are left as they are.
@@ -121,7 +127,8 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
         std::thread::Builder::new().name("retention".to_owned()).spawn(move || retention.run(&stop))?;
 
     let (shutdown, requests) = mpsc::channel(1);
-    let app = app(&config, handle, token, shutdown, files);
+    let callbacks = Callbacks { key: callback_key, limits: config.limits.clone() };
+    let app = app(&config, handle, token, callbacks, shutdown, files);
     let (closing, closed) = watch::channel(false);
     let http = tokio::spawn(listen(listener, http::router(app).layer(layer), closed));
     info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
@@ -182,12 +189,13 @@ fn app(
     config: &Config,
     engine: EngineHandle,
     token: Option<Token>,
+    callbacks: Callbacks,
     shutdown: mpsc::Sender<Shutdown>,
     files: Files,
 ) -> Arc<App> {
     let (limits, origins) = (config.limits.submission.clone(), config.origins.clone());
     let functions = super::registry::views();
-    Arc::new(App { engine, limits, token, origins, functions, shutdown, files })
+    Arc::new(App { engine, limits, token, origins, functions, callbacks, shutdown, files })
 }
 
 /// Looks into the files root, off the threads that serve requests.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::files::FileFiles;
 use super::http::FileHttp;
 use super::size::parse_size;
+use super::webhooks::FileWebhooks;
 use crate::core::limits::Limits;
 use crate::settings::{ClientFile, Layers, SettingsError};
 
@@ -39,6 +40,8 @@ pub struct FileConfig {
     /// For the verbs that talk to a server.
     #[serde(default)]
     pub client: ClientFile,
+    #[serde(default)]
+    pub webhooks: FileWebhooks,
 }
 
 /// The deadlines and limits; times in seconds.

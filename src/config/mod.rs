@@ -7,6 +7,7 @@ mod http;
 mod origins;
 mod size;
 mod token;
+mod webhooks;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub use http::{Allowed, HttpConfig};
 pub use origins::{Foreign, Origins};
 pub use size::parse_size;
 pub use token::Token;
+pub use webhooks::WebhookConfig;
 
 use crate::core::limits::Limits;
 use crate::settings::Layers;
@@ -71,6 +73,7 @@ pub struct Config {
     pub retention_ms: u64,
     pub http: HttpConfig,
     pub files: Option<FilesConfig>,
+    pub webhooks: WebhookConfig,
 }
 
 impl RawConfig {
@@ -110,6 +113,7 @@ impl RawConfig {
             retention_ms: file.retention_ms()?,
             http: file.http.resolve(self.http_allow.as_deref())?,
             files: file.files.resolve(self.files_root.as_deref())?,
+            webhooks: file.webhooks.resolve()?,
         })
     }
 

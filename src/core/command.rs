@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::carried::CarriedWorkflow;
-use super::event::{Failure, Note};
+use super::event::{Delivery, Failure, Note};
 use super::ids::{AttemptNo, Fingerprint, Seq, SessionId, TaskId, WorkerId, WorkflowId};
 use super::payload::{Payload, Stored};
 use super::spec::WorkflowSpec;
@@ -90,6 +90,19 @@ pub enum Command {
         task: TaskRef,
         attempt: Option<AttemptNo>,
         report: FailureReport,
+    },
+    /// A worker that hands its attempts on to receivers outside says how one try went.
+    RecordDelivery {
+        session: SessionId,
+        task: TaskId,
+        attempt: AttemptNo,
+        delivery: Delivery,
+    },
+    /// A receiver outside answers for the attempt that was handed to it.
+    TakeCallback {
+        task: TaskId,
+        attempt: AttemptNo,
+        callback: Callback,
     },
     /// The parameters could not be filled; no worker has seen the attempt.
     FailDispatch {
@@ -280,6 +293,14 @@ pub struct Progress {
     pub message: Arc<str>,
     /// Partial output, forwarded to watchers.
     pub data: Option<Payload>,
+}
+
+/// What a receiver outside says of an attempt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Callback {
+    Completed(Payload),
+    Failed(FailureReport),
+    Progress(Progress),
 }
 
 /// A failure as a worker reports it.

@@ -154,6 +154,18 @@ catalogue! {
     2040 HTTP_REQUEST_FAILED Network Error true 502
         "A request to another system got no response, or not the one that was expected."
         "Read the message of the attempt; check the URL and the system behind it, then retry the task."
+    2060 DELIVERY_REFUSED Network Error true 502
+        "The receiver of a webhook task answered that it does not take it."
+        "Look at its answer in the message; mend `service_url` or the receiver, then retry the task."
+    2061 DELIVERY_IMPOSSIBLE Permanent Error false 422
+        "A webhook task cannot be sent: its `service_url` is missing, malformed or leads to a denied address."
+        "Correct `service_url`; private and loopback addresses must be allowed in the configuration."
+    2062 CALLBACK_UNKNOWN Validation Warning false 404
+        "No attempt waits for this callback: its token is not one of this server's, or its attempt has ended."
+        "Drop the callback; the task goes on, or has ended, without it."
+    2063 CALLBACK_CONFLICT Validation Warning false 409
+        "The attempt has ended with another outcome, which counts."
+        "Drop the callback; read the outcome that counts from the task."
     3001 WORKFLOW_VALIDATION_FAILED Validation Error false 422
         "The workflow is not valid."
         "Mend what the message names; nothing was stored."

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::carried::CarriedWorkflow;
-use super::errors::Code;
+use super::command::FailureReport;
+use super::errors::{self, Code};
 use super::ids::{AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
 use super::payload::{Payload, Stored};
 use super::spec::WorkflowSpec;
@@ -154,6 +155,12 @@ pub enum Event {
         references: Vec<u32>,
         note: Note,
     },
+    /// An attempt was sent to its receiver, or could not be.
+    DeliveryTried {
+        task: TaskId,
+        attempt: AttemptNo,
+        delivery: Delivery,
+    },
 }
 
 /// What became of a task by hand.
@@ -181,6 +188,26 @@ pub struct Note {
     pub reason: Option<Arc<str>>,
 }
 
+/// One try to hand an attempt on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Counted from 1, anew after a restart.
+    pub number: u32,
+    pub outcome: DeliveryOutcome,
+    /// When the next one follows.
+    pub next: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeliveryOutcome {
+    /// The receiver has it: it answered with a 2xx status.
+    Taken { status: u16 },
+    /// It answered with another status.
+    Refused { status: u16 },
+    /// There was no answer.
+    Unanswered { reason: Arc<str> },
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Outcome {
     Completed,
@@ -202,6 +229,17 @@ pub struct Failure {
 impl Failure {
     pub fn new(code: Code, message: impl Into<Arc<str>>) -> Self {
         Self { code, message: message.into(), service_code: None, details: None }
+    }
+
+    /// A failure as a worker reported it. A code that is not in the catalogue is the service's own.
+    pub fn of(report: &FailureReport) -> Self {
+        let known = report.code.as_deref().and_then(Code::parse);
+        Self {
+            code: known.unwrap_or(errors::TASK_EXECUTION_FAILED),
+            message: Arc::clone(&report.error),
+            service_code: report.code.clone().filter(|_| known.is_none()),
+            details: report.details.clone(),
+        }
     }
 }
 
@@ -289,7 +327,8 @@ impl Event {
             | Self::GrantReleased { .. }
             | Self::LateReportSeen { .. }
             | Self::ServicesCarried { .. }
-            | Self::Released { .. } => Vec::new(),
+            | Self::Released { .. }
+            | Self::DeliveryTried { .. } => Vec::new(),
         }
     }
 
@@ -316,7 +355,8 @@ impl Event {
             | Self::GrantReleased { .. }
             | Self::LateReportSeen { .. }
             | Self::TaskSettledByHand { .. }
-            | Self::ParametersEdited { .. } => self.task().map(|task| task.workflow),
+            | Self::ParametersEdited { .. }
+            | Self::DeliveryTried { .. } => self.task().map(|task| task.workflow),
             Self::EngineStarted { .. }
             | Self::WorkerNamed { .. }
             | Self::ServicesCarried { .. }
@@ -339,7 +379,8 @@ impl Event {
             | Self::GrantReleased { task, .. }
             | Self::LateReportSeen { task, .. }
             | Self::TaskSettledByHand { task, .. }
-            | Self::ParametersEdited { task, .. } => Some(*task),
+            | Self::ParametersEdited { task, .. }
+            | Self::DeliveryTried { task, .. } => Some(*task),
             Self::EngineStarted { .. }
             | Self::WorkflowSubmitted { .. }
             | Self::WorkflowPaused { .. }

@@ -142,6 +142,9 @@ impl WorkerId {
 
     /// No service may register under this id, nor under one that continues it with a colon.
     pub const BUILT_IN: &str = "built-in";
+
+    /// Hands attempts on to receivers that answer by a callback.
+    pub const WEBHOOKS: &str = "built-in:webhooks";
 }
 
 impl fmt::Display for WorkerId {

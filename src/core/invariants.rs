@@ -66,10 +66,14 @@ fn check_task(state: &State, workflow: &Workflow, index: u32) -> Result<(), Stri
             }
         }
         TaskStatus::Assigned { worker, .. } | TaskStatus::Processing { worker, .. } => {
-            let wanted =
-                if task.status.kind() == StatusKind::Assigned { Phase::Offered } else { Phase::Accepted };
+            let offered = task.status.kind() == StatusKind::Assigned;
+            let fits = |phase| match phase {
+                Phase::Offered => offered,
+                Phase::Accepted | Phase::Delivered => !offered,
+                Phase::Releasing { .. } => false,
+            };
             let grant = state.grants.get(worker, id, task.attempt);
-            if grant.is_none_or(|grant| grant.phase != wanted) {
+            if grant.is_none_or(|grant| !fits(grant.phase)) {
                 return Err(format!("task {id} is {} without a grant of {worker}", task.status.name()));
             }
         }

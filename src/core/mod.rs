@@ -1,6 +1,7 @@
 //! The rules of the engine. Pure: no I/O, no clock, no randomness, no imports from other modules.
 
 pub mod apply;
+pub mod callback;
 pub mod carried;
 pub mod command;
 pub mod decide;

@@ -85,6 +85,8 @@ impl Engine {
             | Command::ReportProgress { .. }
             | Command::CompleteTask { .. }
             | Command::FailTask { .. }
+            | Command::RecordDelivery { .. }
+            | Command::TakeCallback { .. }
             | Command::CarryArchived { .. }
             | Command::CarryLive { .. }
             | Command::CarryServices

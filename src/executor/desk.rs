@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::functions;
-use crate::core::command::{WorkerFacts, WorkerKind};
+use crate::core::command::{Held, WorkerFacts, WorkerKind};
 use crate::core::ids::{SessionId, WorkerId};
+use crate::protocol::task_types::WEBHOOK_DELIVERY;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Desk {
@@ -14,6 +15,8 @@ pub(super) enum Desk {
     Local = 0,
     /// Requests to other systems, which spend their time waiting.
     Http = 2,
+    /// Work that receivers outside do, which answer by a callback.
+    Webhooks = 3,
 }
 
 /// Whether a folder for file tasks is configured.
@@ -24,7 +27,7 @@ pub(super) enum Files {
 }
 
 impl Desk {
-    pub const ALL: [Self; 2] = [Self::Local, Self::Http];
+    pub const ALL: [Self; 3] = [Self::Local, Self::Http, Self::Webhooks];
 
     /// The connection by which the engine knows the desk.
     pub const fn session(self) -> SessionId {
@@ -36,6 +39,7 @@ impl Desk {
         match self {
             Self::Local => WorkerId::BUILT_IN,
             Self::Http => "built-in:http",
+            Self::Webhooks => WorkerId::WEBHOOKS,
         }
     }
 
@@ -44,13 +48,14 @@ impl Desk {
             (Self::Local, Files::On) => &["function", "file"],
             (Self::Local, Files::Off) => &["function"],
             (Self::Http, Files::On | Files::Off) => &["http"],
+            (Self::Webhooks, Files::On | Files::Off) => &[WEBHOOK_DELIVERY],
         }
     }
 
     fn functions(self) -> BTreeSet<Arc<str>> {
         match self {
             Self::Local => functions::all().iter().map(|function| Arc::from(function.name)).collect(),
-            Self::Http => BTreeSet::new(),
+            Self::Http | Self::Webhooks => BTreeSet::new(),
         }
     }
 
@@ -62,6 +67,22 @@ impl Desk {
             // Each holds a connection and at most one response; looking up a name takes a blocking thread, of which
             // there are twice as many.
             Self::Http => 256,
+            // An attempt that waits for its callback costs a grant and nothing else.
+            Self::Webhooks => 10_000,
+        }
+    }
+
+    /// The desk with this connection.
+    pub fn of(session: SessionId) -> Option<Self> {
+        Self::ALL.into_iter().find(|desk| desk.session() == session)
+    }
+
+    /// What it still holds when the process comes up; `None` keeps everything. Whatever ran in the process before
+    /// is lost and runs again as a new attempt; what was handed on outside is not.
+    pub fn active(self) -> Option<Vec<Held>> {
+        match self {
+            Self::Local | Self::Http => Some(Vec::new()),
+            Self::Webhooks => None,
         }
     }
 

@@ -6,6 +6,7 @@ pub mod file;
 pub mod functions;
 mod http_task;
 pub mod outbound;
+mod webhooks;
 mod work;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use crate::engine::{Assigned, EngineHandle, Outlet, Stopped, Undelivered};
 use desk::{Desk, Files};
 use file::Root;
 use outbound::Outbound;
+pub use webhooks::Courier;
 
 /// What built-in workers need of the world.
 #[derive(Debug)]
@@ -65,16 +67,22 @@ pub struct Executor {
     runtime: Handle,
     clock: EngineClock,
     tools: Tools,
+    courier: Courier,
     running: Mutex<BTreeMap<(TaskId, AttemptNo), AbortHandle>>,
 }
 
 impl Executor {
-    pub fn new(engine: EngineHandle, runtime: Handle, clock: EngineClock, tools: Tools) -> Arc<Self> {
-        Arc::new(Self { engine, runtime, clock, tools, running: Mutex::default() })
+    pub fn new(
+        engine: EngineHandle,
+        runtime: Handle,
+        clock: EngineClock,
+        tools: Tools,
+        courier: Courier,
+    ) -> Arc<Self> {
+        Arc::new(Self { engine, runtime, clock, tools, courier, running: Mutex::default() })
     }
 
-    /// Tells the engine what it can run. It holds nothing: whatever ran here before a restart is lost and runs
-    /// again as a new attempt.
+    /// Tells the engine what it can run, and what it still holds.
     ///
     /// # Errors
     /// That the engine is stopping.
@@ -83,7 +91,7 @@ impl Executor {
             let registration = Command::RegisterWorker {
                 session: desk.session(),
                 facts: Arc::new(desk.facts(self.tools.files())),
-                active: Some(Vec::new()),
+                active: desk.active(),
             };
             self.engine.submit(registration).await?;
         }
@@ -102,10 +110,18 @@ impl Executor {
     }
 }
 
-/// An attempt that is being run by [`Executor::assign`].
-async fn run(executor: &Executor, assigned: &Assigned) -> Result<Payload, FailureReport> {
-    let result = work::perform(&executor.tools, executor.clock.now(), assigned).await?;
-    work::fitting(result, executor.tools.result_bytes_max)
+/// An attempt that is being run by [`Executor::assign`], and how it ended. Nothing when somebody else will say.
+async fn run(
+    executor: &Executor,
+    desk: Option<Desk>,
+    assigned: &Assigned,
+) -> Option<Result<Payload, FailureReport>> {
+    if let Some(desk @ Desk::Webhooks) = desk {
+        let delivered = executor.courier.deliver(&executor.engine, desk.session(), assigned).await;
+        return delivered.err().map(Err);
+    }
+    let result = work::perform(&executor.tools, executor.clock.now(), assigned).await;
+    Some(result.and_then(|result| work::fitting(result, executor.tools.result_bytes_max)))
 }
 
 impl Outlet for Arc<Executor> {
@@ -117,12 +133,17 @@ impl Outlet for Arc<Executor> {
         // The table is locked over the spawn, so that the task cannot remove its entry before it is there.
         let mut running = self.running();
         let task = self.runtime.spawn(async move {
-            let outcome = run(&executor, &assigned).await;
+            let outcome = run(&executor, Desk::of(session), &assigned).await;
             executor.running().remove(&key);
-            executor.report(match outcome {
-                Ok(result) => Command::CompleteTask { session, task: reference, attempt, result },
-                Err(report) => Command::FailTask { session, task: reference, attempt, report },
-            });
+            match outcome {
+                Some(Ok(result)) => {
+                    executor.report(Command::CompleteTask { session, task: reference, attempt, result });
+                }
+                Some(Err(report)) => {
+                    executor.report(Command::FailTask { session, task: reference, attempt, report });
+                }
+                None => {}
+            }
         });
         running.insert(key, task.abort_handle());
         Ok(())
@@ -130,8 +151,12 @@ impl Outlet for Arc<Executor> {
 
     fn cancel(&self, session: SessionId, stopped: &Stopped) {
         let (task, attempt) = (stopped.task, stopped.attempt);
-        let Some(running) = self.running().remove(&(task, attempt)) else { return };
-        running.abort();
+        match self.running().remove(&(task, attempt)) {
+            Some(running) => running.abort(),
+            // What was handed on runs elsewhere, and nobody here has anything left to stop.
+            None if Desk::of(session) == Some(Desk::Webhooks) => {}
+            None => return,
+        }
         let report = FailureReport { error: Arc::from("Task cancelled"), ..FailureReport::default() };
         self.report(Command::FailTask { session, task: TaskRef::Id(task), attempt: Some(attempt), report });
     }

@@ -5,6 +5,7 @@ mod auth;
 mod batch;
 mod body;
 mod bulk;
+mod callbacks;
 mod edits;
 mod errors;
 mod events;
@@ -25,6 +26,7 @@ use axum::{Router, middleware};
 use tokio::sync::mpsc;
 
 pub use crate::config::{Origins, Token};
+pub use callbacks::Callbacks;
 
 use crate::core::limits::SubmissionLimits;
 use crate::core::rejection::Rejection;
@@ -43,6 +45,7 @@ pub struct App {
     pub origins: Origins,
     /// The functions that run inside the binary.
     pub functions: Vec<FunctionView>,
+    pub callbacks: Callbacks,
     /// Where a request to stop goes.
     pub shutdown: mpsc::Sender<Shutdown>,
     /// Looks for the files of a batch.
@@ -109,6 +112,12 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(body_limit)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), auth::require_token));
     let from_own_pages = middleware::from_fn_with_state(Arc::clone(&app), auth::refuse_foreign_pages);
+    // Whoever has the URL may call back: without a token of the server, and under whatever name it is known outside.
+    let callback_limit = DefaultBodyLimit::max(app.callbacks.body_bytes_max());
+    let callbacks = Router::new()
+        .route("/{token}", post(callbacks::take))
+        .method_not_allowed_fallback(problem::nothing_here)
+        .layer(callback_limit);
     Router::new()
         .nest("/api/v1", api)
         .route("/health", get(system::health))
@@ -119,5 +128,6 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(problem::nothing_here)
         .method_not_allowed_fallback(problem::nothing_here)
         .layer(from_own_pages)
+        .nest("/api/v1/callbacks", callbacks)
         .with_state(app)
 }

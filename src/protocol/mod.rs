@@ -3,8 +3,12 @@
 
 pub mod batch;
 #[cfg(feature = "server")]
+mod callback;
+#[cfg(feature = "server")]
 mod fault;
 pub mod fields;
+#[cfg(feature = "server")]
+mod outcome;
 pub mod rest;
 #[cfg(feature = "server")]
 pub mod socket;
@@ -15,3 +19,6 @@ pub mod task_parameters;
 #[cfg(feature = "server")]
 pub mod task_types;
 pub mod time;
+
+#[cfg(feature = "server")]
+pub use callback::{CallbackTaken, parse_callback};

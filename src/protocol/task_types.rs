@@ -7,6 +7,10 @@ pub const EXTERNAL_PROCESSING: &str = "external_processing";
 pub const EXTERNAL_WEBHOOK: &str = "external_webhook";
 pub const EXTERNAL_CUSTOM: &str = "external_custom";
 
+/// What the server itself asks for where a task of [`EXTERNAL_WEBHOOK`] has an address of its own. No service that
+/// connects is given these.
+pub const WEBHOOK_DELIVERY: &str = "webhook_delivery";
+
 /// Every accepted name and the type it means.
 const NAMES: [(&str, &str); 19] = [
     ("text", "text"),

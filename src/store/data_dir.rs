@@ -3,6 +3,7 @@
 //! ```text
 //! LOCK            held by the process that uses it; holds its number, for the message
 //! FORMAT          format number, instance id
+//! SECRET          32 random bytes, for the tokens of callbacks
 //! log/<n>.seg     segments
 //! store/          views in sled
 //! ```
@@ -16,6 +17,7 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::migrations::{self, Step};
+use super::secret;
 use crate::core::errors::{self, Code};
 
 const LOCK_FILE: &str = "LOCK";
@@ -82,6 +84,14 @@ impl DataDir {
     /// Of the log's segments.
     pub fn log(&self) -> PathBuf {
         self.path.join("log")
+    }
+
+    /// The secret of this directory, made when it is first asked for.
+    ///
+    /// # Errors
+    /// When the file cannot be read or made.
+    pub fn secret(&self) -> Result<[u8; 32], DataDirError> {
+        secret::read_or_make(&self.path).map_err(failed("reading the secret of", &self.path))
     }
 
     /// Made with the directory: tells it from all others.

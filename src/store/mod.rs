@@ -24,6 +24,7 @@ mod pages;
 pub mod record;
 mod replay;
 mod retention;
+mod secret;
 mod stored;
 #[cfg(test)]
 mod tests;

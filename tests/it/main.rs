@@ -52,3 +52,6 @@ mod socket;
 #[cfg(test)]
 #[cfg(feature = "server")]
 mod stories;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
+mod webhooks;

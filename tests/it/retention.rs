@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gleitzeit::clock::EngineClock;
-use gleitzeit::config::HttpConfig;
+use gleitzeit::config::{HttpConfig, WebhookConfig};
 use gleitzeit::core::command::Command;
 use gleitzeit::core::ids::{AttemptNo, Seq, SessionId, TaskId, WorkflowId};
 use gleitzeit::core::limits::{Limits, SubmissionLimits};
@@ -16,9 +16,11 @@ use gleitzeit::core::state::{TaskStatus, WorkflowStatus};
 use gleitzeit::engine::{
     Assigned, EngineHandle, EngineParts, Outlet, Retention, Running, Stopped, Undelivered, Views, prepare,
 };
-use gleitzeit::executor::{Executor, Tools};
+use gleitzeit::executor::outbound::Outbound;
+use gleitzeit::executor::{Courier, Executor, Tools};
 use gleitzeit::log::{Log, LogOptions, LogRead, SegmentLog};
 use gleitzeit::protocol::submit::{ContentType, parse_submission};
+use gleitzeit::signing::CallbackKey;
 use gleitzeit::store::{Archiver, CheckpointInput, DataDir, Opened, Store, StoreOptions, StoreStatus};
 use serde_json::json;
 
@@ -76,7 +78,14 @@ impl Engine {
             Archiver { store: Arc::clone(&store), jobs: received, status, directory: path.to_path_buf() };
         let archiver = std::thread::spawn(move || archiver.run(on_archived));
         let tools = Tools::new(&HttpConfig::default(), None, &Limits::default());
-        let executor = Executor::new(prepared.handle(), tokio::runtime::Handle::current(), clock, tools);
+        let courier = Courier::new(
+            Outbound::new(&HttpConfig::default()),
+            CallbackKey::new([7; 32]),
+            WebhookConfig::default(),
+            "http://127.0.0.1",
+        );
+        let executor =
+            Executor::new(prepared.handle(), tokio::runtime::Handle::current(), clock, tools, courier);
         let running =
             prepared.run(Arc::new(Arc::clone(&executor)), Arc::new(NoSockets), |error| panic!("{error}"));
         executor.register().await.unwrap();

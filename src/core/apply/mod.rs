@@ -74,6 +74,7 @@ impl State {
                 self.workers.extend(workers.iter().cloned());
             }
             Event::Released { up_to } => self.released = *up_to,
+            Event::DeliveryTried { task, attempt, delivery } => self.deliver(*task, *attempt, delivery),
         }
     }
 

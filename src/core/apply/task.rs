@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::change::Queue;
 use crate::core::errors::{self, Code};
-use crate::core::event::{AfterFailure, Failure, GrantAfter, LostReason, RefusalReason};
+use crate::core::event::{
+    AfterFailure, Delivery, DeliveryOutcome, Failure, GrantAfter, LostReason, RefusalReason,
+};
 use crate::core::ids::{AttemptNo, Seq, TaskId, Timestamp, WorkerId};
 use crate::core::limits::{BREAKER_FAILURES, BREAKER_OPEN_MS};
 use crate::core::payload::Stored;
@@ -29,6 +31,15 @@ impl State {
         let Some(worker) = self.holder(id, attempt) else { return };
         self.hold(&worker, id, attempt, Grant { phase: Phase::Accepted, since: at });
         self.change(id, TaskStatus::Processing { worker, since: at }, Queue::Ordinary);
+    }
+
+    /// An attempt that its receiver has taken is not sent again, whatever happens to this process.
+    pub(super) fn deliver(&mut self, id: TaskId, attempt: AttemptNo, delivery: &Delivery) {
+        let Some(worker) = self.holder(id, attempt) else { return };
+        let held = self.grants.get(&worker, id, attempt);
+        if let (DeliveryOutcome::Taken { .. }, Some(grant)) = (&delivery.outcome, held) {
+            self.hold(&worker, id, attempt, Grant { phase: Phase::Delivered, ..grant });
+        }
     }
 
     pub(super) fn complete(

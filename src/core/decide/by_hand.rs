@@ -4,12 +4,11 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::end::{Unsuccessful, cancel_effect, release_until, skipped_by};
-use super::report::failure_of;
 use super::verbs::{known, never_comes, no_task, unsuccessful, written_again};
 use super::{Decision, Inputs};
 use crate::core::command::{FailureReport, Verdict};
 use crate::core::errors;
-use crate::core::event::{AfterFailure, ByHand, Event, Note};
+use crate::core::event::{AfterFailure, ByHand, Event, Failure, Note};
 use crate::core::ids::TaskId;
 use crate::core::payload::{Payload, Stored};
 use crate::core::presence::Presence;
@@ -65,7 +64,7 @@ fn says_nothing_new(status: &TaskStatus, verdict: &Verdict) -> bool {
             SkipCause::Dependency(_) | SkipCause::ByHand { with: None } => true,
             SkipCause::ByHand { with: Some(_) } => false,
         },
-        (Verdict::Fail(report), TaskStatus::Failed { failure }) => **failure == failure_of(report),
+        (Verdict::Fail(report), TaskStatus::Failed { failure }) => **failure == Failure::of(report),
         (Verdict::Complete(_) | Verdict::Fail(_) | Verdict::Skip(_), _) => false,
     }
 }
@@ -114,7 +113,7 @@ fn how(
 /// By hand a failure is final, unless it is said to be worth another try. A task that waits for others has not
 /// been tried at all.
 fn failed(state: &State, inputs: &Inputs, id: TaskId, task: &Task, report: &FailureReport) -> ByHand {
-    let failure = failure_of(report);
+    let failure = Failure::of(report);
     let retryable = report.retryable.unwrap_or(false) && task.status.kind() != StatusKind::Pending;
     let plan = retry::Report { retryable: Some(retryable), retry_after_ms: report.retry_after_ms };
     let next = retry::next(state, id, failure.code, &plan, inputs);

@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod carry;
+mod deliver;
 mod due;
 mod edit;
 mod end;
@@ -109,6 +110,12 @@ pub fn decide(
         }
         Command::FailTask { session, task, attempt, report } => {
             report::fail(state, presence, inputs, *session, task, *attempt, report)
+        }
+        Command::RecordDelivery { session, task, attempt, delivery } => {
+            deliver::record(state, presence, *session, *task, *attempt, delivery)
+        }
+        Command::TakeCallback { task, attempt, callback } => {
+            deliver::take_callback(state, presence, inputs, *task, *attempt, callback)
         }
         Command::FailDispatch { task, attempt, failure } => {
             Ok(report::fail_dispatch(state, *task, *attempt, failure))

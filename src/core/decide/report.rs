@@ -1,14 +1,12 @@
 //! Reports of workers: accepted, progress, completed, failed.
 
-use std::sync::Arc;
-
 use super::Decision;
 use super::Inputs;
 use super::end::{Unsuccessful, cancel_effect, loss, skipped_by};
 use super::held::{Standing, late_events, reporter, standing};
 use crate::core::command::{FailureReport, Progress, TaskRef};
 use crate::core::effect::Effect;
-use crate::core::errors::{self, Code};
+use crate::core::errors;
 use crate::core::event::{AfterFailure, Event, Failure, GrantAfter, LateOutcome, LostReason, RefusalReason};
 use crate::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId};
 use crate::core::match_workers::can_run;
@@ -153,14 +151,23 @@ pub(super) fn fail(
         Meaning::Cancelled => {
             loss(state, presence, inputs.now, task, attempt, LostReason::Abandoned, GrantAfter::Freed)
         }
-        Meaning::AtCapacity | Meaning::Failed => {
-            let failure = failure_of(report);
-            let plan = retry::Report { retryable: report.retryable, retry_after_ms: report.retry_after_ms };
-            let next = retry::next(state, task, failure.code, &plan, inputs);
-            failed(state, task, attempt, failure, next, GrantAfter::Freed)
-        }
+        Meaning::AtCapacity | Meaning::Failed => reported_failure(state, inputs, task, attempt, report),
     };
     Ok(Decision::events(events))
+}
+
+/// The failure of an attempt that counts: tried again as its policy and the report say.
+pub(super) fn reported_failure(
+    state: &State,
+    inputs: &Inputs,
+    task: TaskId,
+    attempt: AttemptNo,
+    report: &FailureReport,
+) -> Vec<Event> {
+    let failure = Failure::of(report);
+    let plan = retry::Report { retryable: report.retryable, retry_after_ms: report.retry_after_ms };
+    let next = retry::next(state, task, failure.code, &plan, inputs);
+    failed(state, task, attempt, failure, next, GrantAfter::Freed)
 }
 
 /// The task goes elsewhere, or fails for good when nobody else is there to take it.
@@ -191,16 +198,6 @@ fn no_handler(
         ),
     );
     failed(state, task, attempt, failure, AfterFailure::Final, GrantAfter::Freed)
-}
-
-pub(super) fn failure_of(report: &FailureReport) -> Failure {
-    let known = report.code.as_deref().and_then(Code::parse);
-    Failure {
-        code: known.unwrap_or(errors::TASK_EXECUTION_FAILED),
-        message: Arc::clone(&report.error),
-        service_code: report.code.clone().filter(|_| known.is_none()),
-        details: report.details.clone(),
-    }
 }
 
 /// A try that counts, with what a final failure does to the tasks that depend on it.

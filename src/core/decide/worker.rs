@@ -22,10 +22,12 @@ pub(super) fn register(
     active: Option<&[Held]>,
 ) -> Result<Decision, Rejection> {
     let id = &facts.worker;
-    if id.is_built_in() != (facts.kind == WorkerKind::BuiltIn) {
+    // The name is reserved like the id: tasks that the server itself hands on ask for it.
+    let reserved = id.is_built_in() || WorkerId(Arc::clone(&facts.name)).is_built_in();
+    if reserved != (facts.kind == WorkerKind::BuiltIn) {
         return Err(Rejection::new(
             errors::INVALID_ARGUMENT,
-            format!("the node id {id} is taken by the server itself"),
+            format!("the node id {id} or the name {} is taken by the server itself", facts.name),
         ));
     }
     if let Some(other) = presence.of_session(session).filter(|other| other.facts.worker != *id) {
@@ -53,6 +55,9 @@ pub(super) fn register(
     effects.extend(old.map(|session| Effect::CloseSession { session }));
     effects.push(Effect::AnnounceWorker { facts: Arc::clone(facts) });
     let mut held: Vec<TaskId> = current(state, id).map(|(task, _)| task).collect();
+    if facts.kind == WorkerKind::BuiltIn && active.is_none() {
+        effects.extend(undelivered(state, id, session));
+    }
     if let Some(active) = active {
         let named = named(state, id, active);
         let missing = current(state, id).filter(|(task, attempt)| !named.contains(&(*task, *attempt)));
@@ -65,6 +70,17 @@ pub(super) fn register(
     let held = held.into_iter().filter_map(|task| Some(state.workflow(task.workflow)?.wire_id(task.index)));
     let receipt = Receipt::Registered { held: held.collect(), liveness_ms };
     Ok(Decision { events, effects, answer: Ok(receipt) })
+}
+
+/// A worker inside the binary that does not say what it holds keeps it over a restart. What it had not handed on
+/// yet it is given again, as the same attempt; what it had handed on goes on waiting for its answer.
+fn undelivered(state: &State, worker: &WorkerId, session: SessionId) -> Vec<Effect> {
+    let open = state.grants.of(worker).filter(|(_, _, grant)| match grant.phase {
+        Phase::Offered | Phase::Accepted => true,
+        Phase::Delivered | Phase::Releasing { .. } => false,
+    });
+    open.map(|(task, attempt, _)| Effect::SendAssignment { session, worker: worker.clone(), task, attempt })
+        .collect()
 }
 
 /// The attempts that the worker says it holds, as far as they are known. One without a number is the one it

@@ -58,7 +58,8 @@ impl Presence {
             | Event::LateReportSeen { .. }
             | Event::WorkflowCarried { .. }
             | Event::ServicesCarried { .. }
-            | Event::Released { .. } => {}
+            | Event::Released { .. }
+            | Event::DeliveryTried { .. } => {}
         }
     }
 

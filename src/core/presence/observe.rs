@@ -31,6 +31,8 @@ impl Presence {
             | Command::CancelTask { .. }
             | Command::RetryTask { .. }
             | Command::SettleTask { .. }
+            | Command::RecordDelivery { .. }
+            | Command::TakeCallback { .. }
             | Command::CarryArchived { .. }
             | Command::CarryLive { .. }
             | Command::CarryServices

@@ -20,11 +20,13 @@ pub enum Phase {
     Releasing {
         until: Timestamp,
     },
+    /// Accepted, and handed on to a receiver outside, whose answer is awaited. It is not handed on again.
+    Delivered,
 }
 
 impl Phase {
     pub const fn is_current(self) -> bool {
-        matches!(self, Self::Offered | Self::Accepted)
+        matches!(self, Self::Offered | Self::Accepted | Self::Delivered)
     }
 }
 

@@ -4,9 +4,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::core::event::{
-    AfterFailure, ByHand, Event, GrantAfter, LateOutcome, LostReason, Note, Outcome, Record, RefusalReason,
+    AfterFailure, ByHand, Delivery, DeliveryOutcome, Event, GrantAfter, LateOutcome, LostReason, Note,
+    Outcome, Record, RefusalReason,
 };
-use crate::core::ids::{Seq, Timestamp};
+use crate::core::ids::{AttemptNo, Seq, Timestamp};
 use crate::core::payload::Stored;
 use crate::protocol::time::Rfc3339;
 
@@ -100,6 +101,7 @@ fn described(event: &Event) -> (&'static str, Value) {
         }
         Event::ServicesCarried { services, .. } => ("services_carried", json!({"services": services.len()})),
         Event::Released { up_to } => ("log_released", json!({"up_to": up_to.0})),
+        Event::DeliveryTried { attempt, delivery, .. } => ("delivery_tried", tried(*attempt, delivery)),
     }
 }
 
@@ -131,6 +133,18 @@ fn with_note(mut facts: Value, note: &Note) -> Value {
         }
     }
     facts
+}
+
+fn tried(attempt: AttemptNo, delivery: &Delivery) -> Value {
+    let (outcome, status, error) = match &delivery.outcome {
+        DeliveryOutcome::Taken { status } => ("taken", Some(*status), None),
+        DeliveryOutcome::Refused { status } => ("refused", Some(*status), None),
+        DeliveryOutcome::Unanswered { reason } => ("unanswered", None, Some(&**reason)),
+    };
+    json!({
+        "attempt": attempt.0, "try": delivery.number, "outcome": outcome, "status": status, "error": error,
+        "next_at": delivery.next.map(time),
+    })
 }
 
 fn time(at: Timestamp) -> String {

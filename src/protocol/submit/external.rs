@@ -13,11 +13,13 @@ use super::form::{RunTimeout, Work, allow};
 use super::object::{ObjectWriter, Opaque, is_object};
 use super::policy::{invalid, unknown};
 use super::task::RawTask;
+use crate::core::ids::WorkerId;
 use crate::core::rejection::Rejection;
+use crate::core::template;
 use crate::protocol::fields::{Seconds, Text};
 use crate::protocol::task_types::{
     self, EXTERNAL_API, EXTERNAL_CUSTOM, EXTERNAL_DATABASE, EXTERNAL_ML, EXTERNAL_PROCESSING,
-    EXTERNAL_WEBHOOK,
+    EXTERNAL_WEBHOOK, WEBHOOK_DELIVERY,
 };
 
 const RUN_TIMEOUT: Seconds = Seconds { ms: 1_800_000 };
@@ -106,13 +108,31 @@ pub(super) fn short_form<'t, 'de, J: Opaque<'de>>(
         .text("webhook_token", task.webhook_token.as_deref())
         .json("external_timeout", timeout.seconds)
         .finish();
-    Ok(Work {
+    let work = Work {
         task_type,
         external_type: Some(Arc::from(external_type)),
         service: task.service.as_ref().map(Text::to_arc),
         function: None,
         parameters: Cow::Owned(parameters),
         run_timeout: timeout,
+    };
+    with_address(work, task.service_url.as_deref())
+}
+
+/// A webhook task with an address is handed on by the server itself; without one it goes to a service that connects.
+fn with_address<'t>(work: Work<'t>, service_url: Option<&str>) -> Result<Work<'t>, Rejection> {
+    let Some(url) = service_url.filter(|url| work.task_type == EXTERNAL_WEBHOOK && !url.is_empty()) else {
+        return Ok(work);
+    };
+    // What a template makes of it is only known when the task is handed on.
+    let web = url.starts_with("http://") || url.starts_with("https://");
+    if !web && !template::may_occur(url) {
+        return Err(invalid(format!("`service_url: {url}` does not begin with http:// or https://")));
+    }
+    Ok(Work {
+        external_type: Some(Arc::from(WEBHOOK_DELIVERY)),
+        service: Some(Arc::from(WorkerId::WEBHOOKS)),
+        ..work
     })
 }
 
@@ -164,6 +184,8 @@ pub(super) fn explicit<'t>(
     let service: Option<Text<'_>> = entries.get("service_name", "text")?;
     let external_type: Option<Text<'_>> = entries.get("external_task_type", "text")?;
     let stated: Option<Seconds> = entries.get("external_timeout", "a number of seconds")?;
+    let service_url: Option<Text<'_>> = entries.get("service_url", "text")?;
+    let service_url = service_url.as_ref().map(Text::to_arc);
     let inner: Option<&RawValue> = entries.get("external_parameters", "an object")?;
     if inner.is_some_and(|inner| !is_object(inner.get())) {
         return Err(invalid("`parameters.external_parameters` must be an object of names and values"));
@@ -179,7 +201,8 @@ pub(super) fn explicit<'t>(
             Cow::Owned(object.json("external_timeout", stated.unwrap_or(run_timeout.seconds)).finish())
         }
     };
-    Ok(Work { task_type, external_type, service, function: None, parameters, run_timeout })
+    let work = Work { task_type, external_type, service, function: None, parameters, run_timeout };
+    with_address(work, service_url.as_deref())
 }
 
 /// The keys and values of an object, in order.

@@ -140,7 +140,8 @@ impl RoomState {
             | Event::ParametersEdited { .. }
             | Event::WorkflowCarried { .. }
             | Event::ServicesCarried { .. }
-            | Event::Released { .. } => {}
+            | Event::Released { .. }
+            | Event::DeliveryTried { .. } => {}
         }
         self.changed_at = record.at;
         counted

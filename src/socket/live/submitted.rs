@@ -105,7 +105,8 @@ impl Submitted {
             | Event::LateReportSeen { .. }
             | Event::ParametersEdited { .. }
             | Event::ServicesCarried { .. }
-            | Event::Released { .. } => {}
+            | Event::Released { .. }
+            | Event::DeliveryTried { .. } => {}
         }
         Ok(())
     }

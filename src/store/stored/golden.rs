@@ -188,6 +188,7 @@ fn checkpoints() {
         &grant(StoredPhase::Releasing { until: 11 }),
         expect!["03027731070707070707070707070707070707070809020b0a"],
     );
+    check(&grant(StoredPhase::Delivered), expect!["03027731070707070707070707070707070707070809030a"]);
     check(
         &Item::Workflow { time: 12, id: [13; 16], head: b"head".to_vec() },
         expect!["040c0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0468656164"],

@@ -36,6 +36,7 @@ pub enum StoredPhase {
     Offered,
     Accepted,
     Releasing { until: u64 },
+    Delivered,
 }
 
 /// The picture as a sequence of items, made one by one.
@@ -145,6 +146,7 @@ impl StoredPhase {
             Phase::Offered => Self::Offered,
             Phase::Accepted => Self::Accepted,
             Phase::Releasing { until } => Self::Releasing { until: until.0 },
+            Phase::Delivered => Self::Delivered,
         }
     }
 
@@ -153,6 +155,7 @@ impl StoredPhase {
             Self::Offered => Phase::Offered,
             Self::Accepted => Phase::Accepted,
             Self::Releasing { until } => Phase::Releasing { until: Timestamp(until) },
+            Self::Delivered => Phase::Delivered,
         }
     }
 }

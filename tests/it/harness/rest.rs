@@ -64,6 +64,12 @@ impl Rest {
         self.read(&format!("/tasks/{task}"))
     }
 
+    /// A body that is no JSON.
+    pub fn post_text(&self, path: &str, content_type: &str, body: &str) -> Result<Answer, ureq::Error> {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("Content-Type", content_type);
+        request.send(body).and_then(answer)
+    }
+
     /// The body of a 200.
     pub fn read(&self, path: &str) -> Value {
         let answer = self.get(path).unwrap_or_else(|error| panic!("GET {path}: {error}"));

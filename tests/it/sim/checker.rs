@@ -242,6 +242,9 @@ impl Checker {
 
     /// An attempt may leave for its worker only when the log says so.
     pub fn assigned(&self, task: TaskId, attempt: AttemptNo, worker: &WorkerId) -> Verdict {
+        if self.model.delivered.contains(&(task, attempt)) {
+            return Err(format!("{task}/{attempt} is posted again although its receiver has it"));
+        }
         let offered = self.model.offers.contains(&(task, attempt, worker.clone()));
         if offered {
             Ok(())

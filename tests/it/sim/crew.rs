@@ -14,6 +14,7 @@ use gleitzeit::engine::{Assigned, Assignment};
 use gleitzeit::log::Log;
 
 use super::checker::{Asked, Verdict};
+use super::courier;
 use super::model::Promise;
 use super::specs::Trade;
 use super::worker::{Job, Report, reference};
@@ -23,8 +24,8 @@ impl World {
     /// Everybody without a connection dials in again.
     pub fn welcome_workers(&mut self) {
         for index in 0..self.workers.len() {
-            let delay =
-                if self.workers[index].trade == Trade::BuiltIn { 0 } else { self.rng.range(1, 8_000) };
+            let inside = matches!(self.workers[index].trade, Trade::BuiltIn | Trade::Courier);
+            let delay = if inside { 0 } else { self.rng.range(1, 8_000) };
             self.after(delay, Happening::Worker { index, act: Act::Connect });
         }
     }
@@ -39,6 +40,8 @@ impl World {
                 worker.jobs.clear();
                 worker.unanswered.clear();
             }
+            // What was handed on goes on outside.
+            worker.life += u32::from(worker.trade == Trade::Courier);
         }
     }
 
@@ -50,8 +53,10 @@ impl World {
             Act::Break(session) if worker.session == Some(session) => self.break_connection(index, session),
             Act::Accept(life, task, attempt) if worker.life == life => self.accept(index, task, attempt),
             Act::Finish(life, task, attempt) if worker.life == life => self.finish(index, task, attempt),
+            Act::Post(life, task, attempt) if worker.life == life => self.post(index, task, attempt),
+            Act::CallBack(task, attempt) => self.call_back(index, task, attempt),
             Act::Mischief => self.mischief(index),
-            Act::Heartbeat(_) | Act::Break(_) | Act::Accept(..) | Act::Finish(..) => {}
+            Act::Heartbeat(_) | Act::Break(_) | Act::Accept(..) | Act::Finish(..) | Act::Post(..) => {}
         }
     }
 
@@ -61,11 +66,13 @@ impl World {
         if worker.session.is_some() || worker.retired {
             return;
         }
-        let session = if worker.trade == Trade::BuiltIn {
-            SessionId(0)
-        } else {
-            self.next_session += 1;
-            SessionId(self.next_session)
+        let session = match worker.trade {
+            Trade::BuiltIn => SessionId(0),
+            Trade::Courier => courier::SESSION,
+            Trade::Executor | Trade::Gpu | Trade::Crunch | Trade::Billing => {
+                self.next_session += 1;
+                SessionId(self.next_session)
+            }
         };
         worker.session = Some(session);
         worker.connected_at = self.now;
@@ -229,6 +236,9 @@ impl World {
             return;
         }
         match message {
+            ToWorker::Assign(assigned) if self.workers[index].trade == Trade::Courier => {
+                self.courier_takes(index, session, &assigned);
+            }
             ToWorker::Assign(assigned) => self.take(index, &assigned),
             ToWorker::Cancel { task, attempt } => self.told_to_stop(index, task, attempt),
             ToWorker::Close => self.break_connection(index, session),
@@ -346,6 +356,10 @@ impl World {
     }
 
     fn told_to_stop(&mut self, index: usize, task: TaskId, attempt: AttemptNo) {
+        if self.workers[index].trade == Trade::Courier {
+            // The desk lets go at once; the receiver is not asked.
+            return self.fail(index, &TaskRef::Id(task), task, attempt, "Task cancelled");
+        }
         let obeys = self.rng.chance(self.workers[index].manners.stops_when_told);
         let known = self.workers[index].jobs.contains_key(&(task, attempt));
         if obeys && known {

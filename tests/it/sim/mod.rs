@@ -15,6 +15,7 @@
 //! ```
 
 mod checker;
+mod courier;
 mod crew;
 mod mischief;
 mod model;

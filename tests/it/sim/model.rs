@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use gleitzeit::core::event::{AfterFailure, ByHand, Event, GrantAfter, Outcome, Record};
+use gleitzeit::core::event::{AfterFailure, ByHand, DeliveryOutcome, Event, GrantAfter, Outcome, Record};
 use gleitzeit::core::ids::{AttemptNo, Fingerprint, Seq, TaskId, WorkerId, WorkflowId};
 use gleitzeit::core::payload::Stored;
 use gleitzeit::core::spec::{ErrorStrategy, Trigger, WorkflowSpec};
@@ -77,6 +77,8 @@ pub struct Model {
     pub offers: BTreeSet<(TaskId, AttemptNo, WorkerId)>,
     /// Records that ended an attempt without success, by task and attempt.
     pub setbacks: BTreeSet<(TaskId, AttemptNo)>,
+    /// Attempts that receivers outside have taken.
+    pub delivered: BTreeSet<(TaskId, AttemptNo)>,
 }
 
 impl Model {
@@ -143,12 +145,23 @@ impl Model {
                     return Err("this grant was not being released".to_owned());
                 }
             }
+            Event::DeliveryTried { task, attempt, delivery } => {
+                self.delivery(*task, *attempt, &delivery.outcome)?;
+            }
             Event::EngineStarted { .. }
             | Event::WorkerNamed { .. }
             | Event::LateReportSeen { .. }
             | Event::WorkflowCarried { .. }
             | Event::ServicesCarried { .. }
             | Event::Released { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn delivery(&mut self, id: TaskId, attempt: AttemptNo, outcome: &DeliveryOutcome) -> Result<(), String> {
+        self.holder(id, attempt)?;
+        if matches!(outcome, DeliveryOutcome::Taken { .. }) {
+            self.delivered.insert((id, attempt));
         }
         Ok(())
     }

@@ -198,6 +198,9 @@ impl World {
                     worker.unanswered.retain(|report| (report.task, report.attempt) != (task, attempt));
                 }
             }
+            Some(Caller::Receiver { index, task, attempt }) => {
+                self.workers[index].jobs.remove(&(task, attempt));
+            }
             Some(Caller::Nobody) | None => {}
         }
     }

@@ -21,6 +21,8 @@ pub enum Trade {
     Gpu,
     Crunch,
     Billing,
+    /// Inside the binary, but its work is done outside and outlives the process.
+    Courier,
 }
 
 impl Trade {
@@ -34,6 +36,7 @@ impl Trade {
             Self::Gpu => (WorkerKind::Executor, "gpu", &["text", "vision"]),
             Self::Crunch => (WorkerKind::Service, "crunch", &["external_custom", "external_ml"]),
             Self::Billing => (WorkerKind::Service, "billing", &["external_api"]),
+            Self::Courier => (WorkerKind::BuiltIn, WorkerId::WEBHOOKS, &["webhook_delivery"]),
         };
         let gpu = self == Self::Gpu;
         WorkerFacts {
@@ -57,23 +60,35 @@ impl Trade {
     }
 }
 
-fn route(rng: &mut Rng) -> Route {
-    let plain = |task_type: &str| Route {
+pub fn plain(task_type: &str) -> Route {
+    Route {
         task_type: Arc::from(task_type),
         external_type: None,
         service: None,
         function: None,
         requirements: None,
-    };
-    let external =
-        |task_type: &str, kind: &str| Route { external_type: Some(Arc::from(kind)), ..plain(task_type) };
-    match rng.range(0, 7) {
+    }
+}
+
+fn external(task_type: &str, kind: &str) -> Route {
+    Route { external_type: Some(Arc::from(kind)), ..plain(task_type) }
+}
+
+/// Of a task that the server hands on.
+pub fn handed_on() -> Route {
+    let service = Some(Arc::from(WorkerId::WEBHOOKS));
+    Route { service, ..external("external_webhook", "webhook_delivery") }
+}
+
+fn route(rng: &mut Rng) -> Route {
+    match rng.range(0, 8) {
         0 | 1 => plain("text"),
         2 => Route { function: Some(Arc::from(*rng.pick(&["add", "join"]))), ..plain("function") },
         3 => external("external_custom", "custom_processing"),
         4 => external("external_ml", "ml_training"),
         5 => Route { service: Some(Arc::from("billing")), ..external("external_api", "api_integration") },
         6 => external("external_custom", "of_our_own"),
+        7 => handed_on(),
         _ => {
             let requirements = Requirements { requires_gpu: true, ..Requirements::default() };
             Route { requirements: Some(requirements), ..plain("vision") }

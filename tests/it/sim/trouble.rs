@@ -1,6 +1,7 @@
 //! What goes wrong with the machine, and the calm after it.
 
-use gleitzeit::core::command::Command;
+use gleitzeit::core::command::{Command, Drain};
+use gleitzeit::core::ids::WorkerId;
 use gleitzeit::core::invariants;
 use gleitzeit::core::state::WorkflowStatus;
 use gleitzeit::log::sim::FaultPlan;
@@ -33,6 +34,9 @@ impl World {
     fn hire(&mut self) {
         let built_in = Trade::BuiltIn.facts("built-in", 4, true, 0);
         self.workers.push(Worker::new(Trade::BuiltIn, built_in, Manners { fail: 50, ..Manners::healthy() }));
+        let courier = Trade::Courier.facts(WorkerId::WEBHOOKS, 4, true, 0);
+        let keeps = Manners { names_active: false, ..Manners::healthy() };
+        self.workers.push(Worker::new(Trade::Courier, courier, keeps));
         for number in 0..self.size.workers {
             let mut worker = Worker::random(&mut self.rng, usize::try_from(number).unwrap());
             if self.death.is_some() {
@@ -104,7 +108,8 @@ impl World {
         if self.process.is_none() {
             self.after(1, Happening::Restart);
         }
-        for index in 1..self.workers.len() {
+        // Those inside the binary stay.
+        for index in 2..self.workers.len() {
             self.workers[index].retired = true;
             if let Some(session) = self.workers[index].session {
                 self.after(1, Happening::Worker { index, act: Act::Break(session) });
@@ -128,6 +133,9 @@ impl World {
     }
 
     fn resume_some(&mut self) {
+        // Nobody else could do the work of this desk.
+        let worker = WorkerId::new(WorkerId::WEBHOOKS);
+        self.demand(Asked::Other, Command::DrainWorker { worker, drain: Drain::End });
         for submission in self.people.submissions.clone() {
             if self.rng.chance(700) {
                 let workflow = submission.workflow;

@@ -76,6 +76,9 @@ pub enum Act {
     Heartbeat(SessionId),
     Accept(u32, TaskId, AttemptNo),
     Finish(u32, TaskId, AttemptNo),
+    Post(u32, TaskId, AttemptNo),
+    /// Not of the desk, but of a receiver outside, which has no life that ends with the process.
+    CallBack(TaskId, AttemptNo),
     Break(SessionId),
     Mischief,
 }
@@ -94,7 +97,18 @@ pub struct Connection {
 /// Who gets an answer.
 #[derive(Debug, Clone)]
 pub enum Caller {
-    Worker { index: usize, life: u32, task: TaskId, attempt: AttemptNo },
+    Worker {
+        index: usize,
+        life: u32,
+        task: TaskId,
+        attempt: AttemptNo,
+    },
+    /// A receiver of the desk that hands on.
+    Receiver {
+        index: usize,
+        task: TaskId,
+        attempt: AttemptNo,
+    },
     Nobody,
 }
 

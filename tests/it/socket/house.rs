@@ -7,15 +7,16 @@ use std::time::Duration;
 use axum::Router;
 use gleitzeit::client::wire::{AckData, ConnectOptions, Events, Socket};
 use gleitzeit::clock::EngineClock;
-use gleitzeit::config::HttpConfig;
-use gleitzeit::config::{Origins, Token};
+use gleitzeit::config::{HttpConfig, Origins, Token, WebhookConfig};
 use gleitzeit::core::ids::{Fingerprint, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::listing::{ListFilter, Listed, Place};
 use gleitzeit::core::state::{State, Workflow};
 use gleitzeit::engine::{EngineParts, Running, Views, prepare};
-use gleitzeit::executor::{Executor, Tools};
+use gleitzeit::executor::outbound::Outbound;
+use gleitzeit::executor::{Courier, Executor, Tools};
 use gleitzeit::log::{Log, LogOptions, SegmentLog};
+use gleitzeit::signing::CallbackKey;
 use gleitzeit::socket::{SocketConfig, SocketServer};
 use gleitzeit::store::{StoreJob, StoreStatus};
 use serde_json::{Value, json};
@@ -84,7 +85,13 @@ impl House {
             SocketConfig::new(token, Origins::default(), limits, MESSAGE_BYTES, data.path().to_path_buf());
         let (sockets, layer) = SocketServer::new(config, engine.clone());
         let tools = Tools::new(&HttpConfig::default(), None, &Limits::default());
-        let executor = Executor::new(engine, tokio::runtime::Handle::current(), clock, tools);
+        let courier = Courier::new(
+            Outbound::new(&HttpConfig::default()),
+            CallbackKey::new([7; 32]),
+            WebhookConfig::default(),
+            "http://127.0.0.1",
+        );
+        let executor = Executor::new(engine, tokio::runtime::Handle::current(), clock, tools, courier);
         let running = prepared
             .run(Arc::new(Arc::clone(&executor)), Arc::new(sockets.clone()), |error| panic!("{error}"));
         executor.register().await.unwrap();

@@ -3,6 +3,7 @@
 mod by_hand;
 mod spec;
 mod teller;
+mod webhooks;
 mod workers;
 
 use expect_test::expect;

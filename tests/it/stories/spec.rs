@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use gleitzeit::core::payload::{Payload, Stored};
 use gleitzeit::core::spec::{
-    ErrorStrategy, Policy, Priority, RetryPolicy, RetryStrategy, Route, TaskSpec, Trigger, WorkflowSpec,
+    ErrorStrategy, Policy, Priority, RetryPolicy, RetryStrategy, TaskSpec, Trigger, WorkflowSpec,
 };
 
-/// `a`, `b(a)`, `c!(a,b)`, `d~`.
+use crate::sim::specs::{handed_on, plain};
+
+/// `a`, `b(a)`, `c!(a,b)`, `d~`, `e@`.
 pub fn workflow(strategy: &str, tasks: &[&str]) -> WorkflowSpec {
     let error_strategy = match strategy {
         "stop" => ErrorStrategy::Stop,
@@ -15,7 +17,7 @@ pub fn workflow(strategy: &str, tasks: &[&str]) -> WorkflowSpec {
         "retry" => ErrorStrategy::Retry,
         _ => ErrorStrategy::Continue,
     };
-    let name_of = |text: &str| text.split(['(', '!', '~']).next().unwrap_or_default().to_owned();
+    let name_of = |text: &str| text.split(['(', '!', '~', '@']).next().unwrap_or_default().to_owned();
     let names: Vec<String> = tasks.iter().map(|text| name_of(text)).collect();
     let place =
         |name: &str| u32::try_from(names.iter().position(|known| known == name).expect("a task")).unwrap();
@@ -41,7 +43,7 @@ pub fn workflow(strategy: &str, tasks: &[&str]) -> WorkflowSpec {
             key: Some(Arc::from(name_of(text))),
             own_id: None,
             name: None,
-            route: 0,
+            route: u32::from(text.contains('@')),
             policy: u32::from(text.contains('!')) + 2 * u32::from(text.contains('~')),
             parameters: Stored::Inline(Payload::new("{}")),
             has_templates: false,
@@ -60,13 +62,7 @@ pub fn workflow(strategy: &str, tasks: &[&str]) -> WorkflowSpec {
         tags: Vec::new(),
         metadata: None,
         traceparent: None,
-        routes: vec![Route {
-            task_type: Arc::from("text"),
-            external_type: None,
-            service: None,
-            function: None,
-            requirements: None,
-        }],
+        routes: vec![plain("text"), handed_on()],
         policies: vec![
             policy(Trigger::OnSuccess, 3),
             policy(Trigger::OnEnd, 3),

@@ -6,6 +6,9 @@
 //! | `worker w1`, `legacy w1` | registers, with two slots; a legacy one sends no attempt numbers |
 //! | `accept w1 a`, `done w1 a`, `fail w1 a`, `refuse w1 a`, `stopped w1 a`, `nohandler w1 a` | reports; `a#1` names an attempt |
 //! | `beat w1 a b` | a heartbeat whose list names these tasks |
+//! | `a@` | a task that is handed on to a receiver outside |
+//! | `courier` | the desk that hands on registers, and keeps what it held |
+//! | `taken a`, `untaken a`, `callback a`, `callback a broken` | the receiver takes it or not, and answers for it |
 //! | `break w1`, `bye w1` | the connection breaks, or ends with a goodbye |
 //! | `cancel a`, `retry a`, `cancel`, `retry`, `pause`, `resume` | what people ask for |
 //! | `complete a`, `fail a`, `skip a`, `skipwith a` | what people decide by hand; the last one gives a value |
@@ -14,12 +17,14 @@
 //! | `restart 5s`, `archive` | the process is down for a while, and the log is replayed; ended workflows leave memory |
 //! | `checkpoint` | a picture is taken from which the next restart begins |
 
+mod outside;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use gleitzeit::core::command::{Command, Disconnected, FailureReport, Heartbeat, Held, TaskRef, Verdict};
-use gleitzeit::core::event::{AfterFailure, ByHand, Event, GrantAfter, Note, Record};
+use gleitzeit::core::event::{AfterFailure, ByHand, DeliveryOutcome, Event, GrantAfter, Note, Record};
 use gleitzeit::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::invariants;
 use gleitzeit::core::limits::Limits;
@@ -28,6 +33,8 @@ use gleitzeit::core::spec::WorkflowSpec;
 use gleitzeit::core::state::State;
 use gleitzeit::engine::{Answer, Engine, Input, Output};
 use gleitzeit::store::CheckpointInput;
+
+use outside::COURIER;
 
 use super::spec::workflow;
 use crate::sim::specs::Trade;
@@ -135,6 +142,7 @@ impl Teller {
                 let facts = Trade::Executor.facts(as_whom.first().unwrap_or(name), 2, fences, 30_000);
                 self.command(Command::RegisterWorker { session, facts: Arc::new(facts), active: None });
             }
+            ("courier" | "taken" | "untaken" | "callback", rest) => self.outside(verb, rest),
             ("break" | "bye", [name]) => {
                 let how = if verb == "bye" { Disconnected::Cleanly } else { Disconnected::Broken };
                 self.command(Command::Disconnect { session: self.sessions[*name].0, how });
@@ -222,6 +230,10 @@ impl Teller {
                     let task = self.name(stopped.task);
                     writeln!(self.told, "          tell: stop {task}#{}", stopped.attempt).unwrap();
                 }
+                Output::Assign(assignment) if assignment.session == COURIER => {
+                    let task = self.name(assignment.task);
+                    writeln!(self.told, "          post {task}#{}", assignment.attempt).unwrap();
+                }
                 Output::Deliver(_)
                 | Output::Assign(_)
                 | Output::Close(_)
@@ -287,6 +299,14 @@ impl Teller {
             }
             Event::GrantReleased { task, attempt, worker } => {
                 format!("{worker} released {}#{attempt}", self.name(*task))
+            }
+            Event::DeliveryTried { task, attempt, delivery } => {
+                let how = match &delivery.outcome {
+                    DeliveryOutcome::Taken { .. } => "taken",
+                    DeliveryOutcome::Refused { .. } => "refused",
+                    DeliveryOutcome::Unanswered { .. } => "unanswered",
+                };
+                format!("{}#{attempt} delivery {} {how}", self.name(*task), delivery.number)
             }
             Event::LateReportSeen { task, attempt, .. } => {
                 format!("{}#{attempt} late report", self.name(*task))
