@@ -154,7 +154,7 @@ pub fn settle(
         return Some((Event::RoundStarted { workflow: id }, Vec::new()));
     }
     if counts.unsettled() > 0 {
-        return None;
+        return left_behind(workflow).map(|event| (event, Vec::new()));
     }
     let outcome = if unsuccessful > 0 && strategy != ErrorStrategy::Skip {
         Outcome::Failed
@@ -162,6 +162,21 @@ pub fn settle(
         Outcome::Completed
     };
     Some(ending(state, presence, workflow, outcome, now))
+}
+
+/// A task that waits for what will not come, although nothing of its workflow goes on: it had failed by hand before
+/// its dependencies ended, and got another round.
+fn left_behind(workflow: &Workflow) -> Option<Event> {
+    if workflow.counts.active() > 0 {
+        return None;
+    }
+    (0..workflow.spec.total()).find_map(|index| {
+        let waits = matches!(workflow.task(index).status, TaskStatus::Pending { .. });
+        let dependencies = || workflow.spec.task(index).dependencies.iter().copied();
+        let missing = |on: &u32| workflow.task(*on).status.has_ended() && !workflow.satisfies(*on, index);
+        let cause = dependencies().find(missing).filter(|_| waits)?;
+        Some(Event::TaskSkipped { task: workflow.task_id(index), cause: workflow.task_id(cause) })
+    })
 }
 
 /// The end of a workflow: whoever still runs something of it is told to stop.

@@ -321,3 +321,24 @@ fn a_restart_changes_nothing_of_what_was_decided_by_hand() {
         "#]],
     );
 }
+
+#[test]
+fn a_task_that_failed_by_hand_before_its_dependency_was_skipped_gets_no_endless_round() {
+    check(
+        "submit retry a b(a) c(b) d; worker w1; fail b; skip a; accept w1 d; done w1 d",
+        &expect![[r#"
+            0.000 offer a#1 to w1
+            0.000 offer d#1 to w1
+            0.000 b failed by hand
+            0.000 a skipped by hand
+                  tell: stop a#1
+            0.000 d#1 accepted
+            0.000 d#1 completed
+            0.000 second round
+            0.000 b skipped for a
+            0.000 c skipped for b
+            0.000 workflow ended: Completed
+        completed: a skipped, b skipped, c skipped, d completed
+    "#]],
+    );
+}
