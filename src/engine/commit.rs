@@ -13,7 +13,7 @@ use super::turn::{Output, Turn};
 use crate::core::event::{Event, Record};
 use crate::core::ids::Seq;
 use crate::log::{Batch, Log, LogError, Space};
-use crate::store::record::{encode, size_hint};
+use crate::store::record::{HEAD_BYTES, encode, size_hint};
 
 /// Records that may wait for the disk. Beyond it the engine pauses, and its inbox fills.
 const WAITING_RECORDS_MAX: usize = 100_000;
@@ -197,13 +197,16 @@ pub fn write_turns(
     turns: Vec<Turn>,
     durable: &mut dyn FnMut(Durable),
 ) -> Result<(), LogError> {
-    let limit = BATCH_BYTES.min(log.limits().batch);
+    let limits = log.limits();
+    let limit = BATCH_BYTES.min(limits.batch);
+    // Ordinary records are not measured while there is room for any record in the batch.
+    let roomy = (limit / 2).min(limits.batch.saturating_sub(limits.record + HEAD_BYTES));
     let mut outputs: Vec<Output> = Vec::new();
     let mut records: Vec<Record> = Vec::new();
     for turn in turns {
         for record in turn.records {
-            let large = !record.event.own_texts().is_empty() || batch.len_bytes() > limit / 2;
-            if large && !batch.is_empty() && batch.len_bytes() + size_hint(&record.event) > limit {
+            let measured = batch.len_bytes() > roomy || !record.event.own_texts().is_empty();
+            if measured && !batch.is_empty() && batch.len_bytes() + size_hint(&record.event) > limit {
                 durable(append(log, batch, std::mem::take(&mut records), std::mem::take(&mut outputs))?);
             }
             encode(&record, batch);
@@ -265,5 +268,38 @@ fn publish(feed: &Feed, published: Published) {
 fn release(outputs: &Sender<Vec<Output>>, pending: Vec<Output>) {
     if !pending.is_empty() && outputs.send(pending).is_err() {
         warn!("the dispatching thread has stopped before the log");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::ids::{Timestamp, WorkflowId};
+    use crate::log::LogOptions;
+    use crate::log::sim::SimDisk;
+
+    /// A record of about `bytes` bytes without a text of its own.
+    fn retried(bytes: usize) -> Record {
+        let event = Event::TasksRetried { workflow: WorkflowId(1), tasks: vec![1; bytes] };
+        Record { at: Timestamp(1), event }
+    }
+
+    #[test]
+    fn records_of_any_size_that_one_may_have_are_cut_into_batches_that_the_log_takes() {
+        for segment in [64 << 10, 1 << 20, 8 << 20, 16 << 20] {
+            let (mut log, _) = SimDisk::new(1).open_log(LogOptions::simulated(segment)).unwrap();
+            let largest = usize::try_from(log.limits().record).unwrap() - 64;
+            let mut batch = Batch::new(log.next_seq());
+            for before in [1, largest / 4, largest / 3, largest / 2, largest] {
+                let records = vec![retried(before), retried(largest), retried(1), retried(before)];
+                let turn = Turn { first: batch.first(), records, outputs: Vec::new() };
+                let mut written = Vec::new();
+                write_turns(&mut log, &mut batch, vec![turn], &mut |durable| {
+                    written.extend(durable.records.records);
+                })
+                .unwrap_or_else(|error| panic!("{before} bytes before {largest}: {error}"));
+                assert_eq!(written.len(), 4);
+            }
+        }
     }
 }

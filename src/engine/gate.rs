@@ -4,7 +4,6 @@ use super::step::{Admission, Engine};
 use crate::core::command::Command;
 use crate::core::decide::{Decision, Existing};
 use crate::core::errors;
-use crate::core::event::Event;
 use crate::core::ids::{Timestamp, WorkflowId};
 use crate::core::rejection::Rejection;
 use crate::store::record::size_hint;
@@ -37,17 +36,7 @@ impl Engine {
 
     /// A record that the log would not take must be refused before it changes anything.
     pub(super) fn check_size(&self, decision: &Decision) -> Result<(), Rejection> {
-        let large = |event: &&Event| {
-            matches!(
-                event,
-                Event::WorkflowSubmitted { .. }
-                    | Event::TaskCompleted { .. }
-                    | Event::WorkflowCarried { .. }
-                    | Event::TaskSettledByHand { .. }
-                    | Event::ParametersEdited { .. }
-            )
-        };
-        for event in decision.events.iter().filter(large) {
+        for event in &decision.events {
             let size = size_hint(event);
             if size > self.record_bytes_max {
                 return Err(Rejection::new(

@@ -6,6 +6,11 @@ use crate::core::event::{Event, Record};
 use crate::core::payload::Payload;
 use crate::log::{Batch, RecordView};
 
+/// What the log adds to a record, and at most to each of its payloads.
+pub const HEAD_BYTES: u64 = 16;
+/// A time of a record takes at most this.
+const TIME_BYTES: u64 = 9;
+
 /// A record that was written cannot be read: the file was made by a program that this one does not know.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -37,9 +42,10 @@ pub fn decode(view: &RecordView<'_>) -> Result<Record, CodecError> {
     options().deserialize(view.body).map_err(|reason| CodecError { seq: view.seq.0, reason })
 }
 
-/// About how many bytes an event will take as a record.
+/// How many bytes an event will take as a record, or a few more.
 pub fn size_hint(event: &Event) -> u64 {
     options().serialized_size(event).expect("plain types in memory always encode")
-        + 16
-        + event.own_texts().iter().map(|text| text.as_str().len() as u64 + 16).sum::<u64>()
+        + TIME_BYTES
+        + HEAD_BYTES
+        + event.own_texts().iter().map(|text| text.as_str().len() as u64 + HEAD_BYTES).sum::<u64>()
 }
