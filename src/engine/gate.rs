@@ -1,6 +1,7 @@
-//! What stands between a command and the state: room for new work, the size of a record, and what the store knows.
+//! What stands between a command and the state: the size of its records, and what the store knows.
 
-use super::step::{Admission, Engine};
+use super::admission::Kind;
+use super::step::Engine;
 use crate::core::command::Command;
 use crate::core::decide::{Decision, Existing};
 use crate::core::errors;
@@ -9,35 +10,12 @@ use crate::core::rejection::Rejection;
 use crate::store::record::size_hint;
 
 impl Engine {
-    /// New work is refused while there is no room for it; reports of running work never are.
-    pub(super) fn admit(&self, command: &Command) -> Result<(), Rejection> {
-        let new_work = matches!(
-            command,
-            Command::SubmitWorkflow { .. }
-                | Command::RetryWorkflow { .. }
-                | Command::RetryTask { .. }
-                | Command::SettleTask { .. }
-        );
-        match self.admission {
-            _ if !new_work => Ok(()),
-            Admission::Open => Ok(()),
-            Admission::DiskFull => Err(Rejection::new(
-                errors::DISK_SPACE_FULL,
-                "the disk of the data directory is full: free some space and send the request again",
-            )
-            .retry_after(5_000)),
-            Admission::StoreLags => Err(Rejection::new(
-                errors::OVERLOADED,
-                "finished workflows arrive faster than they can be archived; send the request again",
-            )
-            .retry_after(1_000)),
-        }
-    }
-
     /// A record that the log would not take must be refused before it changes anything.
-    pub(super) fn check_size(&self, decision: &Decision) -> Result<(), Rejection> {
+    pub(super) fn check_size(&mut self, decision: &Decision, kind: Kind) -> Result<(), Rejection> {
+        let mut bytes = 0;
         for event in &decision.events {
             let size = size_hint(event);
+            bytes += size;
             if size > self.record_bytes_max {
                 return Err(Rejection::new(
                     errors::PAYLOAD_TOO_LARGE,
@@ -48,7 +26,7 @@ impl Engine {
                 ));
             }
         }
-        Ok(())
+        self.admission.take(bytes, kind.keeps_free(self.record_bytes_max))
     }
 
     /// What the store contributes: earlier submissions with a chosen id or key, and ended workflows.

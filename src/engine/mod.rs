@@ -3,6 +3,7 @@
 //! [`Engine::step`] is synchronous and knows neither clocks nor disks. `turns` feeds it from the inbox, `commit`
 //! makes its records durable, `dispatch` performs what the records allow.
 
+mod admission;
 mod assign;
 mod commit;
 mod dispatch;
@@ -17,10 +18,12 @@ mod step;
 mod turn;
 mod turns;
 mod views;
+mod writing;
 
 pub use crate::store::record::{CodecError, decode, encode};
+pub use admission::Admission;
 pub use assign::{Assigned, Assignment};
-pub use commit::{CommitStatus, Committer, Durable, write_turns};
+pub use commit::{CommitStatus, Committer};
 pub use dispatch::{Announcement, Outlet, Stopped, Undelivered};
 pub use feed::{Feed, FeedItem, Published};
 pub use handle::EngineHandle;
@@ -28,6 +31,7 @@ pub use letters::{Letter, LetterPlace, Letters};
 pub use query::{EnginePicture, WorkerPicture};
 pub use retention::{Kept, Retention};
 pub use start::{EngineParts, Prepared, ReplayError, Running, prepare, replay};
-pub use step::{Admission, Engine, Input, View};
+pub use step::{Engine, Input, View};
 pub use turn::{Accepted, Answer, Output, Reply, Turn};
 pub use views::Views;
+pub use writing::{Durable, Writing, Written};

@@ -88,6 +88,7 @@ pub struct Prepared {
 pub struct Running {
     handle: EngineHandle,
     stop: Arc<AtomicBool>,
+    committer: Committer,
     wake: Sender<Input>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -154,7 +155,7 @@ impl Prepared {
             store: parts.store,
             store_status: parts.store_status,
         };
-        let stopping = Arc::clone(&stop);
+        let (stopping, stopped) = (Arc::clone(&stop), committer.clone());
         let threads = vec![
             spawn("engine", move || writer.run(&stopping)),
             spawn("commit", move || {
@@ -165,7 +166,7 @@ impl Prepared {
             }),
             spawn("dispatch", move || dispatcher.run(&released)),
         ];
-        Running { handle, stop, wake: archived, threads }
+        Running { handle, stop, committer: stopped, wake: archived, threads }
     }
 }
 
@@ -177,6 +178,7 @@ impl Running {
     /// Takes no more input, makes everything durable that was decided, and waits for the threads.
     pub fn stop(self) {
         self.stop.store(true, Ordering::Release);
+        self.committer.stop_waiting();
         // The writer may sleep without a deadline.
         let _ = self.wake.send(Input::Query(Box::new(|_| Box::new(|| {}))));
         for thread in self.threads {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use super::admission::{Admission, Kind};
 use super::assign::Assignment;
 use super::dispatch::{Announcement, Stopped};
 use super::turn::{Accepted, Delivery, Output, Reply, Turn};
@@ -49,16 +50,6 @@ pub struct View<'a> {
     pub state: &'a State,
     pub presence: &'a Presence,
     pub now: Timestamp,
-}
-
-/// Whether new work is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
-    Open,
-    /// The disk is full: only reports of running work are taken.
-    DiskFull,
-    /// The store lags too far behind.
-    StoreLags,
 }
 
 /// The engine's state and what decides on it.
@@ -118,10 +109,11 @@ impl Engine {
     /// When the next step is due even if nothing arrives.
     ///
     /// While anybody is watched the engine wakes once a second: a pause of the process shows only by a turn that
-    /// comes too late.
+    /// comes too late. While nothing is offered it looks as often whether the disk has room again.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let watched = self.presence.next_deadline();
-        let tick = watched.map(|_| self.last_turn.plus(TICK_MS));
+        let looks = watched.is_some() || !self.admission.offers();
+        let tick = looks.then(|| self.last_turn.plus(TICK_MS));
         [self.state.timers.next(), watched, tick].into_iter().flatten().min()
     }
 
@@ -141,7 +133,9 @@ impl Engine {
             self.handle(input, now, &mut turn);
         }
         self.pass_time(now, &mut turn);
-        self.schedule(now, &mut turn);
+        if self.admission.offers() {
+            self.schedule(now, &mut turn);
+        }
         turn
     }
 
@@ -165,10 +159,11 @@ impl Engine {
     }
 
     fn command(&mut self, command: &Command, now: Timestamp, turn: &mut Turn) -> Result<Accepted, Rejection> {
-        self.admit(command)?;
+        let kind = Kind::of(command, &self.state);
+        self.admission.admit(kind)?;
         let inputs = Inputs { now, seed: self.next_random(), existing: self.existing(command, now) };
         let decision = decide::decide(&self.state, &self.presence, &inputs, command)?;
-        self.check_size(&decision)?;
+        self.check_size(&decision, kind)?;
         let Decision { events, effects, answer } = decision;
         let mut touched = BTreeSet::new();
         for event in events {

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tracing::info;
 
+use super::admission::Admission;
 use super::commit::Committer;
-use super::step::{Admission, Engine, Input};
+use super::step::{Engine, Input};
 use super::turn::{Output, Turn};
 use crate::clock::EngineClock;
 use crate::core::ids::Timestamp;
@@ -86,8 +87,8 @@ impl Writer {
     }
 
     fn admit(&mut self) {
-        self.engine.admission = if self.committer.status.read_only.load(Ordering::Relaxed) {
-            Admission::DiskFull
+        self.engine.admission = if let Some(room) = self.committer.status.reserve() {
+            Admission::DiskFull { room }
         } else if self.store.backlog() > ARCHIVE_BACKLOG_MAX {
             Admission::StoreLags
         } else {

@@ -30,7 +30,7 @@ pub async fn stats(State(app): State<Arc<App>>) -> Result<Json<Stats>, Failed> {
             durable_seq: app.engine.feed().durable_end().0.saturating_sub(1),
             appended_bytes: app.engine.commits().bytes.load(Ordering::Relaxed),
             batches: app.engine.commits().batches.load(Ordering::Relaxed),
-            read_only: app.engine.commits().read_only.load(Ordering::Relaxed),
+            read_only: app.engine.commits().is_read_only(),
         },
         workflows: picture.workflows.into_iter().collect(),
         live_workflows: picture.live_workflows,

@@ -1,7 +1,6 @@
 //! Health, readiness, and the end of the process.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::State;
@@ -14,10 +13,13 @@ use super::problem::{Failed, invalid};
 use super::{App, Shutdown};
 use crate::protocol::rest::Health;
 
-/// The engine answered, so it lives; what is wrong is named.
+/// The engine answered, so it lives; what is wrong is named. On a full disk an answer may have to wait for space,
+/// and that the disk is full is known without one.
 pub async fn health(State(app): State<Arc<App>>) -> Result<(StatusCode, Json<Health>), Failed> {
-    app.engine.query(|_| ()).await?;
-    let read_only = app.engine.commits().read_only.load(Ordering::Relaxed);
+    let read_only = app.engine.commits().is_read_only();
+    if !read_only {
+        app.engine.query(|_| ()).await?;
+    }
     let mut problems = Vec::new();
     if read_only {
         problems.push("the disk is full: new work is refused until there is space".to_owned());

@@ -112,13 +112,18 @@ impl Catalog {
     }
 
     /// Forgets the oldest segment when everything in it is below `up_to`. The last one always stays.
-    pub fn pop_below(&self, up_to: Seq) -> Option<SegmentHeader> {
+    pub fn pop_below(&self, up_to: Seq) -> Option<Entry> {
         let mut segments = self.write();
         let next = segments.get(1)?.header.first;
-        let header = (next <= up_to).then(|| segments.pop_front())??.header;
+        let entry = (next <= up_to).then(|| segments.pop_front())??;
         drop(segments);
-        self.files().retain(|(number, _)| *number != header.number);
-        Some(header)
+        self.files().retain(|(number, _)| *number != entry.header.number);
+        Some(entry)
+    }
+
+    /// The oldest segment could not be deleted: it is there still.
+    pub fn put_back(&self, oldest: Entry) {
+        self.write().push_front(oldest);
     }
 
     /// The segment that holds `seq`, and the nearest known record at or before it. An old segment that was not

@@ -108,5 +108,7 @@ pub enum Space {
     /// they are meant for reports of running work, and new work has to wait. The log tries again by itself.
     ReserveOnly {
         left: u64,
+        /// The largest batch that there is room for.
+        largest: u64,
     },
 }

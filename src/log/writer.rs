@@ -201,16 +201,19 @@ impl Log for SegmentLog {
             return Err(LogError::Stopped);
         }
         // The oldest goes first, and durably, so that a crash in between leaves no hole.
-        while let Some(header) = self.catalog.pop_below(up_to) {
-            let name = file_name(header.number);
-            let removed = self.disk.remove(&name).and_then(|()| self.disk.sync_directory());
-            removed.map_err(|error| LogError::Io {
-                doing: "deleting the released",
-                file: self.disk.describe(&name),
-                error,
-                fatal: false,
-            })?;
-            info!(segment = header.number, "released a segment of the log");
+        while let Some(entry) = self.catalog.pop_below(up_to) {
+            let number = entry.header.number;
+            let name = file_name(number);
+            if let Err(error) = self.disk.remove(&name) {
+                self.catalog.put_back(entry);
+                let file = self.disk.describe(&name);
+                return Err(LogError::Io { doing: "deleting the released", file, error, fatal: false });
+            }
+            // Should the disk forget this one and remember the next, the log would have a hole.
+            let synced = self.disk.sync_directory();
+            self.stopped = synced.is_err();
+            synced.map_err(failed(self.disk.as_ref(), "deleting the released", &name))?;
+            info!(segment = number, "released a segment of the log");
         }
         Ok(())
     }
@@ -224,8 +227,10 @@ impl Log for SegmentLog {
             self.try_again();
         }
         if self.preparer.is_failing() {
-            let left = self.tail.capacity.saturating_sub(self.tail.offset) + self.preparer.ready();
-            Space::ReserveOnly { left }
+            let here = self.tail.capacity.saturating_sub(self.tail.offset);
+            let ahead = self.preparer.ready();
+            let largest = here.saturating_sub(FRAME_BYTES as u64).max(ahead.saturating_sub(OVERHEAD));
+            Space::ReserveOnly { left: here + ahead, largest }
         } else {
             Space::Writable
         }

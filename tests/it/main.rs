@@ -27,6 +27,9 @@ mod documented;
 mod file_task;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod full_disk;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod harness;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]

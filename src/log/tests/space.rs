@@ -19,7 +19,7 @@ fn a_full_disk_leaves_a_reserve_and_comes_back_by_itself() {
             end = append(&mut log, 5, 1).unwrap();
             assert!(end < Seq(5000), "the disk never gets full");
         }
-        let Space::ReserveOnly { left } = log.space() else { panic!("the disk is full") };
+        let Space::ReserveOnly { left, .. } = log.space() else { panic!("the disk is full") };
         assert!(left >= 16 << 10, "a quarter of a segment is kept, but only {left} bytes are left");
 
         // Reports of running work still land, until the reserve is gone as well.
@@ -31,7 +31,7 @@ fn a_full_disk_leaves_a_reserve_and_comes_back_by_itself() {
         };
         assert!(matches!(error, LogError::NoSpace { .. }) && !error.is_fatal(), "{error}");
         assert_eq!(log.next_seq(), end);
-        assert!(matches!(log.space(), Space::ReserveOnly { left } if left < 4096));
+        assert!(matches!(log.space(), Space::ReserveOnly { left, .. } if left < 4096));
         log.seal().unwrap();
 
         // The full disk does not get in the way of a restart, and nothing is lost by one.

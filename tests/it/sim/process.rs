@@ -9,14 +9,17 @@ use gleitzeit::core::invariants;
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::state::State;
 use gleitzeit::engine::{
-    Admission, Answer, Engine, Input, Output, ReplayError, Turn, Views, replay, write_turns,
+    Admission, Answer, Engine, Input, Output, ReplayError, Turn, Views, Writing, Written, replay,
 };
-use gleitzeit::log::{Batch, Log, OpenReport, SegmentLog, Space};
+use gleitzeit::log::{Log, OpenReport, SegmentLog, Space};
 use gleitzeit::store::{CheckpointInput, StoreJob};
 
 use super::checker::{Verdict, difference};
 use super::planted::Planted;
 use super::world::{DAY, Happening, ToWorker, World};
+
+/// How often a write that a full disk had no room for is tried again.
+const SPACE_PAUSE_MS: u64 = 100;
 
 type Answers = Arc<Mutex<Vec<(u64, Answer)>>>;
 
@@ -28,7 +31,7 @@ pub struct Process {
     pub inbox: VecDeque<(Input, Option<u64>)>,
     waiting: Vec<Turn>,
     committing: bool,
-    batch: Batch,
+    writing: Writing,
     /// Engine time at the start, and world time then.
     base: (Timestamp, u64),
     pub frozen_until: u64,
@@ -77,7 +80,7 @@ impl World {
         let mut engine = Engine::new(state, Limits::default(), views, self.rng.next());
         engine.record_bytes_max = log.limits().record;
         let turn = engine.recover(base);
-        let batch = Batch::new(log.next_seq());
+        let writing = Writing::new(log.next_seq());
         let number = self.processes;
         self.trace.say(self.now, format_args!("process {number} is up at {:?}, {report:?}", log.next_seq()));
         self.process = Some(Process {
@@ -87,7 +90,7 @@ impl World {
             inbox: VecDeque::new(),
             waiting: vec![turn],
             committing: false,
-            batch,
+            writing,
             base: (base, self.now),
             frozen_until: 0,
             answers: Answers::default(),
@@ -190,7 +193,10 @@ impl World {
         }
         process.engine.admission = match process.log.space() {
             Space::Writable => Admission::Open,
-            Space::ReserveOnly { .. } => Admission::DiskFull,
+            Space::ReserveOnly { .. } if process.writing.records().next().is_some() => {
+                Admission::DiskFull { room: 0 }
+            }
+            Space::ReserveOnly { largest, .. } => Admission::DiskFull { room: largest },
         };
         let taken = most.min(process.inbox.len());
         let (inputs, calls): (Vec<Input>, Vec<Option<u64>>) = process.inbox.drain(..taken).unzip();
@@ -231,9 +237,13 @@ impl World {
 
     fn commit_soon(&mut self) {
         let latency = if self.rng.chance(20) { self.rng.range(50, 1_000) } else { self.rng.range(0, 4) };
+        self.commit_after(latency);
+    }
+
+    fn commit_after(&mut self, latency: u64) {
         if let Some(process) = &mut self.process
             && !process.committing
-            && !process.waiting.is_empty()
+            && (!process.waiting.is_empty() || process.writing.records().next().is_some())
         {
             process.committing = true;
             let number = process.number;
@@ -250,22 +260,24 @@ impl World {
             return Ok(());
         }
         process.committing = false;
-        let turns = std::mem::take(&mut process.waiting);
-        self.written = turns.iter().flat_map(|turn| turn.records.iter().cloned()).collect();
+        process.writing.add(std::mem::take(&mut process.waiting));
+        self.written = process.writing.records().cloned().collect();
         let mut durable = Vec::new();
-        let done = write_turns(&mut process.log, &mut process.batch, turns, &mut |part| durable.push(part));
+        let done = process.writing.write(&mut process.log, &mut |part| durable.push(part));
         for part in durable {
             let now_durable = part.records.records.len();
             self.checker.durable(part.records.first, &part.records.records)?;
             self.written.drain(..now_durable);
             self.release(part.outputs)?;
         }
-        if let Err(error) = done {
-            self.trace.say(self.now, format_args!("the log failed: {error}"));
-            self.crash();
-            return Ok(());
+        match done {
+            Ok(Written::All) => self.commit_soon(),
+            Ok(Written::NoSpace) => self.commit_after(SPACE_PAUSE_MS),
+            Err(error) => {
+                self.trace.say(self.now, format_args!("the log failed: {error}"));
+                self.crash();
+            }
         }
-        self.commit_soon();
         Ok(())
     }
 

@@ -1,0 +1,197 @@
+//! R6: a small disk is filled and freed again, under the real binary. What was acknowledged stays, work that runs
+//! can still be reported, new work waits, and everything goes on by itself once there is space.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use gleitzeit::client::wire::{ConnectOptions, Events, Socket};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::harness::{Rest, Server, now, until};
+
+const DISK: &str = "size=8m";
+/// What somebody removes to make space.
+const BALLAST_BYTES: usize = 3 << 20;
+/// Tasks that run while the disk becomes full.
+const HELD: usize = 40;
+/// Far more than the disk has room for.
+const WORKFLOWS_MAX: usize = 2_000;
+/// Generous: a debug build on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+const SILENCE: Duration = Duration::from_millis(1_500);
+
+/// A file system of its own, which goes with its owner.
+struct SmallDisk {
+    directory: tempfile::TempDir,
+}
+
+impl SmallDisk {
+    /// Nothing where this process may not mount anything.
+    fn mount() -> Option<Self> {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(directory.path());
+        mount.output().is_ok_and(|done| done.status.success()).then_some(Self { directory })
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(self.directory.path()).output());
+    }
+}
+
+/// A service that takes what it is given and reports when it is told to.
+struct Holder {
+    socket: Socket,
+    events: Events,
+    held: Vec<Value>,
+}
+
+impl Holder {
+    async fn connect(url: &str) -> Self {
+        let (socket, events) =
+            Socket::connect(&ConnectOptions::new(url)).await.expect("a ready server takes connections");
+        let mut holder = Self { socket, events, held: Vec::new() };
+        holder.hear("connected").await.expect("the server says hello");
+        let authenticate = json!({ "token": "demo_token", "client_type": "external_service" });
+        holder.socket.emit("authenticate", &authenticate).await.expect("a connected socket sends");
+        let registration = json!({
+            "node_id": "holder-1", "name": "holder", "node_type": "external_service", "active": [],
+            "capabilities": {
+                "task_types": ["external_custom", "custom_processing"], "max_concurrent_tasks": HELD,
+                "external_service": true, "service_capabilities": ["custom_processing"],
+            },
+        });
+        assert_eq!(holder.ask("node:register", &registration).await["ok"], true);
+        holder
+    }
+
+    async fn ask(&self, name: &str, body: &Value) -> Value {
+        let answer = self.socket.emit_with_ack(name, body, PATIENCE).await;
+        answer.expect("a request is answered").parse().expect("an answer is JSON")
+    }
+
+    /// The next event of this name.
+    async fn hear(&mut self, name: &str) -> Option<Value> {
+        let next = async {
+            while let Some(event) = self.events.next().await {
+                if event.name == name {
+                    return event.parse().ok();
+                }
+            }
+            None
+        };
+        timeout(SILENCE, next).await.ok().flatten()
+    }
+
+    /// Accepts the next task, if one is offered.
+    async fn take(&mut self) -> bool {
+        let Some(task) = self.hear("task:assign").await else { return false };
+        assert_eq!(self.report("task:accepted", &task, Value::Null).await["ok"], true);
+        self.held.push(task);
+        true
+    }
+
+    async fn report(&self, name: &str, task: &Value, result: Value) -> Value {
+        let mut report = json!({
+            "task_id": task["task_id"], "workflow_id": task["workflow_id"],
+            "node_id": "holder-1", "attempt": task["attempt"],
+        });
+        report["result"] = result;
+        self.ask(name, &report).await
+    }
+}
+
+fn workflow(tasks: usize) -> Value {
+    let task = |number: usize| {
+        json!({ "name": format!("t{number}"), "task_type": "external_custom",
+            "parameters": { "service_name": "holder", "external_task_type": "custom_processing",
+                "external_parameters": { "n": number } } })
+    };
+    json!({ "name": "fill", "tasks": (0..tasks).map(task).collect::<Vec<Value>>() })
+}
+
+/// The id of a workflow that was taken.
+fn submit(rest: &Rest) -> Result<String, Value> {
+    let answer = rest.post("/workflows", &[], &workflow(200)).expect("a submission is answered");
+    match answer.status {
+        201 => Ok(answer.body["id"].as_str().expect("an id").to_owned()),
+        507 => Err(answer.body),
+        other => panic!("{other}: {}", answer.body),
+    }
+}
+
+fn read_only(rest: &Rest) -> bool {
+    let stats = rest.read("/stats");
+    stats["log"]["read_only"] == true
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_takes_reports_and_no_new_work_and_goes_on_when_there_is_space() {
+    let Some(disk) = SmallDisk::mount() else {
+        eprintln!("skipped: only root can mount the small disk that this test fills");
+        return;
+    };
+    let ballast = disk.file("ballast");
+    fs::write(&ballast, vec![0; BALLAST_BYTES]).expect("the disk is empty");
+    fill_and_free(&disk.file("data"), &ballast).await;
+}
+
+async fn fill_and_free(data: &Path, ballast: &Path) {
+    let mut server = Server::start(data, &["--segment-size", "1MiB"]);
+    let rest = server.rest();
+    let mut acknowledged = vec![submit(&rest).expect("an empty disk takes a workflow")];
+    let mut holder = Holder::connect(&server.url()).await;
+    while holder.held.len() < HELD {
+        assert!(holder.take().await, "only {} tasks were offered", holder.held.len());
+    }
+
+    let refusal = (0..WORKFLOWS_MAX).find_map(|_| match submit(&rest) {
+        Ok(id) => {
+            acknowledged.push(id);
+            None
+        }
+        Err(refusal) => Some(refusal),
+    });
+    assert_eq!(refusal.expect("the disk becomes full")["code"], "GZ5004");
+    assert!(read_only(&rest));
+    for task in &holder.held {
+        let answer = holder.report("task:completed", task, json!("x".repeat(400))).await;
+        assert_eq!(answer["ok"], true, "{answer}");
+    }
+    assert!(!holder.take().await, "what is offered now could not be reported");
+    let completed = |rest: &Rest| {
+        let tasks = rest.read(&format!("/workflows/{}/tasks?limit=1000", acknowledged[0]));
+        let tasks = tasks["items"].as_array().expect("a list of tasks").clone();
+        tasks.iter().filter(|task| task["status"] == "completed").count()
+    };
+    assert_eq!(completed(&rest), HELD);
+
+    server.kill();
+    server.restart();
+    let rest = server.rest();
+    until("the server sees that the disk is full", PATIENCE, || read_only(&rest).then_some(()));
+    for id in &acknowledged {
+        assert_eq!(rest.read(&format!("/workflows/{id}"))["id"], id.as_str());
+    }
+    assert_eq!(completed(&rest), HELD);
+
+    fs::remove_file(ballast).expect("somebody makes space");
+    let begin = now();
+    let taken = until("new work is taken", PATIENCE, || submit(&rest).ok());
+    println!("{} workflows acknowledged; new work {:?} after there was space", acknowledged.len(), begin.elapsed());
+    assert_eq!(rest.read(&format!("/workflows/{taken}"))["id"], taken.as_str());
+    assert!(!read_only(&rest));
+    let mut holder = Holder::connect(&server.url()).await;
+    assert!(holder.take().await, "what waited is offered again");
+    let (status, _) = server.terminate();
+    assert!(status.success(), "{status}");
+}
