@@ -73,14 +73,12 @@ impl Assignment {
         let spec = self.spec.task(self.task.index);
         let mut parameters = text(self.edited.as_ref().unwrap_or(&spec.parameters))?;
         if !self.results.is_empty() {
-            let load = |(index, stored): &(u32, Option<Stored>)| {
-                let result = stored.as_ref().map(text).transpose()?;
-                Ok((*index, result))
-            };
+            let named = self.named_in(&parameters)?;
             let results = self
                 .results
                 .iter()
-                .map(load)
+                .filter(|(index, _)| named.binary_search(index).is_ok())
+                .map(|(index, stored)| Ok((*index, stored.as_ref().map(text).transpose()?)))
                 .collect::<Result<BTreeMap<u32, Option<Payload>>, Rejection>>()?;
             parameters = Payload::new(self.fill_templates(&parameters, &results)?);
         }
@@ -96,19 +94,34 @@ impl Assignment {
 }
 
 impl Assignment {
+    /// The dependencies whose results the templates name, ascending: a task that waits for many and names one
+    /// needs the result of one.
+    fn named_in(&self, parameters: &Payload) -> Result<Vec<u32>, Rejection> {
+        let names = self.names();
+        template::references(parameters.as_str(), &|name| names.get(name).copied())
+            .map_err(|bad| bad.rejection(self.task_name(), []))
+    }
+
+    fn names(&self) -> BTreeMap<&str, u32> {
+        template::names_of(&self.spec, self.results.iter().map(|(index, _)| *index))
+    }
+
+    fn task_name(&self) -> &str {
+        let task = self.spec.task(self.task.index);
+        task.name.as_deref().or(task.key.as_deref()).or(task.own_id.as_deref()).unwrap_or("")
+    }
+
     fn fill_templates(
         &self,
         parameters: &Payload,
         results: &BTreeMap<u32, Option<Payload>>,
     ) -> Result<String, Rejection> {
-        let names = template::names_of(&self.spec, self.results.iter().map(|(index, _)| *index));
+        let names = self.names();
         let lookup = |name: &str| {
             let result = results.get(names.get(name)?)?;
             Some(Resolved { result: result.as_ref().map(Payload::as_str) })
         };
-        let task = self.spec.task(self.task.index);
-        let name = task.name.as_deref().or(task.key.as_deref()).or(task.own_id.as_deref()).unwrap_or("");
-        template::fill(parameters.as_str(), name, &lookup)
+        template::fill(parameters.as_str(), self.task_name(), &lookup)
     }
 }
 

@@ -26,6 +26,9 @@ mod documented;
 #[cfg(all(feature = "client", feature = "server"))]
 mod file_task;
 #[cfg(test)]
+#[cfg(feature = "server")]
+mod filling;
+#[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
 mod full_disk;
 #[cfg(test)]
