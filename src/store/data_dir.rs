@@ -10,6 +10,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -71,7 +72,7 @@ impl DataDir {
     /// When another process uses it, when a newer version wrote it, when it holds something else, or when the
     /// file system refuses.
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
-        fs::create_dir_all(path).map_err(failed("making", path))?;
+        make_durably(path).map_err(failed("making", path))?;
         let lock = take_lock(path)?;
         let instance = migrate(path, migrations::STEPS)?;
         Ok(Self { path: path.to_path_buf(), instance, _lock: lock })
@@ -98,6 +99,29 @@ impl DataDir {
     pub const fn instance(&self) -> Uuid {
         self.instance
     }
+}
+
+/// Makes the directory and those above it that are missing. Each of them is a name in the directory above, which a
+/// power cut takes away until that one is synced, with everything that was acknowledged below it. A start that was
+/// cut before it wrote the format may not have got to that. Returns the directories that were synced.
+fn make_durably(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let path = std::path::absolute(path)?;
+    if path.join(FORMAT_FILE).exists() {
+        return Ok(Vec::new());
+    }
+    let missing = path.ancestors().skip(1).take_while(|directory| !directory.exists());
+    let new: Vec<&Path> = iter::once(path.as_path()).chain(missing).collect();
+    fs::create_dir_all(&path)?;
+    let mut synced = Vec::new();
+    for above in new.iter().rev().filter_map(|directory| directory.parent()) {
+        match File::open(above).and_then(|directory| directory.sync_all()) {
+            Ok(()) => synced.push(above.to_path_buf()),
+            // Whoever may not look into a directory has not made anything in it either.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(synced)
 }
 
 fn take_lock(directory: &Path) -> Result<File, DataDirError> {
@@ -211,6 +235,21 @@ mod tests {
         assert!(first.log().is_dir() && path.join("store").is_dir());
         drop(first);
         assert_eq!(DataDir::open(&path).unwrap().instance(), instance, "the instance stays");
+    }
+
+    #[test]
+    fn every_directory_that_got_a_new_name_is_synced() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("new/data");
+        assert_eq!(make_durably(&path).unwrap(), [parent.path().to_path_buf(), parent.path().join("new")]);
+        assert!(path.is_dir());
+        assert_eq!(
+            make_durably(&path).unwrap(),
+            [parent.path().join("new")],
+            "a start may have been cut here"
+        );
+        drop(DataDir::open(&path).unwrap());
+        assert_eq!(make_durably(&path).unwrap(), Vec::<PathBuf>::new(), "nothing is new any more");
     }
 
     #[test]
