@@ -99,3 +99,12 @@ pub fn settled_spec(spec: &Arc<WorkflowSpec>, seq: Seq) -> Arc<WorkflowSpec> {
     }
     Arc::new(spec)
 }
+
+/// A specification with large parameters is shared with nobody: the state has one without their texts.
+pub(super) fn drop_spec_texts(spec: &mut Arc<WorkflowSpec>) {
+    if spec.tasks.iter().any(|task| task.parameters.own_text().is_some()) {
+        for task in &mut Arc::make_mut(spec).tasks {
+            task.parameters.drop_text();
+        }
+    }
+}

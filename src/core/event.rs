@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::carried::CarriedWorkflow;
+use super::carried::{CarriedWorkflow, drop_spec_texts};
 use super::command::FailureReport;
 use super::errors::{self, Code};
 use super::ids::{AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
 use super::payload::{Payload, Stored};
 use super::spec::WorkflowSpec;
-use super::state::ServiceTotals;
+use super::state::{ServiceTotals, Task};
 
 /// One entry of the log: a fact and the engine time at which it was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -329,6 +329,43 @@ impl Event {
             | Self::ServicesCarried { .. }
             | Self::Released { .. }
             | Self::DeliveryTried { .. } => Vec::new(),
+        }
+    }
+
+    /// Lets go of the large payloads, once the log has them: as the event will be read from there.
+    pub fn drop_texts(&mut self) {
+        match self {
+            Self::WorkflowSubmitted { spec, .. } => drop_spec_texts(spec),
+            Self::TaskCompleted { result, .. } => result.drop_text(),
+            Self::WorkflowCarried { workflow } => {
+                drop_spec_texts(&mut workflow.spec);
+                workflow.tasks.iter_mut().flat_map(Task::payloads_mut).for_each(Stored::drop_text);
+            }
+            Self::TaskSettledByHand { how, .. } => match how {
+                ByHand::Completed { result } | ByHand::Skipped { with: Some(result) } => result.drop_text(),
+                ByHand::Failed { .. } | ByHand::Skipped { with: None } => {}
+            },
+            Self::ParametersEdited { parameters, .. } => parameters.drop_text(),
+            Self::EngineStarted { .. }
+            | Self::WorkflowPaused { .. }
+            | Self::WorkflowResumed { .. }
+            | Self::WorkflowCancelled { .. }
+            | Self::WorkflowEnded { .. }
+            | Self::RoundStarted { .. }
+            | Self::TasksRetried { .. }
+            | Self::WorkerNamed { .. }
+            | Self::TaskOffered { .. }
+            | Self::TaskAccepted { .. }
+            | Self::TaskFailed { .. }
+            | Self::AttemptLost { .. }
+            | Self::AttemptRefused { .. }
+            | Self::TaskRequeued { .. }
+            | Self::TaskCancelled { .. }
+            | Self::TaskSkipped { .. }
+            | Self::GrantReleased { .. }
+            | Self::LateReportSeen { .. }
+            | Self::ServicesCarried { .. }
+            | Self::Released { .. } => {}
         }
     }
 

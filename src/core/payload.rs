@@ -102,6 +102,14 @@ impl Stored {
         }
     }
 
+    /// Lets go of the text of a large payload, once its record has been written.
+    pub fn drop_text(&mut self) {
+        match self {
+            Self::Own(own) => own.text = None,
+            Self::Inline(_) | Self::Logged { .. } => {}
+        }
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> usize {
         match self {

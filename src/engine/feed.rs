@@ -13,7 +13,8 @@ use crate::core::rejection::Rejection;
 use crate::log::{LogError, LogRead};
 use crate::store::record::decode;
 
-/// Items that a follower may lag behind before it has to read the log. 4,096 batches are seconds at full load.
+/// Items that a follower may lag behind before it has to read the log. 4,096 batches are seconds at full load, and
+/// without large payloads a record is a few hundred bytes.
 const BACKLOG: usize = 4_096;
 
 /// News of workers that a follower may lag behind. As many as may come back at once after a restart.
@@ -22,7 +23,7 @@ const NEWS_BACKLOG: usize = 8_192;
 /// Records that one read looks at; a longer search goes on where it stopped.
 const SCAN_MAX: u64 = 200_000;
 
-/// Consecutive records, all of them durable.
+/// Consecutive records, all of them durable. Their large payloads are in the log alone.
 #[derive(Debug)]
 pub struct Published {
     pub first: Seq,

@@ -98,7 +98,7 @@ impl Writing {
         let mut room = Room::of(log);
         while let Some(mut turn) = self.turns.pop_front() {
             let mut records = std::mem::take(&mut turn.records).into_iter();
-            while let Some(record) = records.next() {
+            while let Some(mut record) = records.next() {
                 if !self.batch.is_empty() && !room.has_room_for(&record, &self.batch) {
                     if self.flush(log, durable)? == Written::NoSpace {
                         turn.records = iter::once(record).chain(records).collect();
@@ -108,6 +108,8 @@ impl Writing {
                     room = Room::of(log);
                 }
                 encode(&record, &mut self.batch);
+                // A follower that does not read would hold whole results; whoever needs one reads it from the log.
+                record.event.drop_texts();
                 self.records.push(record);
             }
             self.outputs.extend(turn.outputs);
@@ -115,11 +117,7 @@ impl Writing {
         self.flush(log, durable)
     }
 
-    fn flush(
-        &mut self,
-        log: &mut dyn Log,
-        durable: &mut dyn FnMut(Durable),
-    ) -> Result<Written, LogError> {
+    fn flush(&mut self, log: &mut dyn Log, durable: &mut dyn FnMut(Durable)) -> Result<Written, LogError> {
         let bytes = if self.batch.is_empty() { 0 } else { self.batch.len_bytes() };
         match log.append(&mut self.batch) {
             Ok(()) => {}
@@ -155,7 +153,8 @@ fn release_log(log: &mut dyn Log, records: &[Record]) -> Result<(), LogError> {
 mod tests {
     use super::*;
     use crate::core::event::Note;
-    use crate::core::ids::{Timestamp, WorkflowId};
+    use crate::core::ids::{AttemptNo, TaskId, Timestamp, WorkflowId};
+    use crate::core::payload::{INLINE_PAYLOAD_MAX, Payload, Stored};
     use crate::log::LogOptions;
     use crate::log::sim::SimDisk;
 
@@ -198,12 +197,33 @@ mod tests {
         }
         let mut keep = |part: Durable| durable.extend(part.records.records);
         assert_eq!(writing.write(&mut log, &mut keep).unwrap(), Written::NoSpace);
-        assert_eq!(writing.write(&mut log, &mut keep).unwrap(), Written::NoSpace, "and it can be asked again");
+        assert_eq!(
+            writing.write(&mut log, &mut keep).unwrap(),
+            Written::NoSpace,
+            "and it can be asked again"
+        );
         let kept = writing.records().count();
         disk.set_space(None);
         assert_eq!(writing.write(&mut log, &mut keep).unwrap(), Written::All);
         assert!(kept > 0 && kept < sizes.len(), "{kept}");
         assert_eq!(durable, turn(&sizes).records, "everything once, in order");
         assert_eq!(writing.records().count(), 0);
+    }
+
+    #[test]
+    fn large_payloads_go_to_the_log_and_not_to_followers() {
+        let (mut log, _) = SimDisk::new(1).open_log(LogOptions::simulated(64 << 10)).unwrap();
+        let text = "x".repeat(INLINE_PAYLOAD_MAX + 1);
+        let result = Stored::fresh(Payload::new(text.clone()), &mut 0);
+        let task = TaskId::new(WorkflowId(1), 0);
+        let event = Event::TaskCompleted { task, attempt: AttemptNo(1), result };
+        let records = vec![Record { at: Timestamp(1), event }];
+        let mut writing = Writing::new(log.next_seq());
+        writing.add(vec![Turn { first: Seq(1), records, outputs: Vec::new() }]);
+        let mut told = Vec::new();
+        let done = writing.write(&mut log, &mut |durable| told.extend(durable.records.records));
+        assert_eq!(done.unwrap(), Written::All);
+        assert!(told.iter().all(|record| record.event.own_texts().is_empty()), "{told:?}");
+        assert_eq!(&*log.reader().part(Seq(1), 0).unwrap(), text);
     }
 }

@@ -187,7 +187,11 @@ async fn fill_and_free(data: &Path, ballast: &Path) {
     fs::remove_file(ballast).expect("somebody makes space");
     let begin = now();
     let taken = until("new work is taken", PATIENCE, || submit(&rest).ok());
-    println!("{} workflows acknowledged; new work {:?} after there was space", acknowledged.len(), begin.elapsed());
+    println!(
+        "{} workflows acknowledged; new work {:?} after there was space",
+        acknowledged.len(),
+        begin.elapsed()
+    );
     assert_eq!(rest.read(&format!("/workflows/{taken}"))["id"], taken.as_str());
     assert!(!read_only(&rest));
     let mut holder = Holder::connect(&server.url()).await;

@@ -156,11 +156,9 @@ impl Submitted {
         Ok(())
     }
 
+    /// Records that are told hold no large results: these are read from the log.
     async fn text_of(&self, result: &Stored, seq: Seq) -> Result<Payload, Rejection> {
-        match result.own_text() {
-            Some(text) => Ok(text.clone()),
-            None => self.server.engine.payload(&result.settled(seq)).await,
-        }
+        self.server.engine.payload(&result.settled(seq)).await
     }
 
     fn task_completed(&self, id: WorkflowId, index: u32, result: &str, run_ms: u64, at: Timestamp) {
