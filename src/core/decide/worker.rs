@@ -158,16 +158,12 @@ fn unnamed<'a>(state: &'a State, worker: &'a Present) -> impl Iterator<Item = (T
 }
 
 /// A count does not say which attempts a worker holds. After a reconnect, two heartbeats in a row that count no
-/// more than was granted since show that everything older is lost.
+/// more than was accepted since show that everything older is lost.
 fn uncounted(state: &State, worker: &Present, heartbeat: &Heartbeat) -> Vec<(TaskId, AttemptNo)> {
-    let since = worker.reconnected_at.unwrap_or_default();
-    let held = || state.grants.of(&worker.facts.worker).filter(|(_, _, grant)| grant.phase.is_current());
-    let newer = held().filter(|(_, _, grant)| grant.since >= since).count();
-    let low = heartbeat.active_count.is_some_and(|count| count as usize <= newer);
-    if !low || worker.low_counts == 0 {
+    if worker.low_counts == 0 || !worker.counts_too_few(state, heartbeat.active_count) {
         return Vec::new();
     }
-    held().filter(|(_, _, grant)| grant.since < since).map(|(task, attempt, _)| (task, attempt)).collect()
+    worker.accepted_before(state).collect()
 }
 
 pub(super) fn set_status(

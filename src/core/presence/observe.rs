@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::worker::accepted;
 use super::{OfferDeadline, Presence, Present};
 use crate::core::command::{Command, Disconnected, Drain, Heartbeat, Progress, WorkerFacts, WorkerStatus};
 use crate::core::ids::{SessionId, TaskId, Timestamp, WorkerId};
@@ -52,6 +53,7 @@ impl Presence {
         let drained = self.workers.get(&id).is_some_and(|worker| worker.drained);
         let mut worker = Present::new(session, Arc::clone(facts), now);
         worker.drained = drained;
+        worker.accepted_before_connection = accepted(state, &id).collect();
         worker.serves =
             state.ready.routes().filter(|(_, route)| can_run(facts, route)).map(|(id, _)| id).collect();
         let limit = worker.silence_limit(&self.limits);
@@ -95,14 +97,10 @@ impl Presence {
         let Some(id) = self.sessions.get(&session).cloned() else { return };
         let id = &id;
         let Some(worker) = self.workers.get_mut(id) else { return };
-        let held = state.grants.of(id);
-        let since = worker.reconnected_at.unwrap_or_default();
-        let newer = held.filter(|(_, _, grant)| grant.since >= since).count();
-        let low = heartbeat.active_count.is_some_and(|count| count as usize <= newer);
+        let low = worker.counts_too_few(state, heartbeat.active_count);
         worker.low_counts = if low { worker.low_counts + 1 } else { 0 };
         worker.last_heartbeat = Some(now);
-        let accepted = state.grants.of(id).filter(|(_, _, grant)| grant.phase == Phase::Accepted);
-        worker.accepted_by_heartbeat = accepted.map(|(task, attempt, _)| (task, attempt)).collect();
+        worker.accepted_by_heartbeat = accepted(state, id).collect();
         worker.reported = heartbeat.reported.clone();
         worker.correction = None;
         if let Some(status) = heartbeat.status {

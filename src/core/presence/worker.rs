@@ -9,7 +9,7 @@ use crate::core::command::{Progress, Reported, WorkerFacts, WorkerKind, WorkerSt
 use crate::core::ids::{AttemptNo, SessionId, TaskId, Timestamp, WorkerId};
 use crate::core::limits::Limits;
 use crate::core::spec::Priority;
-use crate::core::state::{Breaker, ClassId, State};
+use crate::core::state::{Breaker, ClassId, Phase, State};
 
 /// Refusals that one worker's record remembers; beyond it the oldest waits have passed anyway.
 const REFUSALS_MAX: usize = 10_000;
@@ -32,9 +32,9 @@ pub struct Present {
     pub progress: FxHashMap<TaskId, (Timestamp, Progress)>,
     /// What it can really hold, as its refusal showed.
     pub(in crate::core) correction: Option<u32>,
-    /// When it came back while it held attempts.
-    pub(in crate::core) reconnected_at: Option<Timestamp>,
-    /// Heartbeats in a row that count fewer tasks than we do.
+    /// What it had accepted when it came back with this connection.
+    pub(super) accepted_before_connection: Vec<(TaskId, AttemptNo)>,
+    /// Heartbeats in a row that count no more than was accepted since.
     pub(in crate::core) low_counts: u32,
     pub(in crate::core) refusals: FxHashMap<TaskId, Refusal>,
     pub(in crate::core) serves: BTreeSet<ClassId>,
@@ -63,7 +63,7 @@ impl Present {
             reported: Reported::default(),
             progress: FxHashMap::default(),
             correction: None,
-            reconnected_at: Some(now),
+            accepted_before_connection: Vec::new(),
             low_counts: 0,
             refusals: FxHashMap::default(),
             serves: BTreeSet::new(),
@@ -111,6 +111,24 @@ impl Present {
         limits.liveness_ms.max(2 * self.facts.heartbeat_ms)
     }
 
+    /// What it accepted before this connection and has not ended yet.
+    pub(in crate::core) fn accepted_before(&self, state: &State) -> impl Iterator<Item = (TaskId, AttemptNo)> {
+        let id = &self.facts.worker;
+        let older = self.accepted_before_connection.iter().copied();
+        older.filter(move |(task, attempt)| {
+            state.grants.get(id, *task, *attempt).is_some_and(|grant| grant.phase == Phase::Accepted)
+        })
+    }
+
+    /// Whether a heartbeat counts no more tasks than were accepted on this connection. The events of a connection
+    /// are handled in their order, so what it accepted before the heartbeat is known exactly; what is only offered
+    /// may still be on its way, and is not in the count.
+    pub(in crate::core) fn counts_too_few(&self, state: &State, count: Option<u32>) -> bool {
+        let all = accepted(state, &self.facts.worker).count();
+        let newer = all - self.accepted_before(state).count();
+        count.is_some_and(|count| count as usize <= newer)
+    }
+
     /// Slots it has at all, as far as is known now.
     pub fn capacity(&self) -> u32 {
         self.correction.unwrap_or(u32::MAX).min(self.facts.capacity)
@@ -155,4 +173,10 @@ impl Present {
         self.refusals.insert(task, Refusal { until, delay_ms });
         until
     }
+}
+
+/// The attempts that a worker has accepted and not ended.
+pub(super) fn accepted(state: &State, worker: &WorkerId) -> impl Iterator<Item = (TaskId, AttemptNo)> {
+    let accepted = state.grants.of(worker).filter(|(_, _, grant)| grant.phase == Phase::Accepted);
+    accepted.map(|(task, attempt, _)| (task, attempt))
 }

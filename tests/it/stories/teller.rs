@@ -9,6 +9,7 @@
 //! | `a@` | a task that is handed on to a receiver outside |
 //! | `courier` | the desk that hands on registers, and keeps what it held |
 //! | `taken a`, `untaken a`, `callback a`, `callback a broken` | the receiver takes it or not, and answers for it |
+//! | `count w1 2` | a heartbeat that says how many tasks it holds |
 //! | `break w1`, `bye w1` | the connection breaks, or ends with a goodbye |
 //! | `cancel a`, `retry a`, `cancel`, `retry`, `pause`, `resume` | what people ask for |
 //! | `complete a`, `fail a`, `skip a`, `skipwith a` | what people decide by hand; the last one gives a value |
@@ -139,7 +140,8 @@ impl Teller {
                     self.sessions.insert((*name).to_owned(), (SessionId(self.next_session), fences));
                 }
                 let session = self.sessions[*name].0;
-                let facts = Trade::Executor.facts(as_whom.first().unwrap_or(name), 2, fences, 30_000);
+                let heartbeat_ms = fences.then_some(30_000);
+                let facts = Trade::Executor.facts(as_whom.first().unwrap_or(name), 2, fences, heartbeat_ms);
                 self.command(Command::RegisterWorker { session, facts: Arc::new(facts), active: None });
             }
             ("courier" | "taken" | "untaken" | "callback", rest) => self.outside(verb, rest),
@@ -153,6 +155,11 @@ impl Teller {
                     Held { task: TaskRef::Id(id), attempt }
                 });
                 let heartbeat = Heartbeat { active: Some(held.collect()), ..Heartbeat::default() };
+                self.command(Command::Heartbeat { session: self.sessions[*name].0, heartbeat });
+            }
+            ("count", [name, count]) => {
+                let active_count = Some(count.parse().expect("a number of tasks"));
+                let heartbeat = Heartbeat { active_count, ..Heartbeat::default() };
                 self.command(Command::Heartbeat { session: self.sessions[*name].0, heartbeat });
             }
             (verb, [name, task]) => self.report(verb, name, task),
