@@ -9,9 +9,11 @@ use super::limits::Limits;
 use super::presence::Presence;
 use super::state::State;
 
-/// The fact of the start itself: deadlines of the run before it start anew.
+/// The fact of the start itself: deadlines of the run before it start anew. Nobody knows yet which workers fence, so
+/// all of them have the time of those that do not; one that names what it holds frees the rest as it comes back.
 pub fn started(version: &str, limits: &Limits, now: Timestamp) -> Event {
-    Event::EngineStarted { version: Arc::from(version), release_until: now.plus(limits.release_grace_ms) }
+    let release_ms = limits.release_grace_ms.max(2 * limits.liveness_ms);
+    Event::EngineStarted { version: Arc::from(version), release_until: now.plus(release_ms) }
 }
 
 /// Ended workflows that were not archived yet. Ready tasks need no effect: they are offered as workers register.

@@ -78,17 +78,18 @@ impl State {
         }
     }
 
-    /// A worker that was told to stop before the restart could not confirm: its grace starts anew.
-    fn extend_releases(&mut self, until: Timestamp) {
-        let releasing: Vec<_> = self
-            .grants
-            .all()
-            .filter(|(_, _, _, grant)| !grant.phase.is_current())
-            .map(|(worker, task, attempt, grant)| (worker.clone(), task, attempt, grant.since))
-            .collect();
-        for (worker, task, attempt, since) in releasing {
+    /// A worker that was told to stop before the restart could not confirm: its grace starts anew, and is never
+    /// shorter than it was.
+    fn extend_releases(&mut self, at_least: Timestamp) {
+        let shorter = |(worker, task, attempt, grant): (&WorkerId, TaskId, AttemptNo, Grant)| match grant.phase {
+            Phase::Releasing { until } if until < at_least => Some((worker.clone(), task, attempt, grant.since)),
+            Phase::Releasing { .. } | Phase::Offered | Phase::Accepted => None,
+        };
+        let shorter: Vec<_> = self.grants.all().filter_map(shorter).collect();
+        for (worker, task, attempt, since) in shorter {
             self.free(&worker, task, attempt);
-            self.hold(&worker, task, attempt, Grant { phase: Phase::Releasing { until }, since });
+            let phase = Phase::Releasing { until: at_least };
+            self.hold(&worker, task, attempt, Grant { phase, since });
         }
     }
 
