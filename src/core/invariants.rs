@@ -124,7 +124,7 @@ pub fn check_indexes(state: &State) -> Result<(), String> {
         let fits = wanted.is_some_and(|(spot, turn)| {
             let choosy = state.task(task).is_some_and(Task::is_choosy);
             let at_its_place =
-                standing == Standing::Returned || (standing == Standing::InLane(turn) && !choosy);
+                standing == Standing::Returned(turn) || (standing == Standing::Fresh(turn) && !choosy);
             spot == (class, priority) && at_its_place
         });
         if !fits {

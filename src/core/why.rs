@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ids::{TaskId, Timestamp, WorkerId, WorkflowId};
 use super::match_workers::can_run;
-use super::presence::{Presence, Present};
+use super::presence::{Bar, Presence, Present};
 use super::spec::Route;
 use super::state::{Breaker, State, StatusKind, TaskStatus, Workflow, WorkflowStatus};
 
@@ -57,6 +57,15 @@ pub enum Reason {
     /// An earlier attempt may still run there, and the worker cannot tell two attempts apart.
     EarlierAttempt {
         worker: WorkerId,
+    },
+    /// A task of another workflow that goes by the same id may run there, and the worker cannot tell them apart.
+    SameId {
+        worker: WorkerId,
+    },
+    /// The worker is connected, but has said nothing for too long.
+    Unheard {
+        worker: WorkerId,
+        since: Timestamp,
     },
     /// The worker said that it has no handler for it.
     NoHandler {
@@ -193,14 +202,15 @@ fn obstacle(
     if let Breaker::Open { until } = state.breaker(&worker.facts.name, now) {
         return Some(Reason::BreakerOpen { service: Arc::clone(&worker.facts.name), until });
     }
-    if state.task(id).is_some_and(|task| task.is_barred_from(name)) {
-        return Some(Reason::NoHandler { worker: name.clone() });
+    if worker.is_unheard() {
+        return Some(Reason::Unheard { worker: name.clone(), since: worker.last_seen });
     }
-    if let Some(refusal) = worker.refusals.get(&id).filter(|refusal| refusal.until > now) {
-        return Some(Reason::Refused { worker: name.clone(), until: refusal.until });
-    }
-    let fits = presence.may_take(state, worker, id, now);
-    (!fits).then(|| Reason::EarlierAttempt { worker: name.clone() })
+    Some(match presence.bar(state, worker, id, now)? {
+        Bar::NoHandler => Reason::NoHandler { worker: name.clone() },
+        Bar::Refused { until } => Reason::Refused { worker: name.clone(), until },
+        Bar::EarlierAttempt => Reason::EarlierAttempt { worker: name.clone() },
+        Bar::SameId => Reason::SameId { worker: name.clone() },
+    })
 }
 
 /// File tasks are off until somebody names a folder for them.
@@ -252,6 +262,8 @@ impl Reason {
             Self::BreakerOpen { .. } => "breaker_open",
             Self::Refused { .. } => "refused",
             Self::EarlierAttempt { .. } => "earlier_attempt",
+            Self::SameId { .. } => "same_id",
+            Self::Unheard { .. } => "unheard",
             Self::NoHandler { .. } => "no_handler",
             Self::Backoff { .. } => "backoff",
             Self::InLine { .. } => "in_line",
@@ -291,6 +303,15 @@ impl Reason {
             }
             Self::EarlierAttempt { worker } => {
                 format!("an earlier attempt may still run on {worker}, which cannot tell two attempts apart")
+            }
+            Self::SameId { worker } => format!(
+                "a task of another workflow with the same id runs on {worker}, which cannot tell two of one id apart"
+            ),
+            Self::Unheard { worker, since } => {
+                format!(
+                    "worker {worker} has said nothing for {} s, and gets work when it does",
+                    now.since(*since) / 1_000
+                )
             }
             Self::NoHandler { worker } => format!("worker {worker} has no handler for it"),
             Self::Backoff { until, failures, max_attempts } => format!(

@@ -82,18 +82,47 @@ async def test_yaml_ids_collided_between_workflows(house):
 
 
 async def test_wire_ids_collided_between_workflows(house):
-    """Two submitters that both call their task `task_1`, at one service that names no workflow in its reports."""
-    worker = await house.worker("both", fences=False)
+    """Two submitters that both call their task `task_1`, at one service that knows a task by nothing else."""
+    running, cut = [], []
+
+    async def slow(assignment, progress):
+        running.append(assignment["workflow_id"])
+        try:
+            await asyncio.sleep(3)
+        except asyncio.CancelledError:
+            cut.append(assignment["workflow_id"])
+            raise
+        return assignment["workflow_id"]
+
+    service = await house.service("both", {"custom_processing": slow})
     observer = await house.observer()
-    ids = [await observer.submit([wire_task("task_1")], workflow=str(uuid.uuid4())) for _ in range(2)]
+    first, second, third = [await observer.submit([wire_task("task_1")]) for _ in range(3)]
+    await until(lambda: running, 10, "the first one runs")
+    await asyncio.sleep(1)
+    assert (running, service.duplicates) == ([first], []), "one after the other"
+    assert "same id" in str(await house.api.get(f"/tasks/{second}.0/why"))
+    await house.api.post(f"/workflows/{first}/cancel")
+    await until(lambda: cut, 10, "the handler of the cancelled workflow is stopped")
+    assert await house.api.completed(second) == {"task_1": second}
+    assert await house.api.completed(third) == {"task_1": third}
+    assert (running, cut, service.duplicates) == ([first, second, third], [first], [])
+
+
+async def test_reports_without_a_workflow_mean_what_was_sent_first(house):
+    """A service that fences may hold both; it need not name the workflow."""
+    worker = await house.worker("both", register={"active": []})
+    observer = await house.observer()
+    ids = [await observer.submit([wire_task("task_1")]) for _ in range(2)]
+    assignments = [await worker.assigned(), await worker.assigned()]
+    assert [each["workflow_id"] for each in assignments] == ids
+    for _ in assignments:
+        assert (await worker.call("task:accepted", {"task_id": "task_1", "attempt": 1}))["ok"] is True
+    for workflow in ids:
+        assert (await house.api.get(f"/workflows/{workflow}/tasks"))["items"][0]["status"] == "processing"
     for result in ("one", "two"):
-        assignment = await worker.assigned()
-        report = {"task_id": "task_1", "node_id": worker.node_id}
-        assert (await worker.call("task:accepted", {**report, "workflow_id": assignment["workflow_id"]}))["ok"] is True
-        answer = await worker.call("task:completed", {**report, "workflow_id": assignment["workflow_id"], "result": result})
-        assert answer["ok"] is True, answer
-    found = [await house.api.completed(workflow) for workflow in ids]
-    assert sorted(each["task_1"] for each in found) == ["one", "two"]
+        report = {"task_id": "task_1", "attempt": 1, "result": result}
+        assert (await worker.call("task:completed", report))["ok"] is True
+    assert [await house.api.completed(workflow) for workflow in ids] == [{"task_1": "one"}, {"task_1": "two"}]
 
 
 @pytest.mark.parametrize("transports", [WEBSOCKET, POLLING], ids=["websocket", "polling"])

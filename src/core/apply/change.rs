@@ -85,7 +85,7 @@ impl State {
                     self.ready.push(place.class, place.priority, id, turn);
                 }
                 Queue::Ordinary | Queue::Returned => {
-                    self.ready.push_returned(place.class, place.priority, id);
+                    self.ready.push_returned(place.class, place.priority, id, turn);
                 }
                 Queue::Gone => {}
             }

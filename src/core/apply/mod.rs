@@ -56,13 +56,11 @@ impl State {
             Event::AttemptLost { task, attempt, reason, grant } => {
                 self.lose(*task, *attempt, *reason, *grant, at);
             }
-            Event::AttemptRefused { task, attempt, reason } => self.refuse(*task, *attempt, *reason, at),
+            Event::AttemptRefused { task, attempt, .. } => self.refuse(*task, *attempt, at),
             Event::TaskRequeued { task } => self.requeue(*task, at),
             Event::TaskCancelled { task, release_until } => self.cancel_task(*task, *release_until, seq, at),
             Event::TaskSkipped { task, cause } => self.skip(*task, *cause, seq, at),
-            Event::GrantReleased { task, attempt, worker } => {
-                self.free(worker, *task, *attempt);
-            }
+            Event::GrantReleased { task, attempt, worker } => self.release(worker, *task, *attempt),
             Event::LateReportSeen { task, .. } => {
                 if let Some(task) = self.task_mut(*task) {
                     task.late = task.late.saturating_add(1);
@@ -81,10 +79,13 @@ impl State {
     /// A worker that was told to stop before the restart could not confirm: its grace starts anew, and is never
     /// shorter than it was.
     fn extend_releases(&mut self, at_least: Timestamp) {
-        let shorter = |(worker, task, attempt, grant): (&WorkerId, TaskId, AttemptNo, Grant)| match grant.phase {
-            Phase::Releasing { until } if until < at_least => Some((worker.clone(), task, attempt, grant.since)),
-            Phase::Releasing { .. } | Phase::Offered | Phase::Accepted => None,
-        };
+        let shorter =
+            |(worker, task, attempt, grant): (&WorkerId, TaskId, AttemptNo, Grant)| match grant.phase {
+                Phase::Releasing { until } if until < at_least => {
+                    Some((worker.clone(), task, attempt, grant.since))
+                }
+                Phase::Releasing { .. } | Phase::Offered | Phase::Accepted => None,
+            };
         let shorter: Vec<_> = self.grants.all().filter_map(shorter).collect();
         for (worker, task, attempt, since) in shorter {
             self.free(&worker, task, attempt);
@@ -162,6 +163,14 @@ impl State {
             self.timers.set(until, Timer::Release(worker.clone(), task, attempt));
         }
         self.grants.insert(worker, task, attempt, grant);
+    }
+
+    /// A worker that had been told to stop does not run the attempt any more.
+    fn release(&mut self, worker: &WorkerId, id: TaskId, attempt: AttemptNo) {
+        self.free(worker, id, attempt);
+        if let Some(trouble) = self.task_mut(id).and_then(|task| task.trouble.as_mut()) {
+            trouble.lingering = trouble.lingering.saturating_sub(1);
+        }
     }
 
     fn free(&mut self, worker: &WorkerId, task: TaskId, attempt: AttemptNo) {

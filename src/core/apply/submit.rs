@@ -52,6 +52,16 @@ impl State {
                 *stored = stored.settled(seq);
             }
             task.ended_seq = task.ended_seq.map(|_| seq);
+            // Those of a workflow that was not in memory may have been released meanwhile.
+            if let Some(trouble) = &mut task.trouble {
+                trouble.lingering = 0;
+            }
+        }
+        for (_, task, _, grant) in &carried.grants {
+            let trouble = tasks.get_mut(task.at()).and_then(|task| task.trouble.as_mut());
+            if let (Some(trouble), false) = (trouble, grant.phase.is_current()) {
+                trouble.lingering += 1;
+            }
         }
         let tasks: Chunks<Task> = tasks.into_iter().collect();
         self.restore(Workflow {

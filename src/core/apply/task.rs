@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::change::Queue;
 use crate::core::errors::{self, Code};
-use crate::core::event::{
-    AfterFailure, Delivery, DeliveryOutcome, Failure, GrantAfter, LostReason, RefusalReason,
-};
+use crate::core::event::{AfterFailure, Delivery, DeliveryOutcome, Failure, GrantAfter, LostReason};
 use crate::core::ids::{AttemptNo, Seq, TaskId, Timestamp, WorkerId};
 use crate::core::limits::{BREAKER_FAILURES, BREAKER_OPEN_MS};
 use crate::core::payload::Stored;
@@ -146,14 +144,9 @@ impl State {
         self.make_ready(id, at, Queue::Returned);
     }
 
-    pub(super) fn refuse(&mut self, id: TaskId, attempt: AttemptNo, reason: RefusalReason, at: Timestamp) {
+    pub(super) fn refuse(&mut self, id: TaskId, attempt: AttemptNo, at: Timestamp) {
         let Some(worker) = self.holder(id, attempt) else { return };
         self.free(&worker, id, attempt);
-        if reason == RefusalReason::NoHandler
-            && let Some(task) = self.task_mut(id)
-        {
-            task.trouble.get_or_insert_default().barred.push(worker);
-        }
         self.make_ready(id, at, Queue::Returned);
     }
 
@@ -185,7 +178,7 @@ impl State {
             (GrantAfter::Freed, _) | (_, None) => self.free(worker, id, attempt),
             (GrantAfter::ReleasingUntil(until), Some(since)) => {
                 if let Some(task) = self.task_mut(id) {
-                    task.trouble.get_or_insert_default().lingers = true;
+                    task.trouble.get_or_insert_default().lingering += 1;
                 }
                 self.hold(worker, id, attempt, Grant { phase: Phase::Releasing { until }, since });
             }

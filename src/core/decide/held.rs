@@ -1,12 +1,12 @@
 //! What a report is about, and whether it still counts.
 
-use crate::core::command::TaskRef;
+use crate::core::command::{Held, TaskRef};
 use crate::core::errors;
 use crate::core::event::{Event, LateOutcome};
 use crate::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, WorkerId, WorkflowId};
 use crate::core::presence::{Presence, Present};
 use crate::core::rejection::Rejection;
-use crate::core::state::{Phase, State};
+use crate::core::state::{Grant, Phase, State};
 
 /// A report, seen against what its worker holds.
 pub(super) enum Standing {
@@ -14,6 +14,29 @@ pub(super) enum Standing {
     Current { task: TaskId, attempt: AttemptNo, phase: Phase },
     /// Too late. `releasing` is the attempt it ends, where the worker had been told to stop.
     Late { task: TaskId, attempt: AttemptNo, releasing: Option<AttemptNo>, rejection: Rejection },
+}
+
+/// Which of several attempts a report means that names neither a workflow nor an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meant {
+    /// One that was offered: it is taken up, or refused.
+    Offered,
+    /// One that runs.
+    Running,
+    /// One that the worker was told to stop.
+    Stopped,
+}
+
+impl Meant {
+    const fn rank(self, phase: Phase) -> u8 {
+        match (self, phase) {
+            (Self::Offered, Phase::Offered)
+            | (Self::Running, Phase::Accepted)
+            | (Self::Stopped, Phase::Releasing { .. }) => 0,
+            (Self::Offered | Self::Stopped, Phase::Accepted) | (Self::Running, Phase::Offered) => 1,
+            (Self::Offered | Self::Running, Phase::Releasing { .. }) | (Self::Stopped, Phase::Offered) => 2,
+        }
+    }
 }
 
 /// The worker that is registered on this connection. The `node_id` in a payload proves nothing.
@@ -34,8 +57,9 @@ pub(super) fn standing(
     worker: &WorkerId,
     reference: &TaskRef,
     attempt: Option<AttemptNo>,
+    meant: Meant,
 ) -> Result<Standing, Rejection> {
-    let id = resolve(state, worker, reference).ok_or_else(|| unknown(reference))?;
+    let id = resolve(state, worker, reference, attempt, meant).ok_or_else(|| unknown(reference))?;
     let releasing = state
         .grants
         .of_task(worker, id)
@@ -68,7 +92,13 @@ pub(super) fn standing(
 }
 
 /// The task that a worker means.
-pub(super) fn resolve(state: &State, worker: &WorkerId, reference: &TaskRef) -> Option<TaskId> {
+fn resolve(
+    state: &State,
+    worker: &WorkerId,
+    reference: &TaskRef,
+    attempt: Option<AttemptNo>,
+    meant: Meant,
+) -> Option<TaskId> {
     match reference {
         TaskRef::Id(id) => Some(*id),
         TaskRef::Own { id, workflow: Some(workflow) } => {
@@ -79,15 +109,50 @@ pub(super) fn resolve(state: &State, worker: &WorkerId, reference: &TaskRef) -> 
             })
         }
         TaskRef::Own { id, workflow: None } => {
-            let held = || {
-                state.grants.of(worker).map(|(task, _, _)| task).find(|task| {
-                    let spec = state.workflow(task.workflow).map(|workflow| workflow.spec.task(task.index));
-                    spec.and_then(|spec| spec.own_id.as_deref()) == Some(id)
-                })
+            // Ids of submitters are not unique. Where several fit, it is the one that is in the phase meant, and of
+            // these the oldest: events keep their order in both directions.
+            let oldest = || {
+                let fitting = held_as(state, worker, id).min_by_key(|(_, no, grant)| {
+                    let another = attempt.is_some_and(|attempt| attempt != *no);
+                    (another, meant.rank(grant.phase), grant.since, *no)
+                });
+                fitting.map(|(task, _, _)| task)
             };
-            state.by_own_uuid(id).or_else(held).or_else(|| stopped(state, worker, None))
+            state.by_own_uuid(id).or_else(oldest).or_else(|| stopped(state, worker, None))
         }
     }
+}
+
+/// All that the worker holds, or may still run, of tasks that go by this id of a submitter.
+fn held_as<'a>(
+    state: &'a State,
+    worker: &'a WorkerId,
+    id: &'a str,
+) -> impl Iterator<Item = (TaskId, AttemptNo, Grant)> + 'a {
+    let own_id = move |task: TaskId| state.workflow(task.workflow)?.spec.task(task.index).own_id.as_deref();
+    state.grants.of(worker).filter(move |(task, _, _)| own_id(*task) == Some(id))
+}
+
+/// The attempts that the worker says it holds, as far as they are known. One without a number is the one it
+/// holds now.
+pub(super) fn named(state: &State, worker: &WorkerId, active: &[Held]) -> Vec<(TaskId, AttemptNo)> {
+    let mut named = Vec::new();
+    for Held { task, attempt } in active {
+        let before = named.len();
+        if let TaskRef::Own { id, workflow: None } = task {
+            // Several tasks may go by this id: none of them counts as forgotten.
+            let fitting =
+                held_as(state, worker, id).filter(|(_, no, _)| attempt.is_none_or(|known| known == *no));
+            named.extend(fitting.map(|(task, no, _)| (task, no)));
+        }
+        if named.len() == before {
+            named.extend(resolve(state, worker, task, *attempt, Meant::Running).and_then(|task| {
+                let held = || state.grants.of_task(worker, task).map(|(no, _)| no).max();
+                Some((task, attempt.or_else(held)?))
+            }));
+        }
+    }
+    named
 }
 
 /// An attempt that the worker was told to stop, of a workflow that has left memory. The ids of its submitter have

@@ -3,7 +3,7 @@
 use super::Decision;
 use super::Inputs;
 use super::end::{Unsuccessful, cancel_effect, loss, skipped_by};
-use super::held::{Standing, late_events, reporter, standing};
+use super::held::{Meant, Standing, late_events, reporter, standing};
 use crate::core::command::{FailureReport, Progress, TaskRef};
 use crate::core::effect::Effect;
 use crate::core::errors;
@@ -24,7 +24,7 @@ pub(super) fn accept(
     attempt: Option<AttemptNo>,
 ) -> Result<Decision, Rejection> {
     let worker = reporter(presence, session)?;
-    match standing(state, &worker.facts.worker, reference, attempt)? {
+    match standing(state, &worker.facts.worker, reference, attempt, Meant::Offered)? {
         Standing::Current { task, attempt, phase: Phase::Offered } => {
             Ok(Decision::events(vec![Event::TaskAccepted { task, attempt }]))
         }
@@ -46,7 +46,7 @@ pub(super) fn progress(
     progress: &Progress,
 ) -> Result<Decision, Rejection> {
     let worker = reporter(presence, session)?;
-    match standing(state, &worker.facts.worker, reference, attempt)? {
+    match standing(state, &worker.facts.worker, reference, attempt, Meant::Running)? {
         Standing::Current { task, attempt, .. } => {
             let effects = vec![Effect::ForwardProgress { task, attempt, progress: progress.clone() }];
             Ok(Decision { effects, ..Decision::nothing() })
@@ -65,7 +65,7 @@ pub(super) fn complete(
 ) -> Result<Decision, Rejection> {
     let worker = reporter(presence, session)?;
     let id = &worker.facts.worker;
-    match standing(state, id, reference, attempt)? {
+    match standing(state, id, reference, attempt, Meant::Running)? {
         Standing::Current { task, attempt, .. } => {
             let size = result.as_str().len();
             if size > presence.limits.result_bytes_max {
@@ -114,6 +114,14 @@ impl Meaning {
             Self::Failed
         }
     }
+
+    const fn meant(&self) -> Meant {
+        match self {
+            Self::AtCapacity | Self::NoHandler => Meant::Offered,
+            Self::Cancelled => Meant::Stopped,
+            Self::Failed => Meant::Running,
+        }
+    }
 }
 
 pub(super) fn fail(
@@ -127,10 +135,11 @@ pub(super) fn fail(
 ) -> Result<Decision, Rejection> {
     let worker = reporter(presence, session)?;
     let id = &worker.facts.worker;
-    let (task, attempt, phase) = match standing(state, id, reference, attempt)? {
+    let meaning = Meaning::of(report);
+    let (task, attempt, phase) = match standing(state, id, reference, attempt, meaning.meant())? {
         Standing::Current { task, attempt, phase } => (task, attempt, phase),
         Standing::Late { task, attempt, releasing, rejection } => {
-            if matches!(Meaning::of(report), Meaning::Cancelled) && releasing.is_some() {
+            if matches!(meaning, Meaning::Cancelled) && releasing.is_some() {
                 let attempt = releasing.unwrap_or(attempt);
                 return Ok(Decision::events(vec![Event::GrantReleased {
                     task,
@@ -143,7 +152,7 @@ pub(super) fn fail(
             return Ok(Decision::refused(events, rejection));
         }
     };
-    let events = match Meaning::of(report) {
+    let events = match meaning {
         Meaning::AtCapacity if phase == Phase::Offered => {
             vec![Event::AttemptRefused { task, attempt, reason: RefusalReason::AtCapacity }]
         }
@@ -181,10 +190,9 @@ fn no_handler(
     let refused = Event::AttemptRefused { task, attempt, reason: RefusalReason::NoHandler };
     let Some(workflow) = state.workflow(task.workflow) else { return vec![refused] };
     let route = workflow.spec.route_of(task.index);
-    let barred = |other: &Present| workflow.task(task.index).is_barred_from(&other.facts.worker);
     let elsewhere = presence.workers().any(|other| {
         let another = other.facts.worker != worker.facts.worker;
-        another && other.is_connected() && can_run(&other.facts, route) && !barred(other)
+        another && other.is_connected() && can_run(&other.facts, route) && !other.has_no_handler_for(task)
     });
     if elsewhere {
         return vec![refused];
@@ -233,5 +241,5 @@ pub(super) fn return_attempt(state: &State, task: TaskId, attempt: AttemptNo) ->
     if !current {
         return Decision::nothing();
     }
-    Decision::events(vec![Event::AttemptRefused { task, attempt, reason: RefusalReason::AtCapacity }])
+    Decision::events(vec![Event::AttemptRefused { task, attempt, reason: RefusalReason::NoRoom }])
 }

@@ -1,14 +1,18 @@
 //! Which ready task goes to which free worker next.
 //!
 //! A class with ready tasks and a worker with a free slot meet by a set intersection; nothing is searched. The
-//! worker then picks among all classes that it serves: by priority with weights 8:4:2:1, inside a priority by
-//! the workflows' turns.
+//! worker then picks among all classes that it serves: by priority with weights 8:4:2:1, inside a priority first what
+//! came back from another worker, then by the workflows' turns.
 
 use crate::core::event::Event;
 use crate::core::ids::{TaskId, Timestamp, WorkerId};
 use crate::core::presence::{Presence, Present};
 use crate::core::spec::Priority;
-use crate::core::state::{ClassId, State, Workflow};
+use crate::core::state::{ClassId, State};
+
+/// Tasks of one class and priority that a worker passes over before it turns to the next class, beside those that are
+/// barred from it alone: those that another one should get, or whose id it knows from another workflow.
+const LOOKED_AT_MAX: usize = 64;
 
 /// The next offer, if any task and any worker fit. Asked again after the offer has been applied.
 pub fn next_offer(state: &State, presence: &Presence, now: Timestamp) -> Option<Event> {
@@ -25,22 +29,47 @@ pub fn next_offer(state: &State, presence: &Presence, now: Timestamp) -> Option<
     None
 }
 
-/// What this worker gets next: first what came back from another one, then by priority and turn.
+/// What this worker gets next: by priority, inside it first what came back from a worker, then by turn.
 fn next_for(state: &State, presence: &Presence, worker: &Present, now: Timestamp) -> Option<TaskId> {
-    let classes = || worker.serves.iter().copied().filter(|class| state.ready.open().contains(class));
-    let mut returned =
-        classes().flat_map(|class| state.ready.returned(class).map(move |(task, _)| (class, task)));
-    let returned = returned.find(|(class, task)| {
-        let dispatches = state.workflow(task.workflow).is_some_and(Workflow::dispatches);
-        dispatches
-            && presence.may_take(state, worker, *task, now)
-            && !another_first(state, presence, worker, (*class, *task), now)
-    });
-    returned.map(|(_, task)| task).or_else(|| {
-        let head = |priority| head_of(state, classes(), priority);
-        let turn = Priority::ALL.into_iter().filter(|priority| worker.has_credit(*priority)).find_map(head);
-        turn.or_else(|| Priority::ALL.into_iter().find_map(head))
-    })
+    let first = |priority: &Priority| {
+        let classes = || worker.serves.iter().copied().filter(|class| state.ready.open().contains(class));
+        let returned = classes().filter_map(|class| {
+            let all = state.ready.returned(class, *priority).take(LOOKED_AT_MAX + worker.bars(state));
+            first_fit(all, |task| takes_back(state, presence, worker, (class, task), now))
+        });
+        earliest(returned).or_else(|| {
+            let heads = classes().filter_map(|class| {
+                let heads = state.ready.heads(class, *priority).take(LOOKED_AT_MAX);
+                first_fit(heads, |task| worker.takes_fresh(state, task, now))
+            });
+            earliest(heads)
+        })
+    };
+    let with_credit = Priority::ALL.iter().filter(|priority| worker.has_credit(**priority));
+    let without = Priority::ALL.iter().filter(|priority| !worker.has_credit(**priority));
+    with_credit.chain(without).find_map(first)
+}
+
+fn first_fit(
+    mut tasks: impl Iterator<Item = (u64, TaskId)>,
+    fits: impl Fn(TaskId) -> bool,
+) -> Option<(u64, TaskId)> {
+    tasks.find(|(_, task)| fits(*task))
+}
+
+/// The task whose turn came first, over all the classes.
+fn earliest(tasks: impl Iterator<Item = (u64, TaskId)>) -> Option<TaskId> {
+    tasks.min_by_key(|(turn, _)| *turn).map(|(_, task)| task)
+}
+
+fn takes_back(
+    state: &State,
+    presence: &Presence,
+    worker: &Present,
+    (class, task): (ClassId, TaskId),
+    now: Timestamp,
+) -> bool {
+    presence.may_take(state, worker, task, now) && !another_first(state, presence, worker, (class, task), now)
 }
 
 /// Whether a task that this worker has just lost should go to somebody else, who is free to take it.
@@ -58,10 +87,4 @@ fn another_first(
         other != id && presence.worker(other).is_some_and(|other| presence.may_take(state, other, task, now))
     };
     last == Some(id) && presence.slots.of_class(class).any(free)
-}
-
-/// The task whose turn came first, over all the classes.
-fn head_of(state: &State, classes: impl Iterator<Item = ClassId>, priority: Priority) -> Option<TaskId> {
-    let heads = classes.filter_map(|class| state.ready.head(class, priority));
-    heads.min_by_key(|(turn, _)| *turn).map(|(_, task)| task)
 }

@@ -1,9 +1,11 @@
 //! Volatile knowledge: who is connected, who has free slots, who was heard of. It is never logged, and a restart
 //! begins without it.
 
+mod bars;
 mod deadlines;
 mod follow;
 mod observe;
+mod pulse;
 mod slots;
 mod worker;
 
@@ -12,13 +14,14 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+pub use bars::Bar;
 pub use deadlines::{Deadlines, Due, OfferDeadline};
 pub use slots::Slots;
 pub use worker::{Present, Refusal};
 
-use super::ids::{SessionId, TaskId, Timestamp, WorkerId};
+use super::ids::{SessionId, Timestamp, WorkerId};
 use super::limits::Limits;
-use super::state::{ClassId, Phase, State, StatusKind};
+use super::state::{ClassId, Phase, State};
 
 #[derive(Debug)]
 pub struct Presence {
@@ -82,6 +85,7 @@ impl Presence {
         for worker in self.workers.values_mut() {
             // Whoever has been heard since is not ahead of the clock.
             worker.last_seen = worker.last_seen.plus(gap_ms).min(now);
+            worker.pulse.shift(gap_ms, now);
         }
     }
 
@@ -96,11 +100,15 @@ impl Presence {
         match due {
             Due::Offer(_) => {}
             Due::Silence(id) => {
-                let Some(worker) = self.workers.get(id) else { return };
+                let Some(worker) = self.workers.get_mut(id) else { return };
                 let limit = worker.silence_limit(&self.limits);
-                if worker.is_connected() {
-                    let heard = worker.last_seen.plus(limit);
-                    self.deadlines.watch(id, if heard > now { heard } else { now.plus(limit) });
+                let heard = worker.last_seen.plus(limit);
+                if worker.is_connected() && heard > now {
+                    self.deadlines.watch(id, heard);
+                } else if worker.is_connected() {
+                    worker.miss();
+                    self.deadlines.watch(id, now.plus(limit));
+                    self.refresh(id, state, now);
                 } else if state.grants.count(id) == 0 {
                     self.forget(id);
                 } else {
@@ -109,7 +117,7 @@ impl Presence {
             }
             Due::Wake(id) => {
                 if let Some(worker) = self.workers.get_mut(id) {
-                    worker.correction = None;
+                    worker.no_room = None;
                 }
                 self.refresh(id, state, now);
             }
@@ -158,17 +166,5 @@ impl Presence {
             }
         }
         Ok(())
-    }
-
-    /// Whether an unfinished task may be offered to this worker, which could run its route.
-    pub fn may_take(&self, state: &State, worker: &Present, task: TaskId, now: Timestamp) -> bool {
-        let id = &worker.facts.worker;
-        let refused = worker.refusals.get(&task).is_some_and(|refusal| refusal.until > now);
-        let barred = state
-            .task(task)
-            .is_none_or(|task| task.is_barred_from(id) || task.status.kind() != StatusKind::Queued);
-        // A worker that does not fence would start a second handler and confuse both.
-        let lingers = !worker.facts.fences && state.grants.of_task(id, task).next().is_some();
-        !refused && !barred && !lingers
     }
 }

@@ -2,6 +2,7 @@
 
 mod chunks;
 mod grants;
+mod lanes;
 mod ready;
 mod services;
 mod task;

@@ -35,12 +35,10 @@ pub struct Task {
 /// What went wrong with a task so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Trouble {
-    /// Workers that have no handler for this task.
-    pub barred: Vec<WorkerId>,
     /// The latest unsuccessful attempts, oldest first.
     pub history: Vec<AttemptNote>,
-    /// A worker that was told to stop may still run an earlier attempt.
-    pub lingers: bool,
+    /// Earlier attempts that workers which were told to stop may still run.
+    pub lingering: u32,
     /// The last failure, also while a retry is under way.
     pub last_failure: Option<Arc<Failure>>,
     /// Parameters that took the place of the submitted ones.
@@ -148,12 +146,7 @@ impl Task {
 
     /// Whether some workers may not get the task, so that it is queued where this is looked at.
     pub fn is_choosy(&self) -> bool {
-        let barred = |trouble: &Trouble| trouble.lingers || !trouble.barred.is_empty();
-        self.lost > 0 || self.trouble.as_deref().is_some_and(barred)
-    }
-
-    pub fn is_barred_from(&self, worker: &WorkerId) -> bool {
-        self.trouble.as_ref().is_some_and(|trouble| trouble.barred.contains(worker))
+        self.lost > 0 || self.trouble.as_deref().is_some_and(|trouble| trouble.lingering > 0)
     }
 
     pub fn last_failure(&self) -> Option<&Arc<Failure>> {

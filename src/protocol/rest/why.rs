@@ -79,7 +79,10 @@ fn facts(workflow: &Workflow, reason: &Reason) -> Value {
         }
         Reason::BreakerOpen { service, until } => json!({"service": &**service, "until": time(until)}),
         Reason::Refused { worker, until } => json!({"worker": &*worker.0, "until": time(until)}),
-        Reason::EarlierAttempt { worker } | Reason::NoHandler { worker } => json!({"worker": &*worker.0}),
+        Reason::EarlierAttempt { worker } | Reason::SameId { worker } | Reason::NoHandler { worker } => {
+            json!({"worker": &*worker.0})
+        }
+        Reason::Unheard { worker, since } => json!({"worker": &*worker.0, "since": time(since)}),
         Reason::Backoff { until, failures, max_attempts } => {
             json!({"until": time(until), "failures": failures, "max_attempts": max_attempts})
         }

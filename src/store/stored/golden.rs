@@ -127,9 +127,8 @@ fn statuses() {
 fn tasks_with_trouble() {
     let note = StoredNote { attempt: 1, worker: Some(0), ended_at: 8, code: 9_512, message: "gone".into() };
     let trouble = |last_failure| StoredTrouble {
-        barred: vec![1],
         history: vec![note.clone(), StoredNote { worker: None, ..note.clone() }],
-        lingers: true,
+        lingering: 1,
         last_failure,
         edited: Some(StoredEdit { parameters: StoredResult::Inline("{}".into()), references: vec![3] }),
     };
@@ -146,12 +145,11 @@ fn tasks_with_trouble() {
     check(
         &stored,
         expect![["
-        02027731027732030100010002030000000101010201010010fb282504676f6e
-        65010010fb282504676f6e6501000100027b7d01030100010002030000000101
-        010201010010fb282504676f6e65010010fb282504676f6e650101000100027b
-        7d01030100010002030000000101010201010010fb282504676f6e65010010fb
-        282504676f6e65010101fbd1070869742062726f6b650102453701027b7d0100
-        027b7d0103"]],
+        0202773102773203010001000203000000010201010010fb282504676f6e6501
+        0010fb282504676f6e6501000100027b7d010301000100020300000001020101
+        0010fb282504676f6e65010010fb282504676f6e650101000100027b7d010301
+        0001000203000000010201010010fb282504676f6e65010010fb282504676f6e
+        65010101fbd1070869742062726f6b650102453701027b7d0100027b7d0103"]],
     );
 }
 

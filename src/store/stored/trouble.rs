@@ -44,9 +44,8 @@ impl StoredFailure {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredTrouble {
-    pub barred: Vec<u32>,
     pub history: Vec<StoredNote>,
-    pub lingers: bool,
+    pub lingering: u32,
     pub last_failure: Option<LastFailure>,
     pub edited: Option<StoredEdit>,
 }
@@ -90,9 +89,8 @@ impl StoredTrouble {
             message: note.message.to_string(),
         };
         Some(Self {
-            barred: trouble.barred.iter().map(|worker| workers.number(worker)).collect(),
             history: trouble.history.iter().map(|entry| note(entry, workers)).collect(),
-            lingers: trouble.lingers,
+            lingering: trouble.lingering,
             last_failure,
             edited: trouble.edited.as_ref().map(|edited| StoredEdit {
                 parameters: StoredResult::of_rare(&edited.parameters, base),
@@ -126,11 +124,9 @@ impl StoredTrouble {
                 message: note.message.into(),
             })
         };
-        let barred = self.barred.into_iter().map(|number| Workers::find(workers, number));
         Ok(Box::new(Trouble {
-            barred: barred.collect::<Result<_, Undecodable>>()?,
             history: self.history.into_iter().map(note).collect::<Result<_, Undecodable>>()?,
-            lingers: self.lingers,
+            lingering: self.lingering,
             last_failure,
             edited: self.edited.map(|edited| Edited {
                 parameters: edited.parameters.thaw(base),

@@ -250,3 +250,25 @@ async fn heartbeats_and_status_are_answered() {
     let answer = worker.call("node:status", json!({"status": "sleepy"})).await;
     assert!(answer["message"].as_str().unwrap().contains("sleepy"), "{answer}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_fence_is_sent_one_task_of_an_id_at_a_time() {
+    let house = House::new().await;
+    let mut worker = house.worker("both", json!({})).await;
+    let mut submitter = house.peer().await;
+    for workflow in ["w1", "w2"] {
+        let answer = submitter.submit(workflow, json!([wire_task("task_1", &[])])).await;
+        assert_eq!(answer["ok"], true, "{answer}");
+    }
+    for workflow in ["w1", "w2"] {
+        assert_eq!(worker.next("task:assign").await["workflow_id"], workflow);
+        // It knows the task by nothing else, and needs to say nothing else.
+        let answer = worker.call("task:accepted", json!({"task_id": "task_1"})).await;
+        assert_eq!(answer["ok"], true, "{answer}");
+        assert!(!worker.names_seen().await.contains(&"task:assign".to_owned()), "both at once");
+        let answer = worker.call("task:completed", json!({"task_id": "task_1", "result": workflow})).await;
+        assert_eq!(answer["ok"], true, "{answer}");
+        let told = submitter.next("task:completed").await;
+        assert_eq!((&told["workflow_id"], &told["result"]), (&json!(workflow), &json!(workflow)));
+    }
+}
