@@ -187,8 +187,8 @@ pub struct WorkerFacts {
     pub has_gpu: bool,
     pub models: BTreeSet<Arc<str>>,
     pub tags: BTreeSet<Arc<str>>,
-    /// How often it promises to be heard of.
-    pub heartbeat_ms: u64,
+    /// How often it promises to be heard of; the earlier clients do not say it.
+    pub heartbeat_ms: Option<u64>,
     /// It sends `attempt` with its reports, so that a task may go to it again at once.
     pub fences: bool,
     /// It understands `cluster:shutdown {restart: true}`.

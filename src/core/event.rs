@@ -287,6 +287,8 @@ impl LostReason {
 pub enum RefusalReason {
     AtCapacity,
     NoHandler,
+    /// Its connection had no room for the assignment.
+    NoRoom,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

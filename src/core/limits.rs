@@ -45,6 +45,13 @@ pub const BREAKER_FAILURES: u32 = 5;
 /// How long an open breaker stays open.
 pub const BREAKER_OPEN_MS: u64 = 60_000;
 
+/// The longest interval between two heartbeats: rarer ones would hide the end of a worker.
+pub const HEARTBEAT_MS_MAX: u64 = 600_000;
+
+/// The longest pause that a worker may ask for before the next try, unless the task's own policy has longer ones: it
+/// is as much as most services ask of those who come too often, and a mistaken number does not park a task for ever.
+pub const RETRY_AFTER_MS_MAX: u64 = 3_600_000;
+
 /// A gap between two turns above this is a suspended process: nobody is blamed for silence during it.
 pub const SUSPENSION_GAP: Duration = Duration::from_secs(1);
 

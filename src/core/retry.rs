@@ -4,6 +4,7 @@ use super::decide::Inputs;
 use super::errors::Code;
 use super::event::AfterFailure;
 use super::ids::TaskId;
+use super::limits::RETRY_AFTER_MS_MAX;
 use super::spec::{RetryPolicy, RetryStrategy};
 use super::state::State;
 
@@ -26,7 +27,8 @@ pub fn next(state: &State, id: TaskId, code: Code, report: &Report, inputs: &Inp
         return AfterFailure::Final;
     }
     let random = scrambled(inputs.seed ^ u64::from(id.index) ^ u64::from(tries) << 32);
-    let delay_ms = delay_ms(policy, tries, random).max(report.retry_after_ms.unwrap_or(0));
+    let asked_ms = report.retry_after_ms.unwrap_or(0).min(policy.max_delay_ms.max(RETRY_AFTER_MS_MAX));
+    let delay_ms = delay_ms(policy, tries, random).max(asked_ms);
     AfterFailure::RetryAt(inputs.now.plus(delay_ms))
 }
 

@@ -161,6 +161,7 @@ impl Engine {
     fn command(&mut self, command: &Command, now: Timestamp, turn: &mut Turn) -> Result<Accepted, Rejection> {
         let kind = Kind::of(command, &self.state);
         self.admission.admit(kind)?;
+        self.presence.hear(&self.state, command, now);
         let inputs = Inputs { now, seed: self.next_random(), existing: self.existing(command, now) };
         let decision = decide::decide(&self.state, &self.presence, &inputs, command)?;
         self.check_size(&decision, kind)?;

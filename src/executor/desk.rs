@@ -102,7 +102,7 @@ impl Desk {
             has_gpu: false,
             models: BTreeSet::new(),
             tags: BTreeSet::new(),
-            heartbeat_ms: 0,
+            heartbeat_ms: None,
             fences: true,
             restart_aware: true,
         }

@@ -84,7 +84,7 @@ impl State {
                 Phase::Releasing { until } if until < at_least => {
                     Some((worker.clone(), task, attempt, grant.since))
                 }
-                Phase::Releasing { .. } | Phase::Offered | Phase::Accepted => None,
+                Phase::Releasing { .. } | Phase::Offered | Phase::Accepted | Phase::Delivered => None,
             };
         let shorter: Vec<_> = self.grants.all().filter_map(shorter).collect();
         for (worker, task, attempt, since) in shorter {

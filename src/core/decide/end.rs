@@ -222,7 +222,7 @@ pub(super) fn stop_all(
 pub(super) fn release_until(presence: &Presence, worker: &WorkerId, now: Timestamp) -> Timestamp {
     let grace = presence.limits.release_grace_ms;
     now.plus(presence.worker(worker).map_or(grace, |known| {
-        if known.facts.fences { grace } else { 2 * known.silence_limit(&presence.limits) }
+        if known.facts.fences { grace } else { 2 * known.liveness_ms(&presence.limits) }
     }))
 }
 

@@ -31,9 +31,10 @@ impl Meant {
     const fn rank(self, phase: Phase) -> u8 {
         match (self, phase) {
             (Self::Offered, Phase::Offered)
-            | (Self::Running, Phase::Accepted)
+            | (Self::Running, Phase::Accepted | Phase::Delivered)
             | (Self::Stopped, Phase::Releasing { .. }) => 0,
-            (Self::Offered | Self::Stopped, Phase::Accepted) | (Self::Running, Phase::Offered) => 1,
+            (Self::Offered | Self::Stopped, Phase::Accepted | Phase::Delivered)
+            | (Self::Running, Phase::Offered) => 1,
             (Self::Offered | Self::Running, Phase::Releasing { .. }) | (Self::Stopped, Phase::Offered) => 2,
         }
     }

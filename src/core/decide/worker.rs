@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Decision;
 use super::end::{cancel_effect, losses};
-use super::held::{reporter, resolve};
+use super::held::{named, reporter};
 use crate::core::command::{Disconnected, Heartbeat, Held, WorkerFacts, WorkerKind, WorkerStatus};
 use crate::core::effect::{Effect, Receipt};
 use crate::core::errors;
@@ -54,20 +54,28 @@ pub(super) fn register(
     let old = presence.worker(id).and_then(|worker| worker.session).filter(|old| *old != session);
     effects.extend(old.map(|session| Effect::CloseSession { session }));
     effects.push(Effect::AnnounceWorker { facts: Arc::clone(facts) });
-    let mut held: Vec<TaskId> = current(state, id).map(|(task, _)| task).collect();
+    let mut held: Vec<(TaskId, AttemptNo)> = current(state, id).collect();
     if facts.kind == WorkerKind::BuiltIn && active.is_none() {
         effects.extend(undelivered(state, id, session));
     }
     if let Some(active) = active {
         let named = named(state, id, active);
-        let missing = current(state, id).filter(|(task, attempt)| !named.contains(&(*task, *attempt)));
-        events.extend(losses(state, presence, missing, LostReason::Forgotten, GrantAfter::Freed));
-        events.extend(released(state, id, &named));
+        let mut missing: Vec<(TaskId, AttemptNo)> = match presence.of_session(session) {
+            // What was sent on this very connection may be on its way.
+            Some(known) => unnamed(state, known).collect(),
+            None => held.clone(),
+        };
+        missing.retain(|held| !named.contains(held));
+        if presence.of_session(session).is_none() {
+            events.extend(released(state, id, &named));
+        }
         effects.extend(stop_strays(state, id, session, &named));
-        held.retain(|task| named.iter().any(|(named, _)| named == task));
+        held.retain(|held| !missing.contains(held));
+        events.extend(losses(state, presence, missing, LostReason::Forgotten, GrantAfter::Freed));
     }
-    let liveness_ms = presence.limits.liveness_ms.max(2 * facts.heartbeat_ms);
-    let held = held.into_iter().filter_map(|task| Some(state.workflow(task.workflow)?.wire_id(task.index)));
+    let liveness_ms = presence.limits.liveness_ms.max(2 * facts.heartbeat_ms.unwrap_or_default());
+    let held =
+        held.into_iter().filter_map(|(task, _)| Some(state.workflow(task.workflow)?.wire_id(task.index)));
     let receipt = Receipt::Registered { held: held.collect(), liveness_ms };
     Ok(Decision { events, effects, answer: Ok(receipt) })
 }
@@ -81,17 +89,6 @@ fn undelivered(state: &State, worker: &WorkerId, session: SessionId) -> Vec<Effe
     });
     open.map(|(task, attempt, _)| Effect::SendAssignment { session, worker: worker.clone(), task, attempt })
         .collect()
-}
-
-/// The attempts that the worker says it holds, as far as they are known. One without a number is the one it
-/// holds now.
-fn named(state: &State, worker: &WorkerId, active: &[Held]) -> Vec<(TaskId, AttemptNo)> {
-    let known = active.iter().filter_map(|held| {
-        let task = resolve(state, worker, &held.task)?;
-        let attempt = held.attempt.or_else(|| state.grants.of_task(worker, task).map(|(no, _)| no).max())?;
-        Some((task, attempt))
-    });
-    known.collect()
 }
 
 fn current<'a>(state: &'a State, worker: &'a WorkerId) -> impl Iterator<Item = (TaskId, AttemptNo)> + 'a {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{OfferDeadline, Presence};
-use crate::core::event::{Event, RefusalReason};
-use crate::core::ids::{TaskId, Timestamp, WorkerId};
+use crate::core::event::{Event, LostReason, RefusalReason};
+use crate::core::ids::{TaskId, Timestamp, WorkerId, WorkflowId};
 use crate::core::match_workers::can_run;
 use crate::core::state::{ClassId, State};
 
@@ -19,20 +19,22 @@ impl Presence {
                 self.charge(worker, *task, state);
                 self.refresh(worker, state, now);
             }
-            Event::TaskAccepted { .. } => self.reported(holder, state, now),
             Event::TaskCompleted { task, .. } | Event::TaskFailed { task, .. } => {
                 self.done(holder, *task);
-                self.reported(holder, state, now);
+                self.refresh_some(holder, state, now);
                 self.follow_breaker(holder, state, now);
             }
-            Event::AttemptLost { task, .. } => {
+            Event::AttemptLost { task, reason, .. } => {
                 self.done(holder, *task);
+                if *reason == LostReason::NotAccepted {
+                    self.left_unanswered(holder, now);
+                }
                 self.refresh_some(holder, state, now);
             }
             Event::AttemptRefused { task, reason, .. } => {
                 self.done(holder, *task);
-                if let (Some(worker), RefusalReason::AtCapacity) = (holder, reason) {
-                    self.refused(worker, *task, state, now);
+                if let Some(worker) = holder {
+                    self.refused(worker, *task, *reason, state, now);
                 }
                 self.refresh_some(holder, state, now);
             }
@@ -43,6 +45,7 @@ impl Presence {
             Event::TaskCancelled { task, .. } | Event::TaskSettledByHand { task, .. } => {
                 self.done(holder, *task);
             }
+            Event::TasksRetried { workflow, tasks, .. } => self.ask_all_again(*workflow, tasks),
             Event::EngineStarted { .. }
             | Event::WorkflowSubmitted { .. }
             | Event::WorkflowPaused { .. }
@@ -50,8 +53,8 @@ impl Presence {
             | Event::WorkflowCancelled { .. }
             | Event::WorkflowEnded { .. }
             | Event::RoundStarted { .. }
-            | Event::TasksRetried { .. }
             | Event::WorkerNamed { .. }
+            | Event::TaskAccepted { .. }
             | Event::TaskRequeued { .. }
             | Event::ParametersEdited { .. }
             | Event::TaskSkipped { .. }
@@ -101,13 +104,13 @@ impl Presence {
         }
     }
 
-    /// A report shows that the worker moves: what we thought of its capacity is out of date.
-    fn reported(&mut self, holder: Option<&WorkerId>, state: &State, now: Timestamp) {
-        let Some(id) = holder else { return };
-        if let Some(worker) = self.workers.get_mut(id) {
-            worker.correction = None;
+    /// A worker that has said nothing at all since the offer was made gets no other one before it speaks.
+    fn left_unanswered(&mut self, holder: Option<&WorkerId>, now: Timestamp) {
+        let accept_ms = self.limits.accept_ms;
+        let worker = holder.and_then(|id| self.workers.get_mut(id));
+        if let Some(worker) = worker.filter(|worker| now.since(worker.last_seen) >= accept_ms) {
+            worker.miss();
         }
-        self.refresh(id, state, now);
     }
 
     fn done(&mut self, holder: Option<&WorkerId>, task: TaskId) {
@@ -116,11 +119,24 @@ impl Presence {
         }
     }
 
-    fn refused(&mut self, id: &WorkerId, task: TaskId, state: &State, now: Timestamp) {
+    fn refused(&mut self, id: &WorkerId, task: TaskId, reason: RefusalReason, state: &State, now: Timestamp) {
         let Some(worker) = self.workers.get_mut(id) else { return };
-        worker.correction = Some(state.grants.count(id));
+        let held = Some(state.grants.count(id));
+        match reason {
+            RefusalReason::AtCapacity => worker.correction = held,
+            RefusalReason::NoRoom => worker.no_room = held,
+            RefusalReason::NoHandler => return worker.note_no_handler(task, state),
+        }
         let until = worker.refuse(task, &self.limits, now);
         self.deadlines.wake(until, id);
+    }
+
+    /// Somebody wants these tasks to run after all: whoever had no handler for them may have one now.
+    fn ask_all_again(&mut self, workflow: WorkflowId, tasks: &[u32]) {
+        for worker in self.workers.values_mut() {
+            let again = |task: &TaskId| task.workflow == workflow && tasks.binary_search(&task.index).is_ok();
+            worker.no_handler.retain(|task| !again(task));
+        }
     }
 
     /// When a breaker opens or closes, all workers of the service are looked at again.

@@ -18,13 +18,11 @@ impl Presence {
             Command::SetWorkerStatus { session, status } => self.set_status(*session, *status, state, now),
             Command::DrainWorker { worker, drain } => self.set_drained(worker, *drain, state, now),
             Command::Disconnect { session, how } => self.disconnected(*session, *how, state, now),
-            Command::ReportProgress { session, attempt, .. }
-            | Command::AcceptTask { session, attempt, .. }
-            | Command::CompleteTask { session, attempt, .. }
-            | Command::FailTask { session, attempt, .. } => {
-                self.heard(*session, now).filter(|_| attempt.is_some()).map(Present::learn_fencing);
-            }
-            Command::SubmitWorkflow { .. }
+            Command::ReportProgress { .. }
+            | Command::AcceptTask { .. }
+            | Command::CompleteTask { .. }
+            | Command::FailTask { .. }
+            | Command::SubmitWorkflow { .. }
             | Command::CancelWorkflow { .. }
             | Command::PauseWorkflow { .. }
             | Command::ResumeWorkflow { .. }
@@ -43,16 +41,59 @@ impl Presence {
         }
     }
 
+    /// A worker says something, whatever becomes of it: it is there, and what was thought of its capacity is out of
+    /// date.
+    pub fn hear(&mut self, state: &State, command: &Command, now: Timestamp) {
+        let (session, attempt) = match command {
+            Command::ReportProgress { session, attempt, .. }
+            | Command::AcceptTask { session, attempt, .. }
+            | Command::CompleteTask { session, attempt, .. }
+            | Command::FailTask { session, attempt, .. } => (session, *attempt),
+            Command::Heartbeat { session, .. } | Command::SetWorkerStatus { session, .. } => (session, None),
+            Command::RegisterWorker { .. }
+            | Command::DrainWorker { .. }
+            | Command::Disconnect { .. }
+            | Command::SubmitWorkflow { .. }
+            | Command::CancelWorkflow { .. }
+            | Command::PauseWorkflow { .. }
+            | Command::ResumeWorkflow { .. }
+            | Command::RetryWorkflow { .. }
+            | Command::CancelTask { .. }
+            | Command::RetryTask { .. }
+            | Command::SettleTask { .. }
+            | Command::CarryArchived { .. }
+            | Command::CarryLive { .. }
+            | Command::CarryServices
+            | Command::ReleaseLog { .. }
+            | Command::FailDispatch { .. }
+            | Command::ReturnAttempt { .. } => return,
+        };
+        let Some(id) = self.sessions.get(session) else { return };
+        let Some(worker) = self.workers.get_mut(id) else { return };
+        if attempt.is_some() {
+            worker.learn_fencing();
+        }
+        if worker.hear(now) {
+            let id = id.clone();
+            self.refresh(&id, state, now);
+        }
+    }
+
     /// A worker's connection is its registration: an older connection of the same worker no longer counts.
     fn register(&mut self, session: SessionId, facts: &Arc<WorkerFacts>, state: &State, now: Timestamp) {
         let id = facts.worker.clone();
-        if let Some(old) = self.workers.get(&id).and_then(|worker| worker.session) {
+        let known_session = self.workers.get(&id).and_then(|worker| worker.session);
+        if let Some(old) = known_session {
             self.sessions.remove(&old);
         }
         self.withdraw(&id);
         let drained = self.workers.get(&id).is_some_and(|worker| worker.drained);
         let mut worker = Present::new(session, Arc::clone(facts), now);
         worker.drained = drained;
+        if known_session == Some(session) {
+            // Lists that follow on this connection were made later, as after a heartbeat.
+            worker.accepted_by_heartbeat = accepted(state, &id).collect();
+        }
         worker.accepted_before_connection = accepted(state, &id).collect();
         worker.serves =
             state.ready.routes().filter(|(_, route)| can_run(facts, route)).map(|(id, _)| id).collect();
@@ -93,16 +134,19 @@ impl Presence {
     }
 
     fn heartbeat(&mut self, session: SessionId, heartbeat: &Heartbeat, state: &State, now: Timestamp) {
-        self.heard(session, now);
         let Some(id) = self.sessions.get(&session).cloned() else { return };
         let id = &id;
         let Some(worker) = self.workers.get_mut(id) else { return };
         let low = worker.counts_too_few(state, heartbeat.active_count);
         worker.low_counts = if low { worker.low_counts + 1 } else { 0 };
         worker.last_heartbeat = Some(now);
+        let limit = worker.silence_limit(&self.limits);
+        worker.pulse.beat(now);
+        if worker.silence_limit(&self.limits) != limit {
+            self.deadlines.watch(id, now.plus(worker.silence_limit(&self.limits)));
+        }
         worker.accepted_by_heartbeat = accepted(state, id).collect();
         worker.reported = heartbeat.reported.clone();
-        worker.correction = None;
         if let Some(status) = heartbeat.status {
             worker.status = status;
         }
@@ -110,7 +154,6 @@ impl Presence {
     }
 
     fn set_status(&mut self, session: SessionId, status: WorkerStatus, state: &State, now: Timestamp) {
-        self.heard(session, now);
         let Some(id) = self.sessions.get(&session).cloned() else { return };
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.status = status;
@@ -123,13 +166,6 @@ impl Presence {
             worker.drained = drain == Drain::Begin;
         }
         self.refresh(id, state, now);
-    }
-
-    /// A worker said something.
-    fn heard(&mut self, session: SessionId, now: Timestamp) -> Option<&mut Present> {
-        let worker = self.workers.get_mut(self.sessions.get(&session)?)?;
-        worker.last_seen = now;
-        Some(worker)
     }
 
     /// Remembers the latest progress of what a worker runs.

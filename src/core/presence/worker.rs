@@ -3,13 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::pulse::Pulse;
 use crate::core::command::{Progress, Reported, WorkerFacts, WorkerKind, WorkerStatus};
 use crate::core::ids::{AttemptNo, SessionId, TaskId, Timestamp, WorkerId};
 use crate::core::limits::Limits;
 use crate::core::spec::Priority;
 use crate::core::state::{Breaker, ClassId, Phase, State};
+
+/// How many times the general limit a worker may be silent whose heartbeats are not known yet. With the default this
+/// is the longest interval that a worker may declare.
+const UNKNOWN_PULSE_LIVENESSES: u64 = 10;
 
 /// Refusals that one worker's record remembers; beyond it the oldest waits have passed anyway.
 const REFUSALS_MAX: usize = 10_000;
@@ -30,13 +35,20 @@ pub struct Present {
     pub reported: Reported,
     /// Latest progress of what it runs.
     pub progress: FxHashMap<TaskId, (Timestamp, Progress)>,
-    /// What it can really hold, as its refusal showed.
-    pub(in crate::core) correction: Option<u32>,
+    /// What it can really hold, as its refusal showed. It holds until the worker is heard of again.
+    pub(super) correction: Option<u32>,
+    /// What it held when its connection had no room for more, until it is asked again.
+    pub(super) no_room: Option<u32>,
+    /// It was silent for too long or left an offer unanswered, and gets nothing until it is heard of again.
+    unheard: bool,
+    pub(super) pulse: Pulse,
     /// What it had accepted when it came back with this connection.
     pub(super) accepted_before_connection: Vec<(TaskId, AttemptNo)>,
     /// Heartbeats in a row that count no more than was accepted since.
     pub(in crate::core) low_counts: u32,
-    pub(in crate::core) refusals: FxHashMap<TaskId, Refusal>,
+    pub(super) refusals: FxHashMap<TaskId, Refusal>,
+    /// Tasks for which it said on this connection that it has no handler. With the next one it may have others.
+    pub(super) no_handler: FxHashSet<TaskId>,
     pub(in crate::core) serves: BTreeSet<ClassId>,
     /// Its place in the turns of each class while it has free slots.
     pub(super) turns: BTreeMap<ClassId, u64>,
@@ -63,9 +75,13 @@ impl Present {
             reported: Reported::default(),
             progress: FxHashMap::default(),
             correction: None,
+            no_room: None,
+            unheard: false,
+            pulse: Pulse::new(now),
             accepted_before_connection: Vec::new(),
             low_counts: 0,
             refusals: FxHashMap::default(),
+            no_handler: FxHashSet::default(),
             serves: BTreeSet::new(),
             turns: BTreeMap::new(),
             credits: Priority::ALL.map(Priority::weight),
@@ -88,7 +104,7 @@ impl Present {
             has_gpu: false,
             models: BTreeSet::new(),
             tags: BTreeSet::new(),
-            heartbeat_ms: 0,
+            heartbeat_ms: None,
             fences: false,
             restart_aware: false,
         };
@@ -106,13 +122,44 @@ impl Present {
         }
     }
 
-    /// How long it may be silent: two of its own heartbeats, and never less than the general limit.
+    /// Two of its own heartbeats, as it promised or as they are seen, and never less than the general limit.
+    pub fn liveness_ms(&self, limits: &Limits) -> u64 {
+        let interval_ms = self.facts.heartbeat_ms.unwrap_or_else(|| self.pulse.interval_ms());
+        limits.liveness_ms.max(2 * interval_ms)
+    }
+
+    /// How long it may be silent. Whoever does not say how often it will be heard of, as the earlier clients, and has
+    /// not shown it yet, has a longer time: its first heartbeat comes a whole interval late. A connection that ends
+    /// shows anyway, and so does an offer that is not answered.
     pub fn silence_limit(&self, limits: &Limits) -> u64 {
-        limits.liveness_ms.max(2 * self.facts.heartbeat_ms)
+        let known = self.facts.heartbeat_ms.is_some() || self.pulse.is_known() || !self.is_connected();
+        let liveness_ms = self.liveness_ms(limits);
+        if known { liveness_ms } else { liveness_ms.max(UNKNOWN_PULSE_LIVENESSES * limits.liveness_ms) }
+    }
+
+    /// The worker says something. Tells whether it may get work again that it was not given before.
+    pub(super) fn hear(&mut self, now: Timestamp) -> bool {
+        self.last_seen = now;
+        let was_full = self.correction.take().is_some();
+        let was_unheard = std::mem::take(&mut self.unheard);
+        was_full || was_unheard
+    }
+
+    /// The worker did not say what it should have said by now. Those inside the binary have no heartbeats.
+    pub(super) fn miss(&mut self) {
+        self.unheard = self.facts.kind != WorkerKind::BuiltIn;
+    }
+
+    /// Whether it gets no work because it has said nothing for too long.
+    pub const fn is_unheard(&self) -> bool {
+        self.unheard
     }
 
     /// What it accepted before this connection and has not ended yet.
-    pub(in crate::core) fn accepted_before(&self, state: &State) -> impl Iterator<Item = (TaskId, AttemptNo)> {
+    pub(in crate::core) fn accepted_before(
+        &self,
+        state: &State,
+    ) -> impl Iterator<Item = (TaskId, AttemptNo)> {
         let id = &self.facts.worker;
         let older = self.accepted_before_connection.iter().copied();
         older.filter(move |(task, attempt)| {
@@ -131,12 +178,12 @@ impl Present {
 
     /// Slots it has at all, as far as is known now.
     pub fn capacity(&self) -> u32 {
-        self.correction.unwrap_or(u32::MAX).min(self.facts.capacity)
+        [self.correction, self.no_room].into_iter().flatten().fold(self.facts.capacity, u32::min)
     }
 
     /// Attempts that may be offered to it now.
     pub fn free_slots(&self, state: &State, now: Timestamp) -> u32 {
-        if !self.is_connected() || self.drained || !self.status.takes_work() {
+        if !self.is_connected() || self.unheard || self.drained || !self.status.takes_work() {
             return 0;
         }
         let used = state.grants.count(&self.facts.worker);

@@ -185,6 +185,7 @@ const fn lost_name(reason: LostReason) -> &'static str {
 const fn refusal_name(reason: RefusalReason) -> &'static str {
     match reason {
         RefusalReason::AtCapacity => "at_capacity",
+        RefusalReason::NoRoom => "no_room",
         RefusalReason::NoHandler => "no_handler",
     }
 }

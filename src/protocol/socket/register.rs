@@ -10,19 +10,15 @@ use super::{TEXT_BYTES_MAX, shown};
 use crate::core::command::{Held, WorkerFacts, WorkerKind};
 use crate::core::errors::INVALID_ARGUMENT;
 use crate::core::ids::WorkerId;
+use crate::core::limits::HEARTBEAT_MS_MAX;
 use crate::core::rejection::Rejection;
 use crate::protocol::fields::{Count, Figure, MaybeText, Text};
 use crate::protocol::task_types;
 
 const CAPACITY: u32 = 10;
 
-/// How often the earlier clients are heard of, unless they say otherwise.
-const HEARTBEAT_MS: u64 = 30_000;
-
-/// A worker may promise heartbeats within these bounds: rarer ones would hide its end, and more frequent ones
-/// would make a short pause look like one.
+/// A worker may promise heartbeats at most this often: more frequent ones would make a short pause look like its end.
 const HEARTBEAT_MS_MIN: u64 = 1_000;
-const HEARTBEAT_MS_MAX: u64 = 600_000;
 
 /// Types, capabilities, models, tags or functions of one worker. All workers' facts are kept in memory.
 const LIST_MAX: usize = 256;
@@ -83,7 +79,7 @@ impl RegisterPayload<'_> {
         }
         let capabilities = list("service_capabilities", given.of_service.as_deref())?;
         let models = given.available_models.as_deref().or(given.models.as_deref());
-        let heartbeat_ms = self.heartbeat_ms.map_or(HEARTBEAT_MS, Figure::count);
+        let heartbeat_ms = self.heartbeat_ms.map(Figure::count);
         Ok(WorkerFacts {
             worker: WorkerId::new(&self.node_id),
             name: name.to_arc(),
@@ -101,7 +97,7 @@ impl RegisterPayload<'_> {
             has_gpu: given.has_gpu.unwrap_or_default(),
             models: list("models", models)?.into_iter().collect(),
             tags: list("tags", given.tags.as_deref())?.into_iter().collect(),
-            heartbeat_ms: heartbeat_ms.clamp(HEARTBEAT_MS_MIN, HEARTBEAT_MS_MAX),
+            heartbeat_ms: heartbeat_ms.map(|ms| ms.clamp(HEARTBEAT_MS_MIN, HEARTBEAT_MS_MAX)),
             // Whoever can name its attempts knows what an attempt is.
             fences: self.active.is_some(),
             restart_aware: self.restart_aware.unwrap_or_default(),

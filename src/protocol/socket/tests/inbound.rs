@@ -21,7 +21,7 @@ fn registered(payload: &str, expected: &Expect) {
             rest.has_gpu,
             rest.models,
             rest.tags,
-            rest.heartbeat_ms,
+            rest.heartbeat_ms.map_or("?".to_owned(), |ms| ms.to_string()),
             rest.fences,
             rest.restart_aware,
             register.active()
@@ -38,7 +38,7 @@ fn registrations() {
             "service_capabilities": ["ml_training", "ml_inference"]}}"#,
         &expect![[r#"
             s-1 `ML` Service {"external_ml", "ml_inference", "ml_training"} None ["ml_training", "ml_inference"] x7
-            cpu 0 memory 0 gpu 0 false models {} tags {} every 30000 ms fences false aware false
+            cpu 0 memory 0 gpu 0 false models {} tags {} every ? ms fences false aware false
             active None"#]],
     );
     registered(
@@ -47,7 +47,7 @@ fn registrations() {
             "attempt": 2}, {"task_id": "own", "workflow_id": "0192f0c0-0000-7000-8000-000000000001"}], "restart_aware": true}"#,
         &expect![[r#"
             n `N` Executor {"own", "text"} None [] x10
-            cpu 2 memory 1536 gpu 0 true models {"m"} tags {} every 30000 ms fences true aware true
+            cpu 2 memory 1536 gpu 0 true models {"m"} tags {} every ? ms fences true aware true
             active Some([Held { task: Id(0192f0c0-0000-7000-8000-000000000001.3), attempt: Some(AttemptNo(2)) }, Held { task: Own { id: "own", workflow: Some(0192f0c0-0000-7000-8000-000000000001) }, attempt: None }])"#]],
     );
     registered(
