@@ -77,7 +77,7 @@ impl World {
         worker.session = Some(session);
         worker.connected_at = self.now;
         let facts = Arc::clone(&worker.facts);
-        let (heartbeat_ms, breaks_ms) = (facts.heartbeat_ms, worker.manners.breaks_ms);
+        let (heartbeat_ms, breaks_ms) = (worker.heartbeat_ms, worker.manners.breaks_ms);
         let connection = Connection { worker: index, process, to_engine_at: 0, to_worker_at: 0, cut: false };
         self.connections.insert(session, connection);
         self.register(index, session, facts);
@@ -115,7 +115,7 @@ impl World {
 
     fn heartbeat(&mut self, index: usize, session: SessionId) {
         let worker = &self.workers[index];
-        self.after(worker.facts.heartbeat_ms, Happening::Worker { index, act: Act::Heartbeat(session) });
+        self.after(worker.heartbeat_ms, Happening::Worker { index, act: Act::Heartbeat(session) });
         let worker = &self.workers[index];
         if worker.is_mute(self.now) || !worker.manners.heartbeats {
             return;
@@ -230,19 +230,24 @@ impl World {
         Ok(())
     }
 
-    pub fn worker_hears(&mut self, session: SessionId, message: ToWorker) {
-        let Some(index) = self.connections.get(&session).map(|connection| connection.worker) else { return };
+    pub fn worker_hears(&mut self, session: SessionId, message: ToWorker) -> Verdict {
+        let connection = self.connections.get(&session);
+        let Some(index) = connection.map(|connection| connection.worker) else { return Ok(()) };
         if self.workers[index].session != Some(session) {
-            return;
+            return Ok(());
         }
         match message {
             ToWorker::Assign(assigned) if self.workers[index].trade == Trade::Courier => {
                 self.courier_takes(index, session, &assigned);
             }
-            ToWorker::Assign(assigned) => self.take(index, &assigned),
+            ToWorker::Assign(assigned) => {
+                self.runs_no_namesake(index, &assigned)?;
+                self.take(index, &assigned);
+            }
             ToWorker::Cancel { task, attempt } => self.told_to_stop(index, task, attempt),
             ToWorker::Close => self.break_connection(index, session),
         }
+        Ok(())
     }
 
     fn take(&mut self, index: usize, assigned: &Assigned) {
@@ -268,7 +273,7 @@ impl World {
             // It knows one attempt of a task at most.
             worker.jobs.retain(|(known, _), _| *known != task);
         }
-        worker.jobs.insert((task, attempt), Job { reference });
+        worker.jobs.insert((task, attempt), Job { reference, wire_id: assigned.wire_id() });
         let life = worker.life;
         let delay = self.rng.range(manners.accept_ms.0, manners.accept_ms.1);
         self.after(delay, Happening::Worker { index, act: Act::Accept(life, task, attempt) });
@@ -278,7 +283,13 @@ impl World {
         let worker = &self.workers[index];
         let Some(job) = worker.jobs.get(&(task, attempt)) else { return };
         let (life, manners, number) = (worker.life, worker.manners.clone(), worker.numbered(attempt));
-        let reference = job.reference.clone();
+        let reference = match &job.reference {
+            // The earlier clients may leave the workflow out where they accept.
+            TaskRef::Own { id, .. } if number.is_none() => {
+                TaskRef::Own { id: Arc::clone(id), workflow: None }
+            }
+            named @ (TaskRef::Own { .. } | TaskRef::Id(_)) => named.clone(),
+        };
         if let Some(session) = worker.session.filter(|_| !worker.is_mute(self.now)) {
             let call = self.ask(Asked::Other, Caller::Nobody);
             self.say(
@@ -299,7 +310,7 @@ impl World {
     }
 
     fn finish(&mut self, index: usize, task: TaskId, attempt: AttemptNo) {
-        let Some(Job { reference }) = self.workers[index].jobs.remove(&(task, attempt)) else { return };
+        let Some(Job { reference, .. }) = self.workers[index].jobs.remove(&(task, attempt)) else { return };
         let failed = self.rng.chance(self.workers[index].manners.fail);
         let result = (!failed).then(|| self.result(index, task, attempt));
         let report = Report { task, attempt, reference, result };
@@ -363,7 +374,9 @@ impl World {
         let obeys = self.rng.chance(self.workers[index].manners.stops_when_told);
         let known = self.workers[index].jobs.contains_key(&(task, attempt));
         if obeys && known {
-            let Some(Job { reference }) = self.workers[index].jobs.remove(&(task, attempt)) else { return };
+            let Some(Job { reference, .. }) = self.workers[index].jobs.remove(&(task, attempt)) else {
+                return;
+            };
             self.fail(index, &reference, task, attempt, "Task cancelled");
         }
     }

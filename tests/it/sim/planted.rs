@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use gleitzeit::core::command::Command;
-use gleitzeit::core::event::{Event, Record};
+use gleitzeit::core::event::{Event, GrantAfter, LostReason, Record};
 use gleitzeit::core::ids::{Seq, TaskId, Timestamp};
 use gleitzeit::core::payload::{Payload, Stored};
-use gleitzeit::core::state::{State, StatusKind};
+use gleitzeit::core::state::{Phase, State, StatusKind};
 use gleitzeit::engine::{Engine, Turn, decode};
 use gleitzeit::log::LogRead;
 
@@ -28,10 +28,14 @@ pub enum Planted {
     SecondCompletion,
     /// Some workers are never heard, so their tasks wait for ever.
     Deaf,
+    /// An attempt that runs at a worker which cannot fence is taken for lost.
+    RunningTakenForLost,
+    /// A worker that cannot fence is given less time to stop than it needs.
+    ReleasedTooEarly,
 }
 
 impl Planted {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::ReleaseBeforeDurable,
         Self::RecordLostInReplay,
         Self::StaleReportTaken,
@@ -39,7 +43,23 @@ impl Planted {
         Self::DependencyIgnored,
         Self::SecondCompletion,
         Self::Deaf,
+        Self::RunningTakenForLost,
+        Self::ReleasedTooEarly,
     ];
+
+    /// Words of the violation by which it must be noticed, where the log alone does not show it.
+    pub const fn noticed_as(self) -> &'static str {
+        match self {
+            Self::RunningTakenForLost | Self::ReleasedTooEarly => "still runs",
+            Self::ReleaseBeforeDurable
+            | Self::RecordLostInReplay
+            | Self::StaleReportTaken
+            | Self::SecondGrant
+            | Self::DependencyIgnored
+            | Self::SecondCompletion
+            | Self::Deaf => "",
+        }
+    }
 
     /// What the engine hears instead; nothing when it does not hear it.
     pub fn in_inbox(planted: Option<Self>, command: Command) -> Option<Command> {
@@ -60,12 +80,26 @@ impl Planted {
         now: Timestamp,
         rng: &mut Rng,
     ) {
+        if let Some(event) = planted.filter(|_| rng.chance(20)).and_then(|planted| planted.forgotten(engine))
+        {
+            let at = now.max(engine.state.now);
+            let holder = event.task().and_then(|task| engine.state.task(task)?.holder().cloned());
+            let record = Record { at, event };
+            engine.state.apply(&record);
+            engine.presence.follow(&engine.state, &record.event, holder.as_ref(), at);
+            turn.records.push(record);
+        }
         let wanted = match planted {
             Some(Self::SecondGrant) => StatusKind::Processing,
             Some(Self::DependencyIgnored) => StatusKind::Pending,
             Some(Self::SecondCompletion) => StatusKind::Completed,
             Some(
-                Self::ReleaseBeforeDurable | Self::RecordLostInReplay | Self::StaleReportTaken | Self::Deaf,
+                Self::ReleaseBeforeDurable
+                | Self::RecordLostInReplay
+                | Self::StaleReportTaken
+                | Self::Deaf
+                | Self::RunningTakenForLost
+                | Self::ReleasedTooEarly,
             )
             | None => {
                 return;
@@ -92,6 +126,35 @@ impl Planted {
         let record = Record { at: now.max(engine.state.now), event };
         engine.state.apply(&record);
         turn.records.push(record);
+    }
+
+    /// What an engine would say that forgets what a worker runs.
+    fn forgotten(self, engine: &Engine) -> Option<Event> {
+        let mut earlier = engine.state.grants.all().filter(|(worker, ..)| {
+            engine.presence.worker(worker).is_some_and(|known| known.is_connected() && !known.facts.fences)
+        });
+        match self {
+            Self::RunningTakenForLost => {
+                let (_, task, attempt, _) = earlier.find(|(.., grant)| grant.phase == Phase::Accepted)?;
+                Some(Event::AttemptLost {
+                    task,
+                    attempt,
+                    reason: LostReason::Forgotten,
+                    grant: GrantAfter::Freed,
+                })
+            }
+            Self::ReleasedTooEarly => {
+                let (worker, task, attempt, _) = earlier.find(|(.., grant)| !grant.phase.is_current())?;
+                Some(Event::GrantReleased { task, attempt, worker: worker.clone() })
+            }
+            Self::ReleaseBeforeDurable
+            | Self::RecordLostInReplay
+            | Self::StaleReportTaken
+            | Self::SecondGrant
+            | Self::DependencyIgnored
+            | Self::SecondCompletion
+            | Self::Deaf => None,
+        }
     }
 
     /// Replays all but one record of those that tasks are made of.

@@ -29,7 +29,7 @@ impl Trade {
     /// Those of workers that dial in.
     pub const REMOTE: [Self; 4] = [Self::Executor, Self::Gpu, Self::Crunch, Self::Billing];
 
-    pub fn facts(self, id: &str, capacity: u32, fences: bool, heartbeat_ms: u64) -> WorkerFacts {
+    pub fn facts(self, id: &str, capacity: u32, fences: bool, heartbeat_ms: Option<u64>) -> WorkerFacts {
         let (kind, name, types): (_, _, &[&str]) = match self {
             Self::BuiltIn => (WorkerKind::BuiltIn, "built-in", &["text", "function"]),
             Self::Executor => (WorkerKind::Executor, "executor", &["text", "function"]),

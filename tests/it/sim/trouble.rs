@@ -32,11 +32,16 @@ impl World {
     }
 
     fn hire(&mut self) {
-        let built_in = Trade::BuiltIn.facts("built-in", 4, true, 0);
-        self.workers.push(Worker::new(Trade::BuiltIn, built_in, Manners { fail: 50, ..Manners::healthy() }));
-        let courier = Trade::Courier.facts(WorkerId::WEBHOOKS, 4, true, 0);
+        let built_in = Trade::BuiltIn.facts("built-in", 4, true, None);
+        self.workers.push(Worker::new(
+            Trade::BuiltIn,
+            built_in,
+            0,
+            Manners { fail: 50, ..Manners::healthy() },
+        ));
+        let courier = Trade::Courier.facts(WorkerId::WEBHOOKS, 4, true, None);
         let keeps = Manners { names_active: false, ..Manners::healthy() };
-        self.workers.push(Worker::new(Trade::Courier, courier, keeps));
+        self.workers.push(Worker::new(Trade::Courier, courier, 0, keeps));
         for number in 0..self.size.workers {
             let mut worker = Worker::random(&mut self.rng, usize::try_from(number).unwrap());
             if self.death.is_some() {
@@ -116,9 +121,9 @@ impl World {
             }
         }
         for (number, trade) in Trade::REMOTE.into_iter().cycle().take(8).enumerate() {
-            let facts = trade.facts(&format!("calm-{number}"), 4, true, 30_000);
+            let facts = trade.facts(&format!("calm-{number}"), 4, true, Some(30_000));
             let index = self.workers.len();
-            self.workers.push(Worker::new(trade, facts, Manners::healthy()));
+            self.workers.push(Worker::new(trade, facts, 30_000, Manners::healthy()));
             self.after(2, Happening::Worker { index, act: Act::Connect });
         }
         let end = self.now + CALM_MS;

@@ -99,6 +99,8 @@ impl Manners {
 pub struct Worker {
     pub trade: Trade,
     pub facts: Arc<WorkerFacts>,
+    /// How often it is heard of.
+    pub heartbeat_ms: u64,
     pub manners: Manners,
     pub session: Option<SessionId>,
     /// Registered on the present connection, as far as it was told.
@@ -115,6 +117,8 @@ pub struct Worker {
 #[derive(Debug, Clone)]
 pub struct Job {
     pub reference: TaskRef,
+    /// What an earlier client knows it by, and nothing else.
+    pub wire_id: Arc<str>,
 }
 
 #[derive(Debug, Clone)]
@@ -127,10 +131,11 @@ pub struct Report {
 }
 
 impl Worker {
-    pub fn new(trade: Trade, facts: WorkerFacts, manners: Manners) -> Self {
+    pub fn new(trade: Trade, facts: WorkerFacts, heartbeat_ms: u64, manners: Manners) -> Self {
         Self {
             trade,
             facts: Arc::new(facts),
+            heartbeat_ms,
             manners,
             session: None,
             life: 0,
@@ -146,9 +151,11 @@ impl Worker {
         let manners = Manners::random(rng);
         let fences = manners.names_active;
         let capacity = u32::try_from(rng.range(1, 5)).expect("small");
-        let heartbeat_ms = *rng.pick(&[5_000, 30_000]);
-        let facts = trade.facts(&format!("worker-{number}"), capacity, fences, heartbeat_ms);
-        Self::new(trade, facts, manners)
+        // The earlier clients do not say how often they are heard of.
+        let heartbeat_ms = *rng.pick(if fences { &[5_000, 30_000] } else { &[30_000, 90_000] });
+        let facts =
+            trade.facts(&format!("worker-{number}"), capacity, fences, fences.then_some(heartbeat_ms));
+        Self::new(trade, facts, heartbeat_ms, manners)
     }
 
     pub fn is_mute(&self, now: u64) -> bool {

@@ -258,7 +258,7 @@ impl World {
                 self.archived(process, workflow, ended_seq);
             }
             Happening::Answered { call, answer } => self.hear_answer(call, &answer),
-            Happening::ToWorker { session, message } => self.worker_hears(session, *message),
+            Happening::ToWorker { session, message } => self.worker_hears(session, *message)?,
             Happening::Worker { index, act } => self.act(index, act),
             Happening::Person => self.person(),
             Happening::Trouble => self.make_trouble(),

@@ -1,6 +1,7 @@
 //! The rules, told as stories: each one is what a person would say happened, and what the engine made of it.
 #![expect(clippy::needless_raw_string_hashes, reason = "expected outputs are written alike")]
 mod by_hand;
+mod silence;
 mod spec;
 mod teller;
 mod webhooks;
@@ -240,8 +241,8 @@ fn a_retry_under_stop_opens_everything_again() {
                 0.000 w1 released b#1
                 0.000 workflow written again
                 0.000 retry a b c
-                0.000 offer b#2 to w1
                 0.000 offer a#2 to w1
+                0.000 offer b#2 to w1
                 0.000 a#2 completed
                 0.000 b#2 completed
                 0.000 offer c#1 to w1
@@ -369,30 +370,31 @@ fn five_failures_open_the_breaker_also_for_those_who_come_later() {
 #[test]
 fn five_lost_attempts_in_a_row_end_the_task() {
     check(
-        "submit continue a; worker w1; +45s; worker w2; +60s",
+        "submit continue a; worker w1; +5s; beat w1; +10s; beat w1; +10s; beat w1; +10s; beat w1; +10s; beat w1; \
+         +10s; beat w1; +10s; beat w1; +10s; beat w1; +45s",
         &expect![[r#"
-            0.000 offer a#1 to w1
-           10.000 a#1 lost: NotAccepted, releasing
-           10.000 offer a#2 to w1
-                  tell: stop a#1
-           20.000 a#2 lost: NotAccepted, releasing
-                  tell: stop a#2
-           40.000 w1 released a#1
-           40.000 offer a#3 to w1
-           50.000 w1 released a#2
-           50.000 a#3 lost: NotAccepted, releasing
-           50.000 offer a#4 to w2
-                  tell: stop a#3
-           60.000 a#4 lost: NotAccepted, releasing
-           60.000 offer a#5 to w1
-                  tell: stop a#4
-           70.000 a#5 failed for good: TASK_RETRY_EXHAUSTED, releasing
-           70.000 workflow ended: Failed
-                  tell: stop a#5
-           80.000 w1 released a#3
-           90.000 w2 released a#4
-          100.000 w1 released a#5
-        failed: a failed
-    "#]],
+                0.000 offer a#1 to w1
+               10.000 a#1 lost: NotAccepted, releasing
+               10.000 offer a#2 to w1
+                      tell: stop a#1
+               20.000 a#2 lost: NotAccepted, releasing
+                      tell: stop a#2
+               40.000 w1 released a#1
+               40.000 offer a#3 to w1
+               50.000 w1 released a#2
+               50.000 a#3 lost: NotAccepted, releasing
+               50.000 offer a#4 to w1
+                      tell: stop a#3
+               60.000 a#4 lost: NotAccepted, releasing
+                      tell: stop a#4
+               80.000 w1 released a#3
+               80.000 offer a#5 to w1
+               90.000 w1 released a#4
+               90.000 a#5 failed for good: TASK_RETRY_EXHAUSTED, releasing
+               90.000 workflow ended: Failed
+                      tell: stop a#5
+              120.000 w1 released a#5
+            failed: a failed
+        "#]],
     );
 }

@@ -9,7 +9,7 @@ use gleitzeit::core::spec::{
 
 use crate::sim::specs::{handed_on, plain};
 
-/// `a`, `b(a)`, `c!(a,b)`, `d~`, `e@`.
+/// `a`, `b(a)`, `c!(a,b)`, `d~`, `e^`, `f@`.
 pub fn workflow(strategy: &str, tasks: &[&str]) -> WorkflowSpec {
     let error_strategy = match strategy {
         "stop" => ErrorStrategy::Stop,
@@ -17,12 +17,12 @@ pub fn workflow(strategy: &str, tasks: &[&str]) -> WorkflowSpec {
         "retry" => ErrorStrategy::Retry,
         _ => ErrorStrategy::Continue,
     };
-    let name_of = |text: &str| text.split(['(', '!', '~', '@']).next().unwrap_or_default().to_owned();
+    let name_of = |text: &str| text.split(['(', '!', '~', '^', '@']).next().unwrap_or_default().to_owned();
     let names: Vec<String> = tasks.iter().map(|text| name_of(text)).collect();
     let place =
         |name: &str| u32::try_from(names.iter().position(|known| known == name).expect("a task")).unwrap();
-    let policy = |trigger, max_attempts| Policy {
-        priority: Priority::Normal,
+    let policy = |trigger, max_attempts, priority| Policy {
+        priority,
         trigger,
         retry: RetryPolicy {
             max_attempts,
@@ -44,7 +44,9 @@ pub fn workflow(strategy: &str, tasks: &[&str]) -> WorkflowSpec {
             own_id: None,
             name: None,
             route: u32::from(text.contains('@')),
-            policy: u32::from(text.contains('!')) + 2 * u32::from(text.contains('~')),
+            policy: u32::from(text.contains('!'))
+                + 2 * u32::from(text.contains('~'))
+                + 4 * u32::from(text.contains('^')),
             parameters: Stored::Inline(Payload::new("{}")),
             has_templates: false,
             dependencies,
@@ -63,12 +65,14 @@ pub fn workflow(strategy: &str, tasks: &[&str]) -> WorkflowSpec {
         metadata: None,
         traceparent: None,
         routes: vec![plain("text"), handed_on()],
-        policies: vec![
-            policy(Trigger::OnSuccess, 3),
-            policy(Trigger::OnEnd, 3),
-            policy(Trigger::OnSuccess, 1),
-            policy(Trigger::OnEnd, 1),
-        ],
+        policies: [Priority::Normal, Priority::Urgent]
+            .into_iter()
+            .flat_map(|priority| {
+                [3, 1].into_iter().flat_map(move |tries| {
+                    [Trigger::OnSuccess, Trigger::OnEnd].map(|trigger| policy(trigger, tries, priority))
+                })
+            })
+            .collect(),
         tasks: tasks.iter().map(task).collect(),
     }
 }

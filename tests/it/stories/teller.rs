@@ -2,18 +2,22 @@
 //!
 //! | word | meaning |
 //! |---|---|
-//! | `submit stop a b(a) c!(a,b)` | a workflow with a strategy and tasks; `!` runs whatever became of the dependencies, `~` has one try |
+//! | `submit stop a b(a) c!(a,b)` | a workflow with a strategy and tasks; `!` runs whatever became of the dependencies, `~` has one try, `^` is urgent |
 //! | `worker w1`, `legacy w1` | registers, with two slots; a legacy one sends no attempt numbers |
 //! | `accept w1 a`, `done w1 a`, `fail w1 a`, `refuse w1 a`, `stopped w1 a`, `nohandler w1 a` | reports; `a#1` names an attempt |
 //! | `beat w1 a b` | a heartbeat whose list names these tasks |
 //! | `a@` | a task that is handed on to a receiver outside |
 //! | `courier` | the desk that hands on registers, and keeps what it held |
 //! | `taken a`, `untaken a`, `callback a`, `callback a broken` | the receiver takes it or not, and answers for it |
+//! | `again w1 a b` | registers again on the same connection, with such a list |
+//! | `later w1 a` | a failure that asks for a pause of centuries before the next try |
 //! | `count w1 2` | a heartbeat that says how many tasks it holds |
 //! | `break w1`, `bye w1` | the connection breaks, or ends with a goodbye |
 //! | `cancel a`, `retry a`, `cancel`, `retry`, `pause`, `resume` | what people ask for |
 //! | `complete a`, `fail a`, `skip a`, `skipwith a` | what people decide by hand; the last one gives a value |
 //! | `+10s` | time passes, with a turn every second |
+//! | `stale a` | a retry with parameters that were written over others than those of now |
+//! | `full`, `history a` | the disk is full; what is remembered of a task's unsuccessful attempts |
 //! | `sleep 60s` | time passes without a turn |
 //! | `restart 5s`, `archive` | the process is down for a while, and the log is replayed; ended workflows leave memory |
 //! | `checkpoint` | a picture is taken from which the next restart begins |
@@ -24,15 +28,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
-use gleitzeit::core::command::{Command, Disconnected, FailureReport, Heartbeat, Held, TaskRef, Verdict};
+use gleitzeit::core::command::{
+    Command, Disconnected, Edit, FailureReport, Heartbeat, Held, TaskRef, Verdict,
+};
 use gleitzeit::core::event::{AfterFailure, ByHand, DeliveryOutcome, Event, GrantAfter, Note, Record};
 use gleitzeit::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::invariants;
 use gleitzeit::core::limits::Limits;
-use gleitzeit::core::payload::Payload;
+use gleitzeit::core::payload::{Payload, Stored};
 use gleitzeit::core::spec::WorkflowSpec;
 use gleitzeit::core::state::State;
-use gleitzeit::engine::{Answer, Engine, Input, Output};
+use gleitzeit::engine::{Admission, Answer, Engine, Input, Output};
 use gleitzeit::store::CheckpointInput;
 
 use outside::COURIER;
@@ -101,6 +107,8 @@ impl Teller {
             }
             ("restart", [time]) => self.restart(seconds(time)),
             ("archive", []) => self.archive(),
+            ("full", []) => self.engine.admission = Admission::DiskFull,
+            ("history", [task]) => self.history(self.task(task).0),
             ("checkpoint", []) => self.checkpoint = Some(CheckpointInput::of(&self.engine.state)),
             ("submit", [strategy, tasks @ ..]) => {
                 self.submitted = Arc::new(workflow(strategy, tasks));
@@ -120,6 +128,12 @@ impl Teller {
                 let task = self.task(task).0;
                 self.command(Command::RetryTask { task, edit: None, note: Note::default() });
             }
+            ("stale", [task]) => {
+                let task = self.task(task).0;
+                let over = Stored::Inline(Payload::new("\"what it was long ago\""));
+                let edit = Some(Edit { over, parameters: Payload::new("{}") });
+                self.command(Command::RetryTask { task, edit, note: Note::default() });
+            }
             ("complete" | "fail" | "skip" | "skipwith", [task]) => {
                 let task = self.task(task).0;
                 let verdict = match verb {
@@ -133,6 +147,12 @@ impl Teller {
                 };
                 self.command(Command::SettleTask { task, verdict, note: Note::default() });
             }
+            (verb, rest) => self.tell_of_worker(verb, rest),
+        }
+    }
+
+    fn tell_of_worker(&mut self, verb: &str, rest: &[&str]) {
+        match (verb, rest) {
             ("worker" | "legacy", [name, as_whom @ ..]) => {
                 let fences = verb == "worker";
                 if as_whom.is_empty() || !self.sessions.contains_key(*name) {
@@ -150,12 +170,14 @@ impl Teller {
                 self.command(Command::Disconnect { session: self.sessions[*name].0, how });
             }
             ("beat", [name, tasks @ ..]) => {
-                let held = tasks.iter().map(|task| {
-                    let (id, attempt) = self.task(task);
-                    Held { task: TaskRef::Id(id), attempt }
-                });
-                let heartbeat = Heartbeat { active: Some(held.collect()), ..Heartbeat::default() };
+                let heartbeat = Heartbeat { active: Some(self.held(tasks)), ..Heartbeat::default() };
                 self.command(Command::Heartbeat { session: self.sessions[*name].0, heartbeat });
+            }
+            ("again", [name, tasks @ ..]) => {
+                let active = Some(self.held(tasks));
+                let facts = Arc::new(Trade::Executor.facts(name, 2, true, Some(30_000)));
+                let session = self.sessions[*name].0;
+                self.command(Command::RegisterWorker { session, facts, active });
             }
             ("count", [name, count]) => {
                 let active_count = Some(count.parse().expect("a number of tasks"));
@@ -165,6 +187,15 @@ impl Teller {
             (verb, [name, task]) => self.report(verb, name, task),
             (verb, rest) => panic!("no story has the words {verb} {rest:?}"),
         }
+    }
+
+    /// What a list names.
+    fn held(&self, tasks: &[&str]) -> Vec<Held> {
+        let held = |task: &&str| {
+            let (id, attempt) = self.task(task);
+            Held { task: TaskRef::Id(id), attempt }
+        };
+        tasks.iter().map(held).collect()
     }
 
     fn report(&mut self, verb: &str, name: &str, task: &str) {
@@ -178,6 +209,11 @@ impl Teller {
         self.command(match verb {
             "accept" => Command::AcceptTask { session, task, attempt },
             "done" => Command::CompleteTask { session, task, attempt, result: Payload::new("1") },
+            "later" => failed(FailureReport {
+                retryable: Some(true),
+                retry_after_ms: Some(u64::MAX),
+                ..failure("later")
+            }),
             "fail" => failed(FailureReport { retryable: Some(true), ..failure("no") }),
             "refuse" => failed(failure("Service at capacity")),
             "stopped" => failed(failure("Task cancelled")),
@@ -274,6 +310,13 @@ impl Teller {
         let ended_seq = workflow.ended_seq.expect("only ended workflows are archived");
         self.views.put(workflow);
         self.turn(vec![Input::Archived { workflow: id(), ended_seq }]);
+    }
+
+    fn history(&mut self, task: TaskId) {
+        let known = self.engine.state.task(task).and_then(|task| task.trouble.clone());
+        for note in known.iter().flat_map(|trouble| &trouble.history) {
+            writeln!(self.told, "   history: attempt {} {}", note.attempt, note.code.entry().name).unwrap();
+        }
     }
 
     fn name(&self, task: TaskId) -> String {

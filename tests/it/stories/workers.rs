@@ -8,15 +8,15 @@ use super::teller::check;
 #[test]
 fn a_refusal_consumes_no_try() {
     check(
-        "submit continue a~; worker w1; refuse w1 a; +1s; done w1 a",
+        "submit continue a~; worker w1; refuse w1 a; +1s; beat w1; done w1 a",
         &expect![[r#"
-            0.000 offer a#1 to w1
-            0.000 a#1 refused: AtCapacity
-            0.100 offer a#2 to w1
-            1.000 a#2 completed
-            1.000 workflow ended: Completed
-        completed: a completed
-    "#]],
+                0.000 offer a#1 to w1
+                0.000 a#1 refused: AtCapacity
+                1.000 offer a#2 to w1
+                1.000 a#2 completed
+                1.000 workflow ended: Completed
+            completed: a completed
+        "#]],
     );
 }
 

@@ -1,0 +1,66 @@
+//! What a worker that does not fence must never be sent: a second task, or a second attempt, of an id that it runs.
+
+use gleitzeit::core::event::{Event, Record};
+use gleitzeit::core::ids::{AttemptNo, TaskId, Timestamp, WorkerId};
+use gleitzeit::core::limits::Limits;
+use gleitzeit::engine::Assigned;
+
+use super::checker::{Checker, Verdict};
+use super::worker::Worker;
+use super::world::World;
+
+impl World {
+    /// An earlier client knows a task by its id on the wire: while it runs one, it must not be sent another of that
+    /// id. This asks the worker, not the log. One that lies, or says everything twice, has itself to blame.
+    pub fn runs_no_namesake(&self, index: usize, assigned: &Assigned) -> Verdict {
+        let Worker { facts, manners, jobs, .. } = &self.workers[index];
+        if facts.fences || manners.lie > 0 || manners.duplicate > 0 {
+            return Ok(());
+        }
+        let wire_id = assigned.wire_id();
+        let namesakes = jobs.iter().filter(|(_, job)| job.wire_id == wire_id);
+        for ((task, attempt), _) in namesakes {
+            let (old, new) = ((*task, *attempt), (assigned.task, assigned.attempt));
+            self.checker.was_given_up_long_ago(&facts.worker, old, new)?;
+        }
+        Ok(())
+    }
+}
+
+impl Checker {
+    /// A worker that does not fence still runs `old` and was sent `new`, which it cannot tell from it. That is right
+    /// only when it had two liveness intervals to stop, all of them in one run of the process.
+    fn was_given_up_long_ago(
+        &self,
+        worker: &WorkerId,
+        old: (TaskId, AttemptNo),
+        new: (TaskId, AttemptNo),
+    ) -> Verdict {
+        let offered = |record: &Record| matches!(&record.event, Event::TaskOffered { task, attempt, .. } if (*task, *attempt) == new);
+        let released = |record: &Record| matches!(&record.event, Event::GrantReleased { task, attempt, worker: of } if (*task, *attempt) == old && of == worker);
+        let given_up = |event: &Event| matches!(event, Event::TaskFailed { task, attempt, .. } | Event::AttemptLost { task, attempt, .. } if (*task, *attempt) == old);
+        let cut = |event: &Event| matches!(event, Event::WorkflowCancelled { workflow, .. } | Event::WorkflowEnded { workflow, .. } if *workflow == old.0.workflow);
+        let begun = |record: &&Record| {
+            let event = &record.event;
+            given_up(event)
+                || cut(event)
+                || matches!(event, Event::TaskCancelled { task, .. } | Event::TaskSettledByHand { task, .. } if *task == old.0)
+                || matches!(event, Event::EngineStarted { .. })
+        };
+        let told = format!(
+            "{worker} still runs attempt {} of {} and was sent attempt {} of {}",
+            old.1, old.0, new.1, new.0
+        );
+        let before_offer = &self.history[..self.history.iter().rposition(offered).unwrap_or(0)];
+        let end = before_offer
+            .iter()
+            .rposition(released)
+            .ok_or_else(|| format!("{told}: it never gave that up"))?;
+        let begun = before_offer[..end].iter().rev().find(begun).map_or(Timestamp(0), |record| record.at);
+        let waited = before_offer[end].at.since(begun);
+        if waited >= 2 * Limits::default().liveness_ms {
+            return Ok(());
+        }
+        Err(format!("{told}: it had {waited} ms to stop"))
+    }
+}
