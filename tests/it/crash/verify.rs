@@ -22,9 +22,15 @@ pub fn acknowledged_is_there(rest: &Rest, answers: &Answers) {
     }
 }
 
-/// At the end: every workflow ends, each task was completed once, and a repeated key finds what it had made. Gives
-/// the number of workflows and of acknowledged completions.
-pub fn all_ends_once(rest: &Rest, journal: &Journal, limit: Duration) -> (u64, u64) {
+/// What there was to check at the end.
+pub struct Counted {
+    pub workflows: u64,
+    pub completions: u64,
+    pub events: u64,
+}
+
+/// At the end: every workflow ends, each task was completed once, and a repeated key finds what it had made.
+pub fn all_ends_once(rest: &Rest, journal: &Journal, limit: Duration) -> Counted {
     let answers = journal.all();
     let mut ids = answers.submitted.clone();
     for (key, id) in journal.keys() {
@@ -69,12 +75,12 @@ pub fn all_ends_once(rest: &Rest, journal: &Journal, limit: Duration) -> (u64, u
         assert!(results["status"] == "cancelled" || found.len() == 3, "{id}: {results}");
         results_of.insert(id.clone(), found.len());
     }
-    completed_once(rest, &results_of);
-    (ids.len() as u64, acknowledged.len() as u64)
+    let events = completed_once(rest, &results_of);
+    Counted { workflows: ids.len() as u64, completions: acknowledged.len() as u64, events }
 }
 
-/// The log itself holds one completion for each result, and none twice.
-fn completed_once(rest: &Rest, results_of: &BTreeMap<String, usize>) {
+/// The log itself holds one completion for each result, and none twice. Gives the number of its events.
+fn completed_once(rest: &Rest, results_of: &BTreeMap<String, usize>) -> u64 {
     let marker = rest.post("/workflows", &[], &workflow("the last one")).expect("an answer");
     let last = marker.body["seq"].as_u64().expect("an answer has a position");
     let mut seen = BTreeSet::new();
@@ -90,4 +96,5 @@ fn completed_once(rest: &Rest, results_of: &BTreeMap<String, usize>) {
         let completed = completions.get(id).copied().unwrap_or_default();
         assert_eq!(completed, *results, "{id}: completions in the log and results");
     }
+    last
 }
