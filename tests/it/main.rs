@@ -42,6 +42,9 @@ mod http_task;
 mod origins;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod provoked;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod rest;
 #[cfg(test)]
 #[cfg(feature = "server")]

@@ -46,6 +46,12 @@ impl Rest {
         request.send(body.to_string()).and_then(answer)
     }
 
+    /// A body that need not be JSON.
+    pub fn post_as(&self, content_type: &str, path: &str, body: &str) -> Answer {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("Content-Type", content_type);
+        request.send(body).and_then(answer).unwrap_or_else(|error| panic!("POST {path}: {error}"))
+    }
+
     /// A workflow as a file holds it; the answer comes when the workflow has ended.
     pub fn submit_yaml(&self, yaml: &str) -> Answer {
         let request = self.agent.post(format!("{}/workflows", self.base));
