@@ -7,6 +7,7 @@ use super::carried::CarriedWorkflow;
 use super::event::{Delivery, Failure, Note};
 use super::ids::{AttemptNo, Fingerprint, Seq, SessionId, TaskId, WorkerId, WorkflowId};
 use super::payload::{Payload, Stored};
+use super::rejection::Rejection;
 use super::spec::WorkflowSpec;
 
 #[derive(Debug, Clone)]
@@ -84,6 +85,13 @@ pub enum Command {
         task: TaskRef,
         attempt: Option<AttemptNo>,
         result: Payload,
+    },
+    /// A result that cannot be taken, whatever else is true: too large, or too deep.
+    RefuseResult {
+        session: SessionId,
+        task: TaskRef,
+        attempt: Option<AttemptNo>,
+        why: Rejection,
     },
     FailTask {
         session: SessionId,

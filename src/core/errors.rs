@@ -148,6 +148,9 @@ catalogue! {
     2014 PARAMETERS_CHANGED Transient Warning true 409
         "Somebody else changed the parameters of the task at the same time."
         "Look at the task again, then send the request again."
+    2015 TASK_ACCEPT_TIMEOUT Transient Warning true 504
+        "The worker did not accept the task in time, so the task went elsewhere."
+        "Look at the worker: it is connected but takes nothing. Raise `accept_timeout_seconds` if it needs longer."
     2020 FUNCTION_NOT_FOUND Permanent Error false 404
         "The built-in worker has no function with this name."
         "See `gleitzeit functions` for the names, or register a worker that has the function."

@@ -161,6 +161,15 @@ pub enum Event {
         attempt: AttemptNo,
         delivery: Delivery,
     },
+    /// The failure before this one was one too many: the service pauses. It follows from the failures, and is written
+    /// for those who read along.
+    BreakerOpened {
+        service: Arc<str>,
+    },
+    /// A result came after the pause: the service is given work as before. It follows from the result.
+    BreakerClosed {
+        service: Arc<str>,
+    },
 }
 
 /// What became of a task by hand.
@@ -330,7 +339,9 @@ impl Event {
             | Self::LateReportSeen { .. }
             | Self::ServicesCarried { .. }
             | Self::Released { .. }
-            | Self::DeliveryTried { .. } => Vec::new(),
+            | Self::DeliveryTried { .. }
+            | Self::BreakerOpened { .. }
+            | Self::BreakerClosed { .. } => Vec::new(),
         }
     }
 
@@ -367,6 +378,9 @@ impl Event {
             | Self::GrantReleased { .. }
             | Self::LateReportSeen { .. }
             | Self::ServicesCarried { .. }
+            | Self::BreakerOpened { .. }
+            | Self::BreakerClosed { .. }
+            | Self::DeliveryTried { .. }
             | Self::Released { .. } => {}
         }
     }
@@ -399,7 +413,9 @@ impl Event {
             Self::EngineStarted { .. }
             | Self::WorkerNamed { .. }
             | Self::ServicesCarried { .. }
-            | Self::Released { .. } => None,
+            | Self::Released { .. }
+            | Self::BreakerOpened { .. }
+            | Self::BreakerClosed { .. } => None,
         }
     }
 
@@ -431,7 +447,9 @@ impl Event {
             | Self::WorkerNamed { .. }
             | Self::WorkflowCarried { .. }
             | Self::ServicesCarried { .. }
-            | Self::Released { .. } => None,
+            | Self::Released { .. }
+            | Self::BreakerOpened { .. }
+            | Self::BreakerClosed { .. } => None,
         }
     }
 }

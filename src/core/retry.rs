@@ -27,8 +27,10 @@ pub fn next(state: &State, id: TaskId, code: Code, report: &Report, inputs: &Inp
         return AfterFailure::Final;
     }
     let random = scrambled(inputs.seed ^ u64::from(id.index) ^ u64::from(tries) << 32);
-    let asked_ms = report.retry_after_ms.unwrap_or(0).min(policy.max_delay_ms.max(RETRY_AFTER_MS_MAX));
-    let delay_ms = delay_ms(policy, tries, random).max(asked_ms);
+    // Whoever failed knows best when it can take the task again.
+    let longest_ms = policy.max_delay_ms.max(RETRY_AFTER_MS_MAX);
+    let asked_ms = report.retry_after_ms.map(|ms| ms.min(longest_ms));
+    let delay_ms = asked_ms.unwrap_or_else(|| delay_ms(policy, tries, random));
     AfterFailure::RetryAt(inputs.now.plus(delay_ms))
 }
 

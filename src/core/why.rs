@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::ids::{TaskId, Timestamp, WorkerId, WorkflowId};
+use super::ids::{AttemptNo, TaskId, Timestamp, WorkerId, WorkflowId};
 use super::match_workers::can_run;
+use super::nearest::nearest;
 use super::presence::{Bar, Presence, Present};
 use super::spec::Route;
-use super::state::{Breaker, State, StatusKind, TaskStatus, Workflow, WorkflowStatus};
+use super::state::{Breaker, Phase, State, StatusKind, TaskStatus, Workflow, WorkflowStatus};
 
 /// Dependencies that an answer lists; their number is always exact.
 const LISTED_MAX: usize = 20;
@@ -40,6 +41,8 @@ pub enum Reason {
         connected: usize,
         /// What would bring a worker, where that is known.
         advice: &'static str,
+        /// Of a function that nobody has: the most similar one that somebody has.
+        nearest: Option<String>,
     },
     /// All who could run it are busy, draining or unhealthy.
     WorkersBusy {
@@ -87,7 +90,24 @@ pub enum Reason {
         connected: bool,
         run_until: Option<Timestamp>,
     },
+    /// A worker that was told to stop an attempt has not confirmed it yet; its slot is kept so long.
+    Releasing {
+        worker: WorkerId,
+        attempt: AttemptNo,
+        until: Timestamp,
+    },
     Ended,
+}
+
+/// Attempts of a task, also of an archived one, that workers were told to stop and have not confirmed.
+pub fn releasing(state: &State, id: TaskId) -> Vec<Reason> {
+    let of_task = state.grants.all().filter(|(_, task, _, _)| *task == id);
+    of_task
+        .filter_map(|(worker, _, attempt, grant)| match grant.phase {
+            Phase::Releasing { until } => Some(Reason::Releasing { worker: worker.clone(), attempt, until }),
+            Phase::Offered | Phase::Accepted => None,
+        })
+        .collect()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +123,7 @@ pub struct Busy {
 pub fn explain(state: &State, presence: &Presence, id: TaskId, now: Timestamp) -> Option<Why> {
     let workflow = state.workflow(id.workflow)?;
     let task = workflow.tasks.get(id.at())?;
-    let reasons = match &task.status {
+    let mut reasons = match &task.status {
         TaskStatus::Pending { .. } => vec![dependencies(workflow, id.index)],
         TaskStatus::Queued { .. } => queued(state, presence, workflow, id, now),
         TaskStatus::Assigned { worker, since } => {
@@ -122,6 +142,7 @@ pub fn explain(state: &State, presence: &Presence, id: TaskId, now: Timestamp) -
         | TaskStatus::Cancelled { .. }
         | TaskStatus::Skipped { .. } => vec![Reason::Ended],
     };
+    reasons.extend(releasing(state, id));
     let said: Vec<String> = reasons.iter().map(|reason| reason.sentence(now)).collect();
     let summary = format!("{} is {}: {}", workflow.name_of(id.index), task.status.name(), said.join("; "));
     Some(Why { task: id, status: task.status.kind(), summary, reasons })
@@ -173,7 +194,10 @@ fn queued(
     let able: Vec<&Present> = connected().filter(|worker| can_run(&worker.facts, route)).collect();
     if able.is_empty() {
         let (wanted, advice) = (wanted(route), advice(route));
-        return vec![Reason::NoWorker { wanted, connected: connected().count(), advice }];
+        let functions = connected().filter_map(|worker| worker.facts.functions.as_ref()).flatten();
+        let near = route.function.as_deref().and_then(|name| nearest(name, functions.map(|known| &**known)));
+        let nearest = near.map(str::to_owned);
+        return vec![Reason::NoWorker { wanted, connected: connected().count(), advice, nearest }];
     }
     let mut reasons: Vec<Reason> =
         able.iter().filter_map(|worker| obstacle(state, presence, worker, id, now)).collect();
@@ -268,6 +292,7 @@ impl Reason {
             Self::Backoff { .. } => "backoff",
             Self::InLine { .. } => "in_line",
             Self::Running { .. } => "running",
+            Self::Releasing { .. } => "releasing",
             Self::Ended => "ended",
         }
     }
@@ -285,8 +310,11 @@ impl Reason {
             Self::ParallelLimit { limit } => {
                 format!("its workflow runs {limit} tasks at once, which is its limit")
             }
-            Self::NoWorker { wanted, connected, advice } => {
-                format!("waits for {wanted}; none of the {connected} connected workers offers it{advice}")
+            Self::NoWorker { wanted, connected, advice, nearest } => {
+                let near = nearest.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+                format!(
+                    "waits for {wanted}; none of the {connected} connected workers offers it{near}{advice}"
+                )
             }
             Self::WorkersBusy { workers } => {
                 let told = workers.iter().map(|busy| {
@@ -324,6 +352,10 @@ impl Reason {
                 let lost = if *connected { "" } else { ", which is not connected at the moment" };
                 format!("{what} {worker}{lost}")
             }
+            Self::Releasing { worker, attempt, until } => format!(
+                "worker {worker} was told to stop attempt {attempt} and has {} to confirm it",
+                in_seconds(until)
+            ),
             Self::Ended => "it has ended".to_owned(),
         }
     }

@@ -51,6 +51,7 @@ impl Engine {
             | Command::AcceptTask { .. }
             | Command::ReportProgress { .. }
             | Command::CompleteTask { .. }
+            | Command::RefuseResult { .. }
             | Command::FailTask { .. }
             | Command::RecordDelivery { .. }
             | Command::TakeCallback { .. }

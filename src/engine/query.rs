@@ -14,7 +14,7 @@ use crate::core::listing::{ListFilter, Listed, Place, Summary};
 use crate::core::payload::{Payload, Stored};
 use crate::core::rejection::Rejection;
 use crate::core::state::{Breaker, ServiceTotals, Workflow};
-use crate::core::why::{self, Why};
+use crate::core::why::{self, Reason, Why};
 
 /// Live workflows that one list call looks at; a longer search goes on with its cursor.
 const LIST_SCAN_MAX: usize = 20_000;
@@ -101,6 +101,14 @@ impl EngineHandle {
     /// That the engine is overloaded or stopping.
     pub async fn why(&self, id: TaskId) -> Result<Option<Why>, Rejection> {
         self.query(move |view| why::explain(view.state, view.presence, id, view.now)).await
+    }
+
+    /// Attempts of a task that workers were told to stop and have not confirmed.
+    ///
+    /// # Errors
+    /// That the engine is overloaded or stopping.
+    pub async fn releasing(&self, id: TaskId) -> Result<Vec<Reason>, Rejection> {
+        self.query(move |view| why::releasing(view.state, id)).await
     }
 
     /// The latest progress of a running task.

@@ -16,7 +16,8 @@ use crate::core::ids::{Seq, TaskId};
 use crate::core::state::StatusKind;
 use crate::core::why::{Reason, Why};
 use crate::protocol::rest::{
-    CompleteRequest, Done, FailRequest, RetryTaskRequest, SkipRequest, TaskDetail, WhyView, parse_request,
+    CompleteRequest, Done, FailRequest, ReasonView, RetryTaskRequest, SkipRequest, TaskDetail, WhyView,
+    parse_request,
 };
 
 pub async fn detail(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<TaskDetail>, Failed> {
@@ -27,20 +28,25 @@ pub async fn detail(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resu
         None => None,
     };
     let progress = app.engine.progress(task).await?;
-    Ok(Json(TaskDetail::of(&workflow, task.index, &parameters, result.as_ref(), progress)))
+    let mut detail = TaskDetail::of(&workflow, task.index, &parameters, result.as_ref(), progress);
+    let (releasing, now) = (app.engine.releasing(task).await?, app.engine.now());
+    detail.releasing = releasing.iter().map(|reason| ReasonView::of(&workflow, reason, now)).collect();
+    Ok(Json(detail))
 }
 
 pub async fn why(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<WhyView>, Failed> {
     let (workflow, task) = app.engine.find_task(&id).await?;
     let status = &workflow.task(task.index).status;
-    // A task of an archived workflow waits for nothing.
-    let ended = || Why {
-        task,
-        status: status.kind(),
-        summary: format!("{} is {}: it has ended", workflow.name_of(task.index), status.name()),
-        reasons: vec![Reason::Ended],
+    let why = match app.engine.why(task).await? {
+        Some(why) => why,
+        // A task of an archived workflow waits for nothing; a worker may still have to stop it.
+        None => Why {
+            task,
+            status: status.kind(),
+            summary: format!("{} is {}: it has ended", workflow.name_of(task.index), status.name()),
+            reasons: [Reason::Ended].into_iter().chain(app.engine.releasing(task).await?).collect(),
+        },
     };
-    let why = app.engine.why(task).await?.unwrap_or_else(ended);
     Ok(Json(WhyView::of(&workflow, &why, app.engine.now())))
 }
 

@@ -2,6 +2,7 @@
 
 mod batch;
 mod by_hand;
+mod docs;
 mod functions;
 mod letters;
 mod lists;

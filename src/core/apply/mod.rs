@@ -73,6 +73,7 @@ impl State {
             }
             Event::Released { up_to } => self.released = *up_to,
             Event::DeliveryTried { task, attempt, delivery } => self.deliver(*task, *attempt, delivery),
+            Event::BreakerOpened { .. } | Event::BreakerClosed { .. } => {}
         }
     }
 

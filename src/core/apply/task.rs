@@ -135,7 +135,8 @@ impl State {
         self.settle_grant(&worker, id, attempt, grant);
         let code = match reason {
             LostReason::Silent | LostReason::Disconnected => errors::NODE_HEARTBEAT_TIMEOUT,
-            LostReason::NotAccepted | LostReason::Forgotten | LostReason::Abandoned => errors::TASK_NOT_HELD,
+            LostReason::NotAccepted => errors::TASK_ACCEPT_TIMEOUT,
+            LostReason::Forgotten | LostReason::Abandoned => errors::TASK_NOT_HELD,
         };
         self.note(id, attempt, Some(worker), code, Arc::from(reason.text()), at);
         if let Some(task) = self.task_mut(id) {

@@ -108,6 +108,9 @@ pub fn decide(
         Command::CompleteTask { session, task, attempt, result } => {
             report::complete(state, presence, *session, task, *attempt, result)
         }
+        Command::RefuseResult { session, task, attempt, why } => {
+            report::refuse_result(state, presence, *session, task, *attempt, why)
+        }
         Command::FailTask { session, task, attempt, report } => {
             report::fail(state, presence, inputs, *session, task, *attempt, report)
         }

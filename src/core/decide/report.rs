@@ -9,6 +9,7 @@ use crate::core::effect::Effect;
 use crate::core::errors;
 use crate::core::event::{AfterFailure, Event, Failure, GrantAfter, LateOutcome, LostReason, RefusalReason};
 use crate::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId};
+use crate::core::limits::BREAKER_FAILURES;
 use crate::core::match_workers::can_run;
 use crate::core::payload::{Payload, Stored};
 use crate::core::presence::{Presence, Present};
@@ -69,10 +70,24 @@ pub(super) fn complete(
         Standing::Current { task, attempt, .. } => {
             let size = result.as_str().len();
             if size > presence.limits.result_bytes_max {
-                return Ok(too_large(state, presence, task, attempt, size));
+                let limit = presence.limits.result_bytes_max;
+                let message = format!("the result of task {task} has {size} bytes; the limit is {limit}");
+                return Ok(fails_with(
+                    state,
+                    task,
+                    attempt,
+                    Rejection::new(errors::PAYLOAD_TOO_LARGE, message),
+                ));
             }
             let result = Stored::fresh(result.clone(), &mut 0);
-            Ok(Decision::events(vec![Event::TaskCompleted { task, attempt, result }]))
+            let mut events = vec![Event::TaskCompleted { task, attempt, result }];
+            // Ordinarily no breaker is open, and nobody is asked.
+            if presence.slots.any_breaker() {
+                let service = state.service_of(id);
+                let open = state.services.get(&service).is_some_and(|totals| totals.open_until.is_some());
+                events.extend(open.then_some(Event::BreakerClosed { service }));
+            }
+            Ok(Decision::events(events))
         }
         Standing::Late { task, attempt, releasing, rejection } => {
             let outcome = (LateOutcome::Completed, Fingerprint::of(result.as_str().as_bytes()));
@@ -82,14 +97,28 @@ pub(super) fn complete(
     }
 }
 
-/// The result will not become smaller by itself, and a worker that asks for no answer would not hear of a refusal:
+/// A result that cannot be taken, for a reason that will not go away.
+pub(super) fn refuse_result(
+    state: &State,
+    presence: &Presence,
+    session: SessionId,
+    reference: &TaskRef,
+    attempt: Option<AttemptNo>,
+    why: &Rejection,
+) -> Result<Decision, Rejection> {
+    let worker = reporter(presence, session)?;
+    match standing(state, &worker.facts.worker, reference, attempt)? {
+        Standing::Current { task, attempt, .. } => Ok(fails_with(state, task, attempt, why.clone())),
+        Standing::Late { rejection, .. } => Err(rejection),
+    }
+}
+
+/// The result will not become better by itself, and a worker that asks for no answer would not hear of a refusal:
 /// the task fails at once instead of waiting for its run timeout.
-fn too_large(state: &State, presence: &Presence, task: TaskId, attempt: AttemptNo, size: usize) -> Decision {
-    let limit = presence.limits.result_bytes_max;
-    let message = format!("the result of task {task} has {size} bytes; the limit is {limit}");
-    let failure = Failure::new(errors::PAYLOAD_TOO_LARGE, message.as_str());
+fn fails_with(state: &State, task: TaskId, attempt: AttemptNo, why: Rejection) -> Decision {
+    let failure = Failure::new(why.code, why.message.as_str());
     let events = failed(state, task, attempt, failure, AfterFailure::Final, GrantAfter::Freed);
-    Decision::refused(events, Rejection::new(errors::PAYLOAD_TOO_LARGE, message))
+    Decision::refused(events, why)
 }
 
 /// What the words of a failure mean.
@@ -217,13 +246,26 @@ pub(super) fn failed(
     next: AfterFailure,
     grant: GrantAfter,
 ) -> Vec<Event> {
+    let opened = breaker_opened(state, task, &failure);
     let mut events = vec![Event::TaskFailed { task, attempt, failure, next, grant }];
+    events.extend(opened);
     if next == AfterFailure::Final
         && let Some(workflow) = state.workflow(task.workflow)
     {
         events.extend(skipped_by(workflow, task.index, Unsuccessful::Failed));
     }
     events
+}
+
+/// Whether this failure is one too many for the service whose worker holds the task.
+fn breaker_opened(state: &State, task: TaskId, failure: &Failure) -> Option<Event> {
+    let worker = state.task(task)?.holder()?;
+    if worker.is_built_in() || failure.code == errors::PARAMETER_SUBSTITUTION_FAILED {
+        return None;
+    }
+    let service = state.service_of(worker);
+    let before = state.services.get(&service).map_or(0, |totals| totals.consecutive_failures);
+    (before.saturating_add(1) >= BREAKER_FAILURES).then_some(Event::BreakerOpened { service })
 }
 
 /// The parameters could not be filled: no worker has seen the attempt, and trying again would not help.

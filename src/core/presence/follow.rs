@@ -61,6 +61,8 @@ impl Presence {
             | Event::LateReportSeen { .. }
             | Event::WorkflowCarried { .. }
             | Event::ServicesCarried { .. }
+            | Event::BreakerOpened { .. }
+            | Event::BreakerClosed { .. }
             | Event::Released { .. }
             | Event::DeliveryTried { .. } => {}
         }

@@ -21,6 +21,7 @@ impl Presence {
             Command::ReportProgress { .. }
             | Command::AcceptTask { .. }
             | Command::CompleteTask { .. }
+            | Command::RefuseResult { .. }
             | Command::FailTask { .. }
             | Command::SubmitWorkflow { .. }
             | Command::CancelWorkflow { .. }
@@ -48,6 +49,7 @@ impl Presence {
             Command::ReportProgress { session, attempt, .. }
             | Command::AcceptTask { session, attempt, .. }
             | Command::CompleteTask { session, attempt, .. }
+            | Command::RefuseResult { session, attempt, .. }
             | Command::FailTask { session, attempt, .. } => (session, *attempt),
             Command::Heartbeat { session, .. } | Command::SetWorkerStatus { session, .. } => (session, None),
             Command::RegisterWorker { .. }
@@ -61,6 +63,8 @@ impl Presence {
             | Command::CancelTask { .. }
             | Command::RetryTask { .. }
             | Command::SettleTask { .. }
+            | Command::RecordDelivery { .. }
+            | Command::TakeCallback { .. }
             | Command::CarryArchived { .. }
             | Command::CarryLive { .. }
             | Command::CarryServices

@@ -66,6 +66,11 @@ impl Slots {
         self.open.retain(|class| state.ready.has_class(*class));
     }
 
+    /// Whether the breaker of any service is not closed.
+    pub fn any_breaker(&self) -> bool {
+        !self.breakers.is_empty()
+    }
+
     pub(super) fn breaker(&self, service: &str) -> Option<Timestamp> {
         self.breakers.get(service).copied()
     }

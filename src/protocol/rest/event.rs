@@ -8,6 +8,7 @@ use crate::core::event::{
     Outcome, Record, RefusalReason,
 };
 use crate::core::ids::{AttemptNo, Seq, Timestamp};
+use crate::core::limits::BREAKER_OPEN_MS;
 use crate::core::payload::Stored;
 use crate::protocol::time::Rfc3339;
 
@@ -27,7 +28,7 @@ pub struct EventView {
 
 impl EventView {
     pub fn of(seq: Seq, record: &Record) -> Self {
-        let (kind, facts) = described(&record.event);
+        let (kind, facts) = described(&record.event, record.at);
         Self {
             seq: seq.0,
             at: Rfc3339(record.at),
@@ -39,7 +40,7 @@ impl EventView {
     }
 }
 
-fn described(event: &Event) -> (&'static str, Value) {
+fn described(event: &Event, at: Timestamp) -> (&'static str, Value) {
     match event {
         Event::EngineStarted { version, .. } => ("engine_started", json!({"version": &**version})),
         Event::WorkflowSubmitted { spec, .. } => (
@@ -100,6 +101,10 @@ fn described(event: &Event) -> (&'static str, Value) {
             ("workflow_carried", json!({"status": workflow.status.name()}))
         }
         Event::ServicesCarried { services, .. } => ("services_carried", json!({"services": services.len()})),
+        Event::BreakerOpened { service } => {
+            ("breaker_opened", json!({"service": &**service, "open_until": time(at.plus(BREAKER_OPEN_MS))}))
+        }
+        Event::BreakerClosed { service } => ("breaker_closed", json!({"service": &**service})),
         Event::Released { up_to } => ("log_released", json!({"up_to": up_to.0})),
         Event::DeliveryTried { attempt, delivery, .. } => ("delivery_tried", tried(*attempt, delivery)),
     }

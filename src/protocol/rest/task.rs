@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::why::ReasonView;
 use super::workflow::{raw, seconds};
 use crate::core::command::Progress;
 use crate::core::errors;
@@ -65,6 +66,8 @@ pub struct TaskDetail {
     /// Null unless it has completed, or was skipped with a value; `status` tells a null result from none.
     pub result: Option<Box<RawValue>>,
     pub progress: Option<ProgressView>,
+    /// Attempts that workers were told to stop and have not confirmed.
+    pub releasing: Vec<ReasonView>,
     /// The latest unsuccessful attempts, oldest first.
     pub attempts: Vec<AttemptView>,
     pub tags: Vec<Arc<str>>,
@@ -137,6 +140,7 @@ impl TaskDetail {
                 message: progress.message,
                 at: Rfc3339(at),
             }),
+            releasing: Vec::new(),
             attempts: history.map(AttemptView::from).collect(),
             tags: spec.tags.clone(),
             metadata: spec.metadata.as_ref().map(|text| raw(text.as_str())),

@@ -43,7 +43,7 @@ impl WhyView {
 }
 
 impl ReasonView {
-    fn of(workflow: &Workflow, reason: &Reason, now: Timestamp) -> Self {
+    pub fn of(workflow: &Workflow, reason: &Reason, now: Timestamp) -> Self {
         Self { kind: reason.kind(), message: reason.sentence(now), facts: facts(workflow, reason) }
     }
 }
@@ -62,8 +62,8 @@ fn facts(workflow: &Workflow, reason: &Reason) -> Value {
         }
         Reason::WorkflowPaused { .. } | Reason::Ended => json!({}),
         Reason::ParallelLimit { limit } => json!({"limit": limit}),
-        Reason::NoWorker { wanted, connected, advice: _ } => {
-            json!({"wanted": wanted, "connected_workers": connected})
+        Reason::NoWorker { wanted, connected, advice: _, nearest } => {
+            json!({"wanted": wanted, "connected_workers": connected, "nearest": nearest})
         }
         Reason::WorkersBusy { workers } => {
             let busy: Vec<Value> = workers
@@ -85,6 +85,9 @@ fn facts(workflow: &Workflow, reason: &Reason) -> Value {
         Reason::Unheard { worker, since } => json!({"worker": &*worker.0, "since": time(since)}),
         Reason::Backoff { until, failures, max_attempts } => {
             json!({"until": time(until), "failures": failures, "max_attempts": max_attempts})
+        }
+        Reason::Releasing { worker, attempt, until } => {
+            json!({"worker": &*worker.0, "attempt": attempt.0, "until": time(until)})
         }
         Reason::InLine { waiting } => json!({"waiting": waiting}),
         Reason::Running { worker, since, accepted, connected, run_until } => json!({

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::required;
-use crate::core::command::{Command, FailureReport, TaskRef};
+use crate::core::command::{Command, TaskRef};
 use crate::protocol::socket::{AcceptedPayload, CompletedPayload, FailedPayload, ProgressPayload};
 use crate::socket::Server;
 use crate::socket::caller::Caller;
@@ -28,21 +28,11 @@ pub(in crate::socket) fn progress(server: &Arc<Server>, caller: &Caller, payload
 
 pub(in crate::socket) fn completed(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) {
     let session = caller.connection.session.id;
-    let command = required(payload).and_then(|payload: CompletedPayload<'_>| {
+    let command = required(payload).map(|payload: CompletedPayload<'_>| {
         let (task, attempt) = (named(caller, payload.task()), payload.attempt());
         match payload.result(&server.config.limits) {
-            Ok(result) => Ok(Command::CompleteTask { session, task, attempt, result }),
-            Err(rejection) if caller.wants_answer() => Err(rejection),
-            // Nobody would hear the refusal, and the task would wait for its timeout.
-            Err(rejection) => {
-                let report = FailureReport {
-                    error: rejection.message.into(),
-                    code: Some(rejection.code.to_string().into()),
-                    retryable: Some(false),
-                    ..FailureReport::default()
-                };
-                Ok(Command::FailTask { session, task, attempt, report })
-            }
+            Ok(result) => Command::CompleteTask { session, task, attempt, result },
+            Err(why) => Command::RefuseResult { session, task, attempt, why },
         }
     });
     server.report(caller, command);

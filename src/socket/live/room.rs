@@ -140,6 +140,8 @@ impl RoomState {
             | Event::ParametersEdited { .. }
             | Event::WorkflowCarried { .. }
             | Event::ServicesCarried { .. }
+            | Event::BreakerOpened { .. }
+            | Event::BreakerClosed { .. }
             | Event::Released { .. }
             | Event::DeliveryTried { .. } => {}
         }

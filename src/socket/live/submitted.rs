@@ -105,6 +105,8 @@ impl Submitted {
             | Event::LateReportSeen { .. }
             | Event::ParametersEdited { .. }
             | Event::ServicesCarried { .. }
+            | Event::BreakerOpened { .. }
+            | Event::BreakerClosed { .. }
             | Event::Released { .. }
             | Event::DeliveryTried { .. } => {}
         }

@@ -153,6 +153,8 @@ impl Model {
             | Event::LateReportSeen { .. }
             | Event::WorkflowCarried { .. }
             | Event::ServicesCarried { .. }
+            | Event::BreakerOpened { .. }
+            | Event::BreakerClosed { .. }
             | Event::Released { .. } => {}
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The rules, told as stories: each one is what a person would say happened, and what the engine made of it.
 #![expect(clippy::needless_raw_string_hashes, reason = "expected outputs are written alike")]
+mod breaker;
 mod by_hand;
 mod silence;
 mod spec;

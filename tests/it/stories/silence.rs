@@ -283,7 +283,7 @@ fn a_list_on_the_same_connection_misses_no_offer_on_its_way() {
 #[test]
 fn a_worker_cannot_put_a_retry_off_for_ever() {
     check(
-        "submit continue a; worker w1; later w1 a; sleep 3599s; pause; resume; sleep 2s; beat w1; done w1 a",
+        "submit continue a; worker w1; centuries w1 a; sleep 3599s; pause; resume; sleep 2s; beat w1; done w1 a",
         &expect![[r#"
                 0.000 offer a#1 to w1
                 0.000 a#1 failed to be retried: TASK_EXECUTION_FAILED

@@ -5,12 +5,14 @@
 //! | `submit stop a b(a) c!(a,b)` | a workflow with a strategy and tasks; `!` runs whatever became of the dependencies, `~` has one try, `^` is urgent |
 //! | `worker w1`, `legacy w1` | registers, with two slots; a legacy one sends no attempt numbers |
 //! | `accept w1 a`, `done w1 a`, `fail w1 a`, `refuse w1 a`, `stopped w1 a`, `nohandler w1 a` | reports; `a#1` names an attempt |
+//! | `later w1 a`, `huge w1 a` | a failure that asks for a pause of 7 s; a result that is too large |
+//! | `drain w1`, `undrain w1` | the operator's word |
 //! | `beat w1 a b` | a heartbeat whose list names these tasks |
 //! | `a@` | a task that is handed on to a receiver outside |
 //! | `courier` | the desk that hands on registers, and keeps what it held |
 //! | `taken a`, `untaken a`, `callback a`, `callback a broken` | the receiver takes it or not, and answers for it |
 //! | `again w1 a b` | registers again on the same connection, with such a list |
-//! | `later w1 a` | a failure that asks for a pause of centuries before the next try |
+//! | `centuries w1 a` | a failure that asks for a pause of centuries before the next try |
 //! | `count w1 2` | a heartbeat that says how many tasks it holds |
 //! | `break w1`, `bye w1` | the connection breaks, or ends with a goodbye |
 //! | `cancel a`, `retry a`, `cancel`, `retry`, `pause`, `resume` | what people ask for |
@@ -29,13 +31,15 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use gleitzeit::core::command::{
-    Command, Disconnected, Edit, FailureReport, Heartbeat, Held, TaskRef, Verdict,
+    Command, Disconnected, Drain, Edit, FailureReport, Heartbeat, Held, TaskRef, Verdict,
 };
+use gleitzeit::core::errors::PAYLOAD_TOO_LARGE;
 use gleitzeit::core::event::{AfterFailure, ByHand, DeliveryOutcome, Event, GrantAfter, Note, Record};
-use gleitzeit::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, Timestamp, WorkflowId};
+use gleitzeit::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, Timestamp, WorkerId, WorkflowId};
 use gleitzeit::core::invariants;
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::payload::{Payload, Stored};
+use gleitzeit::core::rejection::Rejection;
 use gleitzeit::core::spec::WorkflowSpec;
 use gleitzeit::core::state::State;
 use gleitzeit::engine::{Admission, Answer, Engine, Input, Output};
@@ -134,19 +138,7 @@ impl Teller {
                 let edit = Some(Edit { over, parameters: Payload::new("{}") });
                 self.command(Command::RetryTask { task, edit, note: Note::default() });
             }
-            ("complete" | "fail" | "skip" | "skipwith", [task]) => {
-                let task = self.task(task).0;
-                let verdict = match verb {
-                    "complete" => Verdict::Complete(Payload::new("2")),
-                    "fail" => Verdict::Fail(FailureReport {
-                        error: Arc::from("by hand"),
-                        ..FailureReport::default()
-                    }),
-                    "skip" => Verdict::Skip(None),
-                    _ => Verdict::Skip(Some(Payload::new("3"))),
-                };
-                self.command(Command::SettleTask { task, verdict, note: Note::default() });
-            }
+            ("complete" | "fail" | "skip" | "skipwith", [task]) => self.decide(verb, task),
             (verb, rest) => self.tell_of_worker(verb, rest),
         }
     }
@@ -168,6 +160,10 @@ impl Teller {
             ("break" | "bye", [name]) => {
                 let how = if verb == "bye" { Disconnected::Cleanly } else { Disconnected::Broken };
                 self.command(Command::Disconnect { session: self.sessions[*name].0, how });
+            }
+            ("drain" | "undrain", [name]) => {
+                let drain = if verb == "drain" { Drain::Begin } else { Drain::End };
+                self.command(Command::DrainWorker { worker: WorkerId::new(name), drain });
             }
             ("beat", [name, tasks @ ..]) => {
                 let heartbeat = Heartbeat { active: Some(self.held(tasks)), ..Heartbeat::default() };
@@ -198,6 +194,20 @@ impl Teller {
         tasks.iter().map(held).collect()
     }
 
+    /// Somebody decides by hand what becomes of a task.
+    fn decide(&mut self, verb: &str, task: &str) {
+        let task = self.task(task).0;
+        let verdict = match verb {
+            "complete" => Verdict::Complete(Payload::new("2")),
+            "fail" => {
+                Verdict::Fail(FailureReport { error: Arc::from("by hand"), ..FailureReport::default() })
+            }
+            "skip" => Verdict::Skip(None),
+            _ => Verdict::Skip(Some(Payload::new("3"))),
+        };
+        self.command(Command::SettleTask { task, verdict, note: Note::default() });
+    }
+
     fn report(&mut self, verb: &str, name: &str, task: &str) {
         let (session, fences) = self.sessions[name];
         let (id, attempt) = self.task(task);
@@ -209,7 +219,7 @@ impl Teller {
         self.command(match verb {
             "accept" => Command::AcceptTask { session, task, attempt },
             "done" => Command::CompleteTask { session, task, attempt, result: Payload::new("1") },
-            "later" => failed(FailureReport {
+            "centuries" => failed(FailureReport {
                 retryable: Some(true),
                 retry_after_ms: Some(u64::MAX),
                 ..failure("later")
@@ -217,6 +227,11 @@ impl Teller {
             "fail" => failed(FailureReport { retryable: Some(true), ..failure("no") }),
             "refuse" => failed(failure("Service at capacity")),
             "stopped" => failed(failure("Task cancelled")),
+            "later" => failed(FailureReport { retry_after_ms: Some(7_000), ..failure("busy") }),
+            "huge" => {
+                let why = Rejection::new(PAYLOAD_TOO_LARGE, "too large");
+                Command::RefuseResult { session, task, attempt, why }
+            }
             "nohandler" => failed(failure("No handler registered for task type text")),
             other => panic!("no story has the word {other}"),
         });
@@ -386,6 +401,8 @@ impl Teller {
                     if names.is_empty() { String::new() } else { format!("; again {}", names.join(" ")) };
                 format!("{} {how} by hand{again}", self.name(*task))
             }
+            Event::BreakerOpened { service } => format!("{service} pauses"),
+            Event::BreakerClosed { service } => format!("{service} works again"),
             Event::ParametersEdited { task, .. } => format!("{} edited", self.name(*task)),
             Event::EngineStarted { .. } if !self.records.is_empty() => "restart".to_owned(),
             Event::EngineStarted { .. }
