@@ -53,7 +53,10 @@ impl Kind {
             | Command::AcceptTask { .. }
             | Command::ReportProgress { .. }
             | Command::CompleteTask { .. }
+            | Command::RefuseResult { .. }
             | Command::FailTask { .. }
+            | Command::RecordDelivery { .. }
+            | Command::TakeCallback { .. }
             | Command::FailDispatch { .. }
             | Command::ReturnAttempt { .. }
             | Command::ReleaseLog { .. } => Self::Report,

@@ -6,6 +6,8 @@ mod docs;
 mod functions;
 mod letters;
 mod lists;
+mod waiting;
+mod workers;
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The Socket.IO shell with the real engine behind it, in this process, through the Rust wire client.
 
-mod house;
+pub mod house;
 mod reports;
 mod requests;
 mod telling;

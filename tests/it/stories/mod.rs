@@ -358,10 +358,12 @@ fn five_failures_open_the_breaker_also_for_those_who_come_later() {
                 0.000 d#1 failed for good: TASK_EXECUTION_FAILED
                 0.000 offer f#1 to w1
                 0.000 e#1 failed for good: TASK_EXECUTION_FAILED
+                0.000 executor pauses
                 1.000 restart
                31.000 f#1 lost: Disconnected, releasing
                60.000 offer f#2 to w2
                60.000 f#2 completed
+               60.000 executor works again
                60.000 workflow ended: Failed
             failed: a failed, b failed, c failed, d failed, e failed, f completed
         "#]],

@@ -1,0 +1,85 @@
+//! What REST says of workers that fail, and of those that have something to stop.
+
+use serde_json::{Value, json};
+use tokio::task::block_in_place;
+
+use super::{SOON, posted, submit, task_id};
+use crate::harness::{Rest, Server, until};
+use crate::socket::house::{Peer, registration, report};
+
+async fn worker(server: &Server) -> Peer {
+    let mut peer = Peer::connect(&server.url()).await;
+    let slots = json!({"capabilities": {"task_types": ["external_custom"], "max_concurrent_tasks": 1}});
+    let answer = peer.call("node:register", registration("w1", slots)).await;
+    assert_eq!(answer["ok"], true, "{answer}");
+    peer
+}
+
+fn tasks(number: usize) -> Value {
+    let task = |n: usize| json!({"name": format!("t{n}"), "external": "custom", "max_retries": 0});
+    json!({"name": "failing", "tasks": (0..number).map(task).collect::<Vec<_>>()})
+}
+
+fn breaker(rest: &Rest) -> Value {
+    let services = rest.read("/services");
+    let found = services["items"].as_array().unwrap().iter().find(|item| item["id"] == "w1").cloned();
+    found.unwrap_or_default()["breaker"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_breaker_is_seen_in_services_events_and_why_and_survives_a_kill() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = block_in_place(|| Server::start(data.path(), &[]));
+    let rest = server.rest();
+    let mut peer = worker(&server).await;
+    let id = block_in_place(|| submit(&rest, &tasks(6)));
+    assert_eq!(block_in_place(|| breaker(&rest)), "closed");
+    for _ in 0..5 {
+        let assigned = peer.next("task:assign").await;
+        let failed = peer.call("task:failed", report(&assigned, json!({"error": "it broke"}))).await;
+        assert_eq!(failed["ok"], true, "{failed}");
+    }
+    assert_eq!(block_in_place(|| breaker(&rest)), "open");
+    let last = block_in_place(|| task_id(&rest, &id, "t5"));
+    let why = block_in_place(|| rest.read(&format!("/tasks/{last}/why")));
+    assert_eq!(why["reasons"][0]["kind"], "breaker_open", "{why}");
+    let seq = why_seq(&rest);
+    let events = block_in_place(|| rest.events_up_to(seq));
+    let opened: Vec<&Value> = events.iter().filter(|event| event["type"] == "breaker_opened").collect();
+    assert_eq!(opened.len(), 1, "{opened:?}");
+    assert!(opened[0]["open_until"].is_string(), "{}", opened[0]);
+    block_in_place(|| {
+        server.kill();
+        server.restart();
+    });
+    let _peer = worker(&server).await;
+    assert_eq!(block_in_place(|| breaker(&rest)), "open");
+}
+
+fn why_seq(rest: &Rest) -> u64 {
+    block_in_place(|| rest.read("/stats"))["log"]["durable_seq"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_shows_as_releasing_until_the_worker_confirms_it() {
+    let data = tempfile::tempdir().unwrap();
+    let server = block_in_place(|| Server::start(data.path(), &[]));
+    let rest = server.rest();
+    let mut peer = worker(&server).await;
+    let id = block_in_place(|| submit(&rest, &tasks(1)));
+    let assigned = peer.next("task:assign").await;
+    peer.call("task:accepted", report(&assigned, json!({}))).await;
+    let path = format!("/tasks/{}", block_in_place(|| task_id(&rest, &id, "t0")));
+    block_in_place(|| posted(&rest, &format!("{path}/cancel"), &json!({}), 200));
+    assert_eq!(peer.next("task:cancel").await["task_id"], assigned["task_id"]);
+    let task = block_in_place(|| rest.read(&path));
+    assert_eq!((&task["status"], &task["releasing"][0]["worker"]), (&json!("cancelled"), &json!("w1")));
+    let why = block_in_place(|| rest.read(&format!("{path}/why")));
+    let kinds: Vec<&Value> =
+        why["reasons"].as_array().unwrap().iter().map(|reason| &reason["kind"]).collect();
+    assert_eq!(kinds, ["ended", "releasing"], "{why}");
+    peer.call("task:failed", report(&assigned, json!({"error": "Task cancelled"}))).await;
+    block_in_place(|| {
+        until("the slot is free", SOON, || (rest.read(&path)["releasing"] == json!([])).then_some(()));
+    });
+}
