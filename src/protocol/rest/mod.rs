@@ -1,12 +1,18 @@
 //! What the REST API answers.
 
+#[cfg(feature = "server")]
 mod batch;
 mod event;
+#[cfg(feature = "server")]
 mod function;
+#[cfg(feature = "server")]
 mod letters;
+#[cfg(feature = "server")]
 mod list_query;
+#[cfg(feature = "server")]
 mod merge_patch;
 mod problem;
+#[cfg(feature = "server")]
 mod requests;
 mod service;
 mod stats;
@@ -16,13 +22,19 @@ mod workflow;
 
 use serde::Serialize;
 
+#[cfg(feature = "server")]
 pub use batch::{BatchLine, batch_line};
 pub use event::EventView;
+#[cfg(feature = "server")]
 pub use function::{ExampleView, FunctionView, ParameterView};
+#[cfg(feature = "server")]
 pub use letters::{BulkDone, BulkItem, BulkRefusal, BulkRequest, LetterQuery, LetterView, Rehearsal};
+#[cfg(feature = "server")]
 pub use list_query::ListQuery;
+#[cfg(feature = "server")]
 pub use merge_patch::merge;
 pub use problem::Problem;
+#[cfg(feature = "server")]
 pub use requests::{
     CompleteRequest, FailRequest, RetryTaskRequest, RetryWorkflowRequest, SkipRequest, parse_request,
 };
