@@ -12,6 +12,7 @@ mod events;
 mod functions;
 mod letters;
 mod problem;
+mod results;
 mod services;
 mod stats;
 mod system;
@@ -83,7 +84,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/workflows/retry", post(bulk::retry_workflows))
         .route("/workflows/{id}", get(workflows::detail))
         .route("/workflows/{id}/tasks", get(workflows::tasks))
-        .route("/workflows/{id}/results", get(workflows::results))
+        .route("/workflows/{id}/results", get(results::of_workflow))
         .route("/workflows/{id}/events", get(events::of_workflow))
         .route("/workflows/{id}/cancel", post(workflows::cancel))
         .route("/workflows/{id}/pause", post(workflows::pause))

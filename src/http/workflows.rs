@@ -1,6 +1,5 @@
 //! Workflows: submit, look at, and act on them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use super::App;
 use super::body::{Body, Params};
@@ -24,10 +22,10 @@ use crate::core::listing::Place;
 use crate::core::nearest::suggestion;
 use crate::core::rejection::Rejection;
 use crate::core::spec::references;
-use crate::core::state::{TaskStatus, Workflow, WorkflowStatus};
+use crate::core::state::{Workflow, WorkflowStatus};
 use crate::engine::Accepted;
 use crate::protocol::rest::{
-    Done, ListQuery, Page, Results, RetryWorkflowRequest, Submitted, TaskView, WorkflowDetail, WorkflowView,
+    Done, ListQuery, Page, RetryWorkflowRequest, Submitted, TaskView, WorkflowDetail, WorkflowView,
     parse_request,
 };
 use crate::protocol::submit::{ContentType, Submission, parse_with_files};
@@ -178,26 +176,6 @@ pub async fn tasks(
         indexes.by_ref().take(limit(query.limit)).map(|index| TaskView::of(&workflow, index)).collect();
     let next_cursor = indexes.next().map(|index| index.to_string());
     Ok(Json(Page { items, next_cursor }))
-}
-
-pub async fn results(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Results>, Failed> {
-    let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
-    let mut answer = Results::without_values(&workflow, app.engine.now());
-    answer.results = values(&app, &workflow).await?;
-    Ok(Json(answer))
-}
-
-async fn values(app: &App, workflow: &Workflow) -> Result<BTreeMap<Arc<str>, Box<RawValue>>, Failed> {
-    let mut values = BTreeMap::new();
-    for index in 0..workflow.spec.total() {
-        if let TaskStatus::Completed { result, .. } = &workflow.task(index).status {
-            let text = app.engine.payload(result).await?;
-            let value = RawValue::from_string(text.as_str().to_owned())
-                .map_err(|error| invalid(format!("a stored result is not JSON: {error}")))?;
-            values.insert(workflow.name_of(index), value);
-        }
-    }
-    Ok(values)
 }
 
 pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Done>, Failed> {

@@ -56,6 +56,15 @@ impl Server {
         (self.child, self.port, self.ready_after) = (child, port, ready_after);
     }
 
+    /// The most memory that the process has had resident so far.
+    pub fn resident_peak_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it has a peak");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("it is a number");
+        kib << 10
+    }
+
     /// SIGTERM; how it ended, and after how long.
     pub fn terminate(&mut self) -> (ExitStatus, Duration) {
         let begin = now();

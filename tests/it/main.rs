@@ -39,6 +39,9 @@ mod harness;
 mod http_task;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod memory;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod origins;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]

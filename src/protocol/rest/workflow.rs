@@ -94,7 +94,8 @@ impl From<&Workflow> for WorkflowDetail {
     }
 }
 
-/// What came out of a workflow.
+/// What came out of a workflow, up to the values of its completed tasks: they follow as the field `results`, an
+/// object by task name, which is written while the values are read.
 #[derive(Debug, Serialize)]
 pub struct Results {
     pub workflow_id: Arc<str>,
@@ -105,8 +106,6 @@ pub struct Results {
     pub failed_tasks: u32,
     /// From the first assignment to the end, or to now.
     pub execution_time_seconds: f64,
-    /// By task name: exactly the completed tasks.
-    pub results: BTreeMap<Arc<str>, Box<RawValue>>,
     /// By task name: exactly the failed tasks, with the error of the last attempt.
     pub errors: BTreeMap<Arc<str>, ErrorView>,
 }
@@ -127,7 +126,6 @@ impl Results {
             completed_tasks: workflow.counts.of(StatusKind::Completed),
             failed_tasks: workflow.counts.of(StatusKind::Failed),
             execution_time_seconds: seconds(workflow.ended_at.unwrap_or(now).since(began)),
-            results: BTreeMap::new(),
             errors: errors.collect(),
         }
     }

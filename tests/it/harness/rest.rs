@@ -76,6 +76,15 @@ impl Rest {
         request.send(body).and_then(answer)
     }
 
+    /// Reads the body of a 200 without keeping it, and tells its length.
+    pub fn length_of(&self, path: &str) -> u64 {
+        let response = self.agent.get(format!("{}{path}", self.base)).call();
+        let response = response.unwrap_or_else(|error| panic!("GET {path}: {error}"));
+        assert_eq!(response.status(), 200, "GET {path}");
+        std::io::copy(&mut response.into_body().into_reader(), &mut std::io::sink())
+            .unwrap_or_else(|error| panic!("GET {path}: {error}"))
+    }
+
     /// The body of a 200.
     pub fn read(&self, path: &str) -> Value {
         let answer = self.get(path).unwrap_or_else(|error| panic!("GET {path}: {error}"));
