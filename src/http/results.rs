@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
 use tracing::warn;
@@ -23,6 +23,7 @@ const CHUNK_BYTES: usize = 256 << 10;
 pub async fn of_workflow(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Failed> {
     let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
     let mut sending = Sending::begin(app, workflow);
+    let length = sending.length();
     let first = sending.chunk().await?;
     let rest = stream::unfold(Some(sending), |sending| async {
         let mut sending = sending.filter(|sending| !sending.is_whole())?;
@@ -36,7 +37,9 @@ pub async fn of_workflow(State(app): State<Arc<App>>, Path(id): Path<String>) ->
         }
     });
     let body = Body::from_stream(stream::iter([Ok::<_, Rejection>(first)]).chain(rest));
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+    let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(response)
 }
 
 /// How far an answer has got.
@@ -71,6 +74,16 @@ impl Sending {
         Self { app, workflow, left, written, part: Part::FirstValue }
     }
 
+    /// Of the whole answer, before any of it is taken: stored values have a known length.
+    fn length(&self) -> usize {
+        let values = self.left.iter().map(|(name, index)| {
+            let TaskStatus::Completed { result, .. } = &self.workflow.task(*index).status else { return 0 };
+            in_json(name).len() + ":".len() + result.len()
+        });
+        let commas = self.left.len().saturating_sub(1);
+        self.written.len() + values.sum::<usize>() + commas + "}}".len()
+    }
+
     fn is_whole(&self) -> bool {
         self.part == Part::Whole
     }
@@ -89,11 +102,15 @@ impl Sending {
                     self.written.push(',');
                 }
                 self.part = Part::MoreValues;
-                self.written.push_str(&serde_json::to_string(&*name).expect("text is JSON"));
+                self.written.push_str(&in_json(&name));
                 self.written.push(':');
                 self.written.push_str(value.as_str());
             }
         }
         Ok(Bytes::from(std::mem::take(&mut self.written)))
     }
+}
+
+fn in_json(name: &str) -> String {
+    serde_json::to_string(name).expect("text is JSON")
 }

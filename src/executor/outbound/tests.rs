@@ -301,6 +301,10 @@ async fn silence_and_broken_connections_are_told_apart_and_may_be_tried_again() 
     let error = send(&["127.0.0.1"], get(&format!("http://{rude}/"))).await.expect_err("cut");
     assert!(matches!(error, OutboundError::Failed { .. }) && error.is_transient(), "{error:?}");
 
+    let plain = serve(redirecting).await;
+    let error = send(&["127.0.0.1"], get(&format!("https://{plain}/"))).await.expect_err("no TLS there");
+    assert!(matches!(error, OutboundError::Failed { .. }), "{error:?}");
+
     let error = send(&["127.0.0.1"], get("http://127.0.0.1:9/")).await.expect_err("nobody listens");
     assert!(error.to_string().contains("refused") && error.is_transient(), "{error}");
 }
