@@ -105,7 +105,7 @@ pub fn releasing(state: &State, id: TaskId) -> Vec<Reason> {
     of_task
         .filter_map(|(worker, _, attempt, grant)| match grant.phase {
             Phase::Releasing { until } => Some(Reason::Releasing { worker: worker.clone(), attempt, until }),
-            Phase::Offered | Phase::Accepted => None,
+            Phase::Offered | Phase::Accepted | Phase::Delivered => None,
         })
         .collect()
 }

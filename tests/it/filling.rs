@@ -34,7 +34,7 @@ fn a_task_that_waits_for_many_reads_the_results_that_its_templates_name() {
     let (workflow, session) = (WorkflowId::from_text("fan-in"), SessionId(7));
     let spec = Arc::new(submission.spec);
     say(&mut engine, Command::SubmitWorkflow { workflow, spec, body: submission.body, key: None });
-    let facts = Arc::new(Trade::Executor.facts("w1", 3, true, 30_000));
+    let facts = Arc::new(Trade::Executor.facts("w1", 3, true, Some(30_000)));
     say(&mut engine, Command::RegisterWorker { session, facts, active: None });
 
     let large = Payload::new(json!({"n": 7, "pad": "x".repeat(INLINE_PAYLOAD_MAX)}).to_string());

@@ -1,6 +1,6 @@
 //! Attempts that are handed on to receivers outside, and what those answer.
 
-use super::held::{Standing, reporter, standing};
+use super::held::{Meant, Standing, reporter, standing};
 use super::report::reported_failure;
 use super::{Decision, Inputs};
 use crate::core::command::{Callback, TaskRef};
@@ -23,7 +23,7 @@ pub(super) fn record(
     delivery: &Delivery,
 ) -> Result<Decision, Rejection> {
     let worker = reporter(presence, session)?;
-    match standing(state, &worker.facts.worker, &TaskRef::Id(task), Some(attempt))? {
+    match standing(state, &worker.facts.worker, &TaskRef::Id(task), Some(attempt), Meant::Running)? {
         Standing::Current { task, attempt, .. } => {
             let delivery = delivery.clone();
             Ok(Decision::events(vec![Event::DeliveryTried { task, attempt, delivery }]))

@@ -107,7 +107,7 @@ pub(super) fn refuse_result(
     why: &Rejection,
 ) -> Result<Decision, Rejection> {
     let worker = reporter(presence, session)?;
-    match standing(state, &worker.facts.worker, reference, attempt)? {
+    match standing(state, &worker.facts.worker, reference, attempt, Meant::Running)? {
         Standing::Current { task, attempt, .. } => Ok(fails_with(state, task, attempt, why.clone())),
         Standing::Late { rejection, .. } => Err(rejection),
     }

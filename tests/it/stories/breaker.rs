@@ -9,7 +9,7 @@ use super::teller::check;
 fn five_failures_open_the_breaker_and_one_result_closes_it() {
     check(
         "submit continue a~ b~ c~ d~ e~ f g; worker w1; fail w1 a; fail w1 b; fail w1 c; fail w1 d; fail w1 e; \
-         +59s; +1s; done w1 f; done w1 g",
+         +59s; +1s; beat w1; done w1 f; done w1 g",
         &expect![[r#"
                 0.000 offer a#1 to w1
                 0.000 offer b#1 to w1
@@ -41,7 +41,7 @@ fn five_failures_open_the_breaker_and_one_result_closes_it() {
 fn a_failure_while_half_open_opens_the_breaker_again() {
     check(
         "submit continue a~ b~ c~ d~ e~ f~ g; worker w1; fail w1 a; fail w1 b; fail w1 c; fail w1 d; fail w1 e; \
-         restart 5s; worker w1; +55s; fail w1 f; +60s; done w1 g",
+         restart 5s; worker w1; +55s; beat w1; fail w1 f; +60s; beat w1; done w1 g",
         &expect![[r#"
                 0.000 offer a#1 to w1
                 0.000 offer b#1 to w1
@@ -138,6 +138,34 @@ fn a_result_that_nobody_can_take_fails_its_task_at_once() {
               refused: PAYLOAD_TOO_LARGE
               refused: TASK_ALREADY_ENDED
             failed: a failed, b skipped
+        "#]],
+    );
+}
+
+#[test]
+fn five_failures_open_the_breaker_also_for_those_who_come_later() {
+    check(
+        "submit continue a~ b~ c~ d~ e~ f; worker w1; fail w1 a; fail w1 b; fail w1 c; fail w1 d; fail w1 e; restart 1s; worker w2; +59s; done w2 f",
+        &expect![[r#"
+                0.000 offer a#1 to w1
+                0.000 offer b#1 to w1
+                0.000 a#1 failed for good: TASK_EXECUTION_FAILED
+                0.000 offer c#1 to w1
+                0.000 b#1 failed for good: TASK_EXECUTION_FAILED
+                0.000 offer d#1 to w1
+                0.000 c#1 failed for good: TASK_EXECUTION_FAILED
+                0.000 offer e#1 to w1
+                0.000 d#1 failed for good: TASK_EXECUTION_FAILED
+                0.000 offer f#1 to w1
+                0.000 e#1 failed for good: TASK_EXECUTION_FAILED
+                0.000 executor pauses
+                1.000 restart
+               31.000 f#1 lost: Disconnected, releasing
+               60.000 offer f#2 to w2
+               60.000 f#2 completed
+               60.000 executor works again
+               60.000 workflow ended: Failed
+            failed: a failed, b failed, c failed, d failed, e failed, f completed
         "#]],
     );
 }

@@ -343,34 +343,6 @@ fn an_overdue_timer_at_the_start_is_no_pause() {
 }
 
 #[test]
-fn five_failures_open_the_breaker_also_for_those_who_come_later() {
-    check(
-        "submit continue a~ b~ c~ d~ e~ f; worker w1; fail w1 a; fail w1 b; fail w1 c; fail w1 d; fail w1 e; restart 1s; worker w2; +59s; done w2 f",
-        &expect![[r#"
-                0.000 offer a#1 to w1
-                0.000 offer b#1 to w1
-                0.000 a#1 failed for good: TASK_EXECUTION_FAILED
-                0.000 offer c#1 to w1
-                0.000 b#1 failed for good: TASK_EXECUTION_FAILED
-                0.000 offer d#1 to w1
-                0.000 c#1 failed for good: TASK_EXECUTION_FAILED
-                0.000 offer e#1 to w1
-                0.000 d#1 failed for good: TASK_EXECUTION_FAILED
-                0.000 offer f#1 to w1
-                0.000 e#1 failed for good: TASK_EXECUTION_FAILED
-                0.000 executor pauses
-                1.000 restart
-               31.000 f#1 lost: Disconnected, releasing
-               60.000 offer f#2 to w2
-               60.000 f#2 completed
-               60.000 executor works again
-               60.000 workflow ended: Failed
-            failed: a failed, b failed, c failed, d failed, e failed, f completed
-        "#]],
-    );
-}
-
-#[test]
 fn five_lost_attempts_in_a_row_end_the_task() {
     check(
         "submit continue a; worker w1; +5s; beat w1; +10s; beat w1; +10s; beat w1; +10s; beat w1; +10s; beat w1; \

@@ -25,6 +25,7 @@
 //! | `checkpoint` | a picture is taken from which the next restart begins |
 
 mod outside;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -34,7 +35,7 @@ use gleitzeit::core::command::{
     Command, Disconnected, Drain, Edit, FailureReport, Heartbeat, Held, TaskRef, Verdict,
 };
 use gleitzeit::core::errors::PAYLOAD_TOO_LARGE;
-use gleitzeit::core::event::{AfterFailure, ByHand, DeliveryOutcome, Event, GrantAfter, Note, Record};
+use gleitzeit::core::event::{Note, Record};
 use gleitzeit::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, Timestamp, WorkerId, WorkflowId};
 use gleitzeit::core::invariants;
 use gleitzeit::core::limits::Limits;
@@ -52,6 +53,8 @@ use crate::sim::specs::Trade;
 use crate::sim::store::MemoryViews;
 
 const START: Timestamp = Timestamp(1_000_000);
+/// Of the reserve, while the disk is full.
+const ROOM: u64 = 1 << 20;
 
 pub struct Teller {
     engine: Engine,
@@ -111,7 +114,7 @@ impl Teller {
             }
             ("restart", [time]) => self.restart(seconds(time)),
             ("archive", []) => self.archive(),
-            ("full", []) => self.engine.admission = Admission::DiskFull,
+            ("full", []) => self.engine.admission = Admission::DiskFull { room: ROOM },
             ("history", [task]) => self.history(self.task(task).0),
             ("checkpoint", []) => self.checkpoint = Some(CheckpointInput::of(&self.engine.state)),
             ("submit", [strategy, tasks @ ..]) => {
@@ -336,81 +339,6 @@ impl Teller {
 
     fn name(&self, task: TaskId) -> String {
         self.submitted.task(task.index).key.as_deref().unwrap_or("?").to_owned()
-    }
-
-    fn line(&self, event: &Event) -> Option<String> {
-        let slot = |grant: &GrantAfter| if *grant == GrantAfter::Freed { "" } else { ", releasing" };
-        Some(match event {
-            Event::TaskOffered { task, attempt, worker } => {
-                format!("offer {}#{attempt} to {worker}", self.name(*task))
-            }
-            Event::TaskAccepted { task, attempt } => format!("{}#{attempt} accepted", self.name(*task)),
-            Event::TaskCompleted { task, attempt, .. } => format!("{}#{attempt} completed", self.name(*task)),
-            Event::TaskFailed { task, attempt, failure, next, grant } => {
-                let then = if *next == AfterFailure::Final { "for good" } else { "to be retried" };
-                let code = failure.code.entry().name;
-                format!("{}#{attempt} failed {then}: {code}{}", self.name(*task), slot(grant))
-            }
-            Event::AttemptLost { task, attempt, reason, grant } => {
-                format!("{}#{attempt} lost: {reason:?}{}", self.name(*task), slot(grant))
-            }
-            Event::AttemptRefused { task, attempt, reason } => {
-                format!("{}#{attempt} refused: {reason:?}", self.name(*task))
-            }
-            Event::TaskRequeued { task } => format!("{} requeued", self.name(*task)),
-            Event::TaskCancelled { task, .. } => format!("{} cancelled", self.name(*task)),
-            Event::TaskSkipped { task, cause } => {
-                format!("{} skipped for {}", self.name(*task), self.name(*cause))
-            }
-            Event::GrantReleased { task, attempt, worker } => {
-                format!("{worker} released {}#{attempt}", self.name(*task))
-            }
-            Event::DeliveryTried { task, attempt, delivery } => {
-                let how = match &delivery.outcome {
-                    DeliveryOutcome::Taken { .. } => "taken",
-                    DeliveryOutcome::Refused { .. } => "refused",
-                    DeliveryOutcome::Unanswered { .. } => "unanswered",
-                };
-                format!("{}#{attempt} delivery {} {how}", self.name(*task), delivery.number)
-            }
-            Event::LateReportSeen { task, attempt, .. } => {
-                format!("{}#{attempt} late report", self.name(*task))
-            }
-            Event::WorkflowEnded { outcome, .. } => format!("workflow ended: {outcome:?}"),
-            Event::WorkflowCancelled { .. } => "workflow cancelled".to_owned(),
-            Event::WorkflowPaused { .. } => "workflow paused".to_owned(),
-            Event::WorkflowResumed { .. } => "workflow resumed".to_owned(),
-            Event::WorkflowCarried { .. } => "workflow written again".to_owned(),
-            Event::RoundStarted { .. } => "second round".to_owned(),
-            Event::TasksRetried { tasks, .. } => {
-                let names: Vec<String> =
-                    tasks.iter().map(|index| self.name(TaskId::new(id(), *index))).collect();
-                format!("retry {}", names.join(" "))
-            }
-            Event::TaskSettledByHand { task, how, again, .. } => {
-                let how = match how {
-                    ByHand::Completed { .. } => "completed",
-                    ByHand::Failed { next: AfterFailure::Final, .. } => "failed",
-                    ByHand::Failed { next: AfterFailure::RetryAt(_), .. } => "failed, to be retried,",
-                    ByHand::Skipped { with: None } => "skipped",
-                    ByHand::Skipped { with: Some(_) } => "skipped with a value",
-                };
-                let names: Vec<String> =
-                    again.iter().map(|index| self.name(TaskId::new(id(), *index))).collect();
-                let again =
-                    if names.is_empty() { String::new() } else { format!("; again {}", names.join(" ")) };
-                format!("{} {how} by hand{again}", self.name(*task))
-            }
-            Event::BreakerOpened { service } => format!("{service} pauses"),
-            Event::BreakerClosed { service } => format!("{service} works again"),
-            Event::ParametersEdited { task, .. } => format!("{} edited", self.name(*task)),
-            Event::EngineStarted { .. } if !self.records.is_empty() => "restart".to_owned(),
-            Event::EngineStarted { .. }
-            | Event::WorkflowSubmitted { .. }
-            | Event::WorkerNamed { .. }
-            | Event::ServicesCarried { .. }
-            | Event::Released { .. } => return None,
-        })
     }
 
     /// How the tasks stand in the end.

@@ -15,10 +15,10 @@ fn a_receiver_takes_a_task_and_answers_later() {
                 0.000 a#1 accepted
                 0.000 a#1 delivery 1 taken
               100.000 a#1 completed
+              100.000 b#0 late report
               100.000 offer b#1 to w1
-              100.000 b#1 completed
-              100.000 workflow ended: Completed
-            completed: a completed, b completed
+              refused: TASK_NOT_HELD
+            running: a completed, b assigned
         "#]],
     );
 }
@@ -123,18 +123,17 @@ fn a_cancelled_task_takes_no_callback() {
     check(
         "submit continue a@; courier; accept courier a; taken a; cancel a; callback a#1; restart 5s; courier; +31s",
         &expect![[r#"
-            0.000 offer a#1 to built-in:webhooks
-                  post a#1
-            0.000 a#1 accepted
-            0.000 a#1 delivery 1 taken
-            0.000 a cancelled
-            0.000 workflow ended: Failed
-                  tell: stop a#1
-          refused: CALLBACK_UNKNOWN
-            5.000 restart
-           35.000 built-in:webhooks released a#1
-        failed: a cancelled
-    "#]],
+                0.000 offer a#1 to built-in:webhooks
+                      post a#1
+                0.000 a#1 accepted
+                0.000 a#1 delivery 1 taken
+                0.000 a cancelled
+                0.000 workflow ended: Failed
+                      tell: stop a#1
+              refused: CALLBACK_UNKNOWN
+                5.000 restart
+            failed: a cancelled
+        "#]],
     );
 }
 

@@ -18,7 +18,7 @@ impl Teller {
         let command = match (verb, rest) {
             ("courier", []) => {
                 self.sessions.insert("courier".to_owned(), (COURIER, true));
-                let facts = Arc::new(Trade::Courier.facts(WorkerId::WEBHOOKS, 2, true, 0));
+                let facts = Arc::new(Trade::Courier.facts(WorkerId::WEBHOOKS, 2, true, None));
                 Command::RegisterWorker { session: COURIER, facts, active: None }
             }
             ("taken", [task]) => self.delivery(task, DeliveryOutcome::Taken { status: 202 }),
