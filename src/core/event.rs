@@ -1,17 +1,19 @@
 //! Facts, in the past tense. They are stored for ever: new variants and new fields of new variants go last, and
 //! a golden test pins the bytes of each.
 
+mod texts;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::carried::{CarriedWorkflow, drop_spec_texts};
+use super::carried::CarriedWorkflow;
 use super::command::FailureReport;
 use super::errors::{self, Code};
 use super::ids::{AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
 use super::payload::{Payload, Stored};
 use super::spec::WorkflowSpec;
-use super::state::{ServiceTotals, Task};
+use super::state::ServiceTotals;
 
 /// One entry of the log: a fact and the engine time at which it was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -307,84 +309,6 @@ pub enum LateOutcome {
 }
 
 impl Event {
-    /// The large payloads of this event, in the order of their part numbers.
-    pub fn own_texts(&self) -> Vec<&Payload> {
-        match self {
-            Self::WorkflowSubmitted { spec, .. } => {
-                spec.tasks.iter().filter_map(|task| task.parameters.own_text()).collect()
-            }
-            Self::TaskCompleted { result, .. } => result.own_text().into_iter().collect(),
-            Self::WorkflowCarried { workflow } => workflow.own_texts(),
-            Self::TaskSettledByHand { how, .. } => {
-                how.result().and_then(Stored::own_text).into_iter().collect()
-            }
-            Self::ParametersEdited { parameters, .. } => parameters.own_text().into_iter().collect(),
-            Self::EngineStarted { .. }
-            | Self::WorkflowPaused { .. }
-            | Self::WorkflowResumed { .. }
-            | Self::WorkflowCancelled { .. }
-            | Self::WorkflowEnded { .. }
-            | Self::RoundStarted { .. }
-            | Self::TasksRetried { .. }
-            | Self::WorkerNamed { .. }
-            | Self::TaskOffered { .. }
-            | Self::TaskAccepted { .. }
-            | Self::TaskFailed { .. }
-            | Self::AttemptLost { .. }
-            | Self::AttemptRefused { .. }
-            | Self::TaskRequeued { .. }
-            | Self::TaskCancelled { .. }
-            | Self::TaskSkipped { .. }
-            | Self::GrantReleased { .. }
-            | Self::LateReportSeen { .. }
-            | Self::ServicesCarried { .. }
-            | Self::Released { .. }
-            | Self::DeliveryTried { .. }
-            | Self::BreakerOpened { .. }
-            | Self::BreakerClosed { .. } => Vec::new(),
-        }
-    }
-
-    /// Lets go of the large payloads, once the log has them: as the event will be read from there.
-    pub fn drop_texts(&mut self) {
-        match self {
-            Self::WorkflowSubmitted { spec, .. } => drop_spec_texts(spec),
-            Self::TaskCompleted { result, .. } => result.drop_text(),
-            Self::WorkflowCarried { workflow } => {
-                drop_spec_texts(&mut workflow.spec);
-                workflow.tasks.iter_mut().flat_map(Task::payloads_mut).for_each(Stored::drop_text);
-            }
-            Self::TaskSettledByHand { how, .. } => match how {
-                ByHand::Completed { result } | ByHand::Skipped { with: Some(result) } => result.drop_text(),
-                ByHand::Failed { .. } | ByHand::Skipped { with: None } => {}
-            },
-            Self::ParametersEdited { parameters, .. } => parameters.drop_text(),
-            Self::EngineStarted { .. }
-            | Self::WorkflowPaused { .. }
-            | Self::WorkflowResumed { .. }
-            | Self::WorkflowCancelled { .. }
-            | Self::WorkflowEnded { .. }
-            | Self::RoundStarted { .. }
-            | Self::TasksRetried { .. }
-            | Self::WorkerNamed { .. }
-            | Self::TaskOffered { .. }
-            | Self::TaskAccepted { .. }
-            | Self::TaskFailed { .. }
-            | Self::AttemptLost { .. }
-            | Self::AttemptRefused { .. }
-            | Self::TaskRequeued { .. }
-            | Self::TaskCancelled { .. }
-            | Self::TaskSkipped { .. }
-            | Self::GrantReleased { .. }
-            | Self::LateReportSeen { .. }
-            | Self::ServicesCarried { .. }
-            | Self::BreakerOpened { .. }
-            | Self::BreakerClosed { .. }
-            | Self::DeliveryTried { .. }
-            | Self::Released { .. } => {}
-        }
-    }
-
     /// The workflow this fact is about: its partition.
     pub fn workflow(&self) -> Option<WorkflowId> {
         match self {

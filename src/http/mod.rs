@@ -116,7 +116,7 @@ pub fn router(app: Arc<App>) -> Router {
     // Whoever has the URL may call back: without a token of the server, and under whatever name it is known outside.
     let callback_limit = DefaultBodyLimit::max(app.callbacks.body_bytes_max());
     let callbacks = Router::new()
-        .route("/{token}", post(callbacks::take))
+        .route("/api/v1/callbacks/{token}", post(callbacks::take))
         .method_not_allowed_fallback(problem::nothing_here)
         .layer(callback_limit);
     Router::new()
@@ -129,6 +129,6 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(problem::nothing_here)
         .method_not_allowed_fallback(problem::nothing_here)
         .layer(from_own_pages)
-        .nest("/api/v1/callbacks", callbacks)
+        .merge(callbacks)
         .with_state(app)
 }

@@ -53,7 +53,7 @@ fn a_lost_attempt_goes_elsewhere_and_its_late_result_changes_nothing() {
 #[test]
 fn a_stuck_worker_loses_the_task_after_its_time_to_accept() {
     check(
-        "submit continue a; worker w1; worker w2; +10s; done w1 a#1; done w2 a",
+        "submit continue a; worker w1; worker w2; +10s; done w1 a#1; done w2 a; history a",
         &expect![[r#"
                 0.000 offer a#1 to w1
                10.000 a#1 lost: NotAccepted, releasing
@@ -64,6 +64,7 @@ fn a_stuck_worker_loses_the_task_after_its_time_to_accept() {
               refused: STALE_ATTEMPT
                10.000 a#2 completed
                10.000 workflow ended: Completed
+               history: attempt 1 TASK_ACCEPT_TIMEOUT
             completed: a completed
         "#]],
     );
