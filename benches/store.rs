@@ -186,7 +186,7 @@ fn events(number: u64, ids: Ids) -> [Record; 5] {
         Record { at, event: Event::WorkflowSubmitted { workflow, spec, body, key: None } },
         Record { at: at.plus(2), event: Event::TaskOffered { task, attempt, worker } },
         Record { at: at.plus(3), event: Event::TaskAccepted { task, attempt } },
-        Record { at: at.plus(12), event: Event::TaskCompleted { task, attempt, result } },
+        Record { at: at.plus(12), event: Event::TaskCompleted { task, attempt, result, usage: None } },
         Record {
             at: at.plus(12),
             event: Event::WorkflowEnded {

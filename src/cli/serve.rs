@@ -182,7 +182,7 @@ fn tools(config: &Config) -> anyhow::Result<Tools> {
             )
         })
     };
-    Ok(Tools::new(&config.http, config.files.as_ref().map(open).transpose()?, &config.limits))
+    Ok(Tools::new(&config.http, &config.models, config.files.as_ref().map(open).transpose()?, &config.limits))
 }
 
 fn app(

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::files::FileFiles;
 use super::http::FileHttp;
+use super::models::FileModels;
 use super::size::parse_size;
 use super::webhooks::FileWebhooks;
 use crate::core::limits::Limits;
@@ -42,6 +43,8 @@ pub struct FileConfig {
     pub client: ClientFile,
     #[serde(default)]
     pub webhooks: FileWebhooks,
+    #[serde(default)]
+    pub models: FileModels,
 }
 
 /// The deadlines and limits; times in seconds.
@@ -177,7 +180,7 @@ fn duration(name: &str, value: f64, unit_ms: f64) -> Result<u64, ConfigError> {
     ))
 }
 
-fn set_count<T: Copy + PartialEq + Default + std::fmt::Display>(
+pub(super) fn set_count<T: Copy + PartialEq + Default + std::fmt::Display>(
     target: &mut T,
     name: &str,
     value: Option<T>,

@@ -4,6 +4,7 @@
 mod file;
 mod files;
 mod http;
+mod models;
 mod origins;
 mod size;
 mod token;
@@ -17,6 +18,7 @@ use clap::Args;
 pub use file::{ConfigError, FileConfig};
 pub use files::FilesConfig;
 pub use http::{Allowed, HttpConfig};
+pub use models::{ApiKey, EndpointConfig, EndpointKind, ModelsConfig, Strategy};
 pub use origins::{Foreign, Origins};
 pub use size::parse_size;
 pub use token::Token;
@@ -54,6 +56,9 @@ pub struct RawConfig {
     /// The folder that file tasks may use. Without it there are none in the server.
     #[arg(long, env = "GLEITZEIT_FILES_ROOT", value_name = "DIR")]
     pub files_root: Option<PathBuf>,
+    /// Where Ollama listens, unless the file lists endpoints. [default: port 11434 of this machine]
+    #[arg(long, env = "GLEITZEIT_OLLAMA_URL", value_name = "URL")]
+    pub ollama_url: Option<String>,
     /// Configuration file, in the place of ./gleitzeit.toml.
     #[arg(long, env = "GLEITZEIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -74,6 +79,7 @@ pub struct Config {
     pub http: HttpConfig,
     pub files: Option<FilesConfig>,
     pub webhooks: WebhookConfig,
+    pub models: ModelsConfig,
 }
 
 impl RawConfig {
@@ -114,6 +120,7 @@ impl RawConfig {
             http: file.http.resolve(self.http_allow.as_deref())?,
             files: file.files.resolve(self.files_root.as_deref())?,
             webhooks: file.webhooks.resolve()?,
+            models: file.models.resolve(self.ollama_url.as_deref())?,
         })
     }
 

@@ -46,7 +46,7 @@ const OWN_FINDINGS: [Code; 7] = [
 
 /// The end of one attempt of a task; nothing where it has not ended, or where nobody remembers.
 pub fn earlier(task: &Task, attempt: AttemptNo) -> Option<Earlier<'_>> {
-    if let TaskStatus::Completed { result, worker } = &task.status
+    if let TaskStatus::Completed { result, worker, .. } = &task.status
         && task.attempt == attempt
     {
         let by_receiver = worker.as_ref().is_some_and(|worker| &*worker.0 == WorkerId::WEBHOOKS);

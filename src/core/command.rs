@@ -9,6 +9,7 @@ use super::ids::{AttemptNo, Fingerprint, Seq, SessionId, TaskId, WorkerId, Workf
 use super::payload::{Payload, Stored};
 use super::rejection::Rejection;
 use super::spec::WorkflowSpec;
+use super::usage::Usage;
 
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -85,6 +86,8 @@ pub enum Command {
         task: TaskRef,
         attempt: Option<AttemptNo>,
         result: Payload,
+        /// Behind a pointer, because only language models count tokens.
+        usage: Option<Box<Usage>>,
     },
     /// A result that cannot be taken, whatever else is true: too large, or too deep.
     RefuseResult {
@@ -195,6 +198,8 @@ pub struct WorkerFacts {
     pub has_gpu: bool,
     pub models: BTreeSet<Arc<str>>,
     pub tags: BTreeSet<Arc<str>>,
+    /// What it has to say to whoever waits for one of these task types, for instance why it does not offer it now.
+    pub remarks: BTreeMap<Arc<str>, Arc<str>>,
     /// How often it promises to be heard of; the earlier clients do not say it.
     pub heartbeat_ms: Option<u64>,
     /// It sends `attempt` with its reports, so that a task may go to it again at once.

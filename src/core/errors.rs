@@ -139,6 +139,12 @@ catalogue! {
     2009 TASK_NOT_HELD Validation Warning false 409
         "The task is not assigned to the worker that reports it."
         "Report only tasks that were assigned on this connection."
+    2010 OLLAMA_CONNECTION_FAILED Network Error true 503
+        "No endpoint of language models could be reached."
+        "Start Ollama, or correct `[models]` in the configuration; the message says what each endpoint said."
+    2011 OLLAMA_MODEL_NOT_FOUND Permanent Error false 404
+        "No endpoint has the model that the task names."
+        "Name one of the models in the message, fetch it (`ollama pull`), or give the task `pull: true`."
     2012 NO_WORKER_FOR_TASK Permanent Error false 409
         "Every worker that could take the task has declared that it has no handler for it."
         "Register a handler for the task's type, or correct the type in the workflow."
@@ -151,9 +157,24 @@ catalogue! {
     2015 TASK_ACCEPT_TIMEOUT Transient Warning true 504
         "The worker did not accept the task in time, so the task went elsewhere."
         "Look at the worker: it is connected but takes nothing. Raise `accept_timeout_seconds` if it needs longer."
+    2016 MODEL_RATE_LIMITED Transient Warning true 429
+        "Every endpoint that has the model asked for a pause."
+        "The task is tried again after the pause; add endpoints, or lower their `concurrency`."
+    2017 MODEL_RESPONSE_FAILED Network Error true 502
+        "No endpoint gave a whole answer: they failed, broke off, or sent what cannot be read."
+        "Read what each endpoint said in the message; look at the log of the model's server."
+    2018 MODEL_REQUEST_REFUSED Validation Error false 400
+        "The model's server refused the question itself."
+        "Correct what it names in the message, for instance the length of the prompt."
     2020 FUNCTION_NOT_FOUND Permanent Error false 404
         "The built-in worker has no function with this name."
         "See `gleitzeit functions` for the names, or register a worker that has the function."
+    2030 IMAGE_INVALID Validation Error false 422
+        "The image of a vision task cannot be decoded."
+        "Give a PNG, JPEG, GIF, BMP, TIFF or WebP image of at most 20 MiB and 40 million pixels."
+    2031 IMAGE_FILE_NOT_FOUND Permanent Error false 404
+        "The image of a vision task is not in the folder of the file tasks."
+        "Correct `image_path`, which is relative to that folder, or put the file there."
     2040 HTTP_REQUEST_FAILED Network Error true 502
         "A request to another system got no response, or not the one that was expected."
         "Read the message of the attempt; check the URL and the system behind it, then retry the task."

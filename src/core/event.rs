@@ -14,6 +14,7 @@ use super::ids::{AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, Workf
 use super::payload::{Payload, Stored};
 use super::spec::WorkflowSpec;
 use super::state::ServiceTotals;
+use super::usage::Usage;
 
 /// One entry of the log: a fact and the engine time at which it was decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +82,7 @@ pub enum Event {
         task: TaskId,
         attempt: AttemptNo,
         result: Stored,
+        usage: Option<Box<Usage>>,
     },
     /// A try that counts. `next` says whether another one follows.
     TaskFailed {

@@ -44,13 +44,12 @@ fn offers_function(facts: &WorkerFacts, function: &Arc<str>) -> bool {
 
 fn meets(facts: &WorkerFacts, requirements: &Requirements) -> bool {
     // The executor inside the binary runs on the server itself and declares no hardware.
-    if facts.kind == WorkerKind::BuiltIn {
-        return requirements.node_tags.is_empty() && requirements.required_models.is_empty();
-    }
-    facts.cpu_cores >= requirements.cpu_cores
-        && facts.memory_mb >= requirements.memory_mb
-        && facts.gpu_memory_mb >= requirements.gpu_memory_mb
-        && (facts.has_gpu || !requirements.requires_gpu)
+    let has_hardware = facts.kind == WorkerKind::BuiltIn
+        || facts.cpu_cores >= requirements.cpu_cores
+            && facts.memory_mb >= requirements.memory_mb
+            && facts.gpu_memory_mb >= requirements.gpu_memory_mb
+            && (facts.has_gpu || !requirements.requires_gpu);
+    has_hardware
         && requirements.required_models.iter().all(|model| facts.models.contains(model))
         && requirements.node_tags.iter().all(|tag| facts.tags.contains(tag))
 }

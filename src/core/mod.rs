@@ -25,4 +25,5 @@ pub mod retry;
 pub mod spec;
 pub mod state;
 pub mod template;
+pub mod usage;
 pub mod why;

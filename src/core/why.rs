@@ -43,6 +43,8 @@ pub enum Reason {
         advice: &'static str,
         /// Of a function that nobody has: the most similar one that somebody has.
         nearest: Option<String>,
+        /// What connected workers say about this type of task.
+        remarks: Vec<(WorkerId, Arc<str>)>,
     },
     /// All who could run it are busy, draining or unhealthy.
     WorkersBusy {
@@ -197,7 +199,11 @@ fn queued(
         let functions = connected().filter_map(|worker| worker.facts.functions.as_ref()).flatten();
         let near = route.function.as_deref().and_then(|name| nearest(name, functions.map(|known| &**known)));
         let nearest = near.map(str::to_owned);
-        return vec![Reason::NoWorker { wanted, connected: connected().count(), advice, nearest }];
+        let remark = |worker: &Present| {
+            Some((worker.facts.worker.clone(), Arc::clone(worker.facts.remarks.get(&route.task_type)?)))
+        };
+        let remarks = connected().filter_map(remark).take(LISTED_MAX).collect();
+        return vec![Reason::NoWorker { wanted, connected: connected().count(), advice, nearest, remarks }];
     }
     let mut reasons: Vec<Reason> =
         able.iter().filter_map(|worker| obstacle(state, presence, worker, id, now)).collect();
@@ -256,8 +262,12 @@ fn wanted(route: &Route) -> String {
     if let Some(function) = &route.function {
         text = format!("{text} and function {function}");
     }
-    if route.requirements.is_some() {
+    if let Some(requirements) = &route.requirements {
         text.push_str(" and the task's requirements");
+        let models = requirements.required_models.join(", ");
+        if !models.is_empty() {
+            text = format!("{text} (models: {models})");
+        }
     }
     text
 }
@@ -310,10 +320,12 @@ impl Reason {
             Self::ParallelLimit { limit } => {
                 format!("its workflow runs {limit} tasks at once, which is its limit")
             }
-            Self::NoWorker { wanted, connected, advice, nearest } => {
+            Self::NoWorker { wanted, connected, advice, nearest, remarks } => {
                 let near = nearest.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+                let said = remarks.iter().map(|(worker, remark)| format!("; {worker} says: {remark}"));
+                let said = said.collect::<Vec<_>>().concat();
                 format!(
-                    "waits for {wanted}; none of the {connected} connected workers offers it{near}{advice}"
+                    "waits for {wanted}; none of the {connected} connected workers offers it{near}{advice}{said}"
                 )
             }
             Self::WorkersBusy { workers } => {

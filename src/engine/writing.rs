@@ -216,7 +216,7 @@ mod tests {
         let text = "x".repeat(INLINE_PAYLOAD_MAX + 1);
         let result = Stored::fresh(Payload::new(text.clone()), &mut 0);
         let task = TaskId::new(WorkflowId(1), 0);
-        let event = Event::TaskCompleted { task, attempt: AttemptNo(1), result };
+        let event = Event::TaskCompleted { task, attempt: AttemptNo(1), result, usage: None };
         let records = vec![Record { at: Timestamp(1), event }];
         let mut writing = Writing::new(log.next_seq());
         writing.add(vec![Turn { first: Seq(1), records, outputs: Vec::new() }]);

@@ -5,6 +5,8 @@ mod desk;
 pub mod file;
 pub mod functions;
 mod http_task;
+mod models;
+mod offer;
 pub mod outbound;
 mod webhooks;
 mod work;
@@ -17,17 +19,18 @@ use tokio::task::AbortHandle;
 use tracing::warn;
 
 use crate::clock::EngineClock;
-use crate::config::HttpConfig;
+use crate::config::{HttpConfig, ModelsConfig};
 use crate::core::command::{Command, FailureReport, TaskRef};
 use crate::core::ids::{AttemptNo, SessionId, TaskId};
 use crate::core::limits::Limits;
-use crate::core::payload::Payload;
 use crate::core::rejection::Rejection;
 use crate::engine::{Assigned, EngineHandle, Outlet, Stopped, Undelivered};
-use desk::{Desk, Files};
+use desk::Desk;
 use file::Root;
+use models::{Images, Live, Models};
 use outbound::Outbound;
 pub use webhooks::Courier;
+use work::Done;
 
 /// What built-in workers need of the world.
 #[derive(Debug)]
@@ -37,16 +40,20 @@ pub struct Tools {
     response_bytes_max: usize,
     /// The folder of the file tasks, where there is one.
     files: Option<Arc<Root>>,
+    models: Models,
     /// What the engine takes as a result.
     result_bytes_max: usize,
 }
 
 impl Tools {
-    pub fn new(http: &HttpConfig, files: Option<Root>, limits: &Limits) -> Self {
+    pub fn new(http: &HttpConfig, models: &ModelsConfig, files: Option<Root>, limits: &Limits) -> Self {
+        let (outbound, files) = (Outbound::new(http), files.map(Arc::new));
+        let images = Images::new(outbound.clone(), files.clone());
         Self {
-            outbound: Outbound::new(http),
+            outbound,
             response_bytes_max: http.response_bytes_max,
-            files: files.map(Arc::new),
+            files,
+            models: Models::new(models, images, limits.result_bytes_max),
             result_bytes_max: limits.result_bytes_max,
         }
     }
@@ -54,10 +61,6 @@ impl Tools {
     /// The folder of the file tasks, where there is one.
     pub fn root(&self) -> Option<Arc<Root>> {
         self.files.clone()
-    }
-
-    fn files(&self) -> Files {
-        if self.files.is_some() { Files::On } else { Files::Off }
     }
 }
 
@@ -86,15 +89,16 @@ impl Executor {
     ///
     /// # Errors
     /// That the engine is stopping.
-    pub async fn register(&self) -> Result<(), Rejection> {
+    pub async fn register(self: &Arc<Self>) -> Result<(), Rejection> {
         for desk in Desk::ALL {
             let registration = Command::RegisterWorker {
                 session: desk.session(),
-                facts: Arc::new(desk.facts(self.tools.files())),
+                facts: Arc::new(desk.facts(&self.tools)),
                 active: desk.active(),
             };
             self.engine.submit(registration).await?;
         }
+        self.runtime.spawn(offer::keep(Arc::clone(self)));
         Ok(())
     }
 
@@ -113,15 +117,17 @@ impl Executor {
 /// An attempt that is being run by [`Executor::assign`], and how it ended. Nothing when somebody else will say.
 async fn run(
     executor: &Executor,
-    desk: Option<Desk>,
+    session: SessionId,
     assigned: &Assigned,
-) -> Option<Result<Payload, FailureReport>> {
-    if let Some(desk @ Desk::Webhooks) = desk {
-        let delivered = executor.courier.deliver(&executor.engine, desk.session(), assigned).await;
+) -> Option<Result<Done, FailureReport>> {
+    if let Some(Desk::Webhooks) = Desk::of(session) {
+        let delivered = executor.courier.deliver(&executor.engine, session, assigned).await;
         return delivered.err().map(Err);
     }
-    let result = work::perform(&executor.tools, executor.clock.now(), assigned).await;
-    Some(result.and_then(|result| work::fitting(result, executor.tools.result_bytes_max)))
+    let live =
+        Live { engine: executor.engine.clone(), session, task: assigned.task, attempt: assigned.attempt };
+    let done = work::perform(&executor.tools, executor.clock.now(), assigned, &live).await;
+    Some(done.and_then(|done| work::fitting(done, executor.tools.result_bytes_max)))
 }
 
 impl Outlet for Arc<Executor> {
@@ -133,11 +139,12 @@ impl Outlet for Arc<Executor> {
         // The table is locked over the spawn, so that the task cannot remove its entry before it is there.
         let mut running = self.running();
         let task = self.runtime.spawn(async move {
-            let outcome = run(&executor, Desk::of(session), &assigned).await;
+            let outcome = run(&executor, session, &assigned).await;
             executor.running().remove(&key);
             match outcome {
-                Some(Ok(result)) => {
-                    executor.report(Command::CompleteTask { session, task: reference, attempt, result });
+                Some(Ok(Done { result, usage })) => {
+                    let done = Command::CompleteTask { session, task: reference, attempt, result, usage };
+                    executor.report(done);
                 }
                 Some(Err(report)) => {
                     executor.report(Command::FailTask { session, task: reference, attempt, report });

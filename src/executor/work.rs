@@ -6,12 +6,28 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::functions::{self, CallContext};
+use super::models::Live;
 use super::{Tools, file, http_task};
 use crate::core::command::FailureReport;
 use crate::core::errors::{self, Code};
 use crate::core::ids::Timestamp;
 use crate::core::payload::Payload;
+use crate::core::usage::Usage;
 use crate::engine::Assigned;
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub result: Payload,
+    /// Of language models alone.
+    pub usage: Option<Box<Usage>>,
+}
+
+impl From<Payload> for Done {
+    fn from(result: Payload) -> Self {
+        Self { result, usage: None }
+    }
+}
 
 /// # Errors
 /// The failure as any worker would report it.
@@ -19,14 +35,20 @@ pub(super) async fn perform(
     tools: &Tools,
     now: Timestamp,
     assigned: &Assigned,
-) -> Result<Payload, FailureReport> {
+    live: &Live,
+) -> Result<Done, FailureReport> {
     let parameters = assigned.parameters.as_str();
     match (&*assigned.route().task_type, &tools.files) {
-        ("function", _) => call(parameters, now, assigned).await,
-        ("http", _) => http_task::perform(&tools.outbound, parameters, tools.response_bytes_max, now).await,
+        ("function", _) => call(parameters, now, assigned).await.map(Done::from),
+        ("http", _) => {
+            let limit = tools.response_bytes_max;
+            http_task::perform(&tools.outbound, parameters, limit, now).await.map(Done::from)
+        }
         ("file", Some(root)) => file::perform(root, &assigned.parameters, assigned.task, assigned.attempt)
             .await
+            .map(Done::from)
             .map_err(|error| failure(error.code(), error.to_string())),
+        (task_type @ ("text" | "vision"), _) => tools.models.perform(task_type, parameters, live).await,
         // The engine offers only what was registered.
         (other, _) => {
             Err(failure(errors::NO_WORKER_FOR_TASK, format!("the built-in worker does not run {other}")))
@@ -35,10 +57,10 @@ pub(super) async fn perform(
 }
 
 /// The engine refuses a larger result, and nobody but its worker can tell what that means for the task.
-pub(super) fn fitting(result: Payload, limit: usize) -> Result<Payload, FailureReport> {
-    let size = result.as_str().len();
+pub(super) fn fitting(done: Done, limit: usize) -> Result<Done, FailureReport> {
+    let size = done.result.as_str().len();
     if size <= limit {
-        return Ok(result);
+        return Ok(done);
     }
     Err(failure(
         errors::PAYLOAD_TOO_LARGE,
@@ -71,9 +93,9 @@ async fn call(parameters: &str, now: Timestamp, assigned: &Assigned) -> Result<P
     Ok(Payload::new(value.to_string()))
 }
 
-fn failure(code: Code, message: String) -> FailureReport {
+pub(super) fn failure(code: Code, message: impl Into<Arc<str>>) -> FailureReport {
     FailureReport {
-        error: Arc::from(message),
+        error: message.into(),
         code: Some(Arc::from(code.to_string())),
         retryable: Some(code.entry().retryable),
         ..FailureReport::default()

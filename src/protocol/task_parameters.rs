@@ -1,4 +1,4 @@
-//! The names that the parameters of `http` and `file` tasks may have. Keys are never templates, so a wrong one is
+//! The names that the parameters of `text`, `vision`, `http` and `file` tasks may have. Keys are never templates, so a wrong one is
 //! found when the task is submitted.
 
 use crate::core::errors::UNKNOWN_FIELD;
@@ -21,6 +21,34 @@ pub const HTTP_PARAMETERS: [&str; 13] = [
     "response",
 ];
 
+/// What language models are asked with. A node that registers for text tasks may know more, so these are looked at
+/// when a task comes to the built-in worker.
+pub const TEXT_PARAMETERS: [&str; 8] = [
+    "prompt",
+    "messages",
+    "system_prompt",
+    "model_name",
+    "temperature",
+    "max_tokens",
+    "endpoint_tags",
+    "pull",
+];
+
+/// Those of a text task, and the image.
+pub const VISION_PARAMETERS: [&str; 11] = [
+    "prompt",
+    "messages",
+    "system_prompt",
+    "model_name",
+    "temperature",
+    "max_tokens",
+    "endpoint_tags",
+    "pull",
+    "image_path",
+    "image_url",
+    "base64",
+];
+
 pub const FILE_PARAMETERS: [&str; 5] = ["operation", "source_path", "target_path", "content", "encoding"];
 
 pub const FILE_OPERATIONS: [&str; 7] = ["read", "write", "append", "copy", "move", "delete", "list"];
@@ -28,6 +56,8 @@ pub const FILE_OPERATIONS: [&str; 7] = ["read", "write", "append", "copy", "move
 /// The names that parameters of the type may have; `None` where they are not known here.
 fn known(task_type: &str) -> Option<&'static [&'static str]> {
     match task_type {
+        "text" => Some(&TEXT_PARAMETERS),
+        "vision" => Some(&VISION_PARAMETERS),
         "http" => Some(&HTTP_PARAMETERS),
         "file" => Some(&FILE_PARAMETERS),
         _ => None,

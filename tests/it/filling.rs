@@ -42,7 +42,7 @@ fn a_task_that_waits_for_many_reads_the_results_that_its_templates_name() {
     for index in 0..3 {
         let (task, attempt) = (TaskRef::Id(TaskId::new(workflow, index)), Some(AttemptNo(1)));
         let result = large.clone();
-        outputs = say(&mut engine, Command::CompleteTask { session, task, attempt, result });
+        outputs = say(&mut engine, Command::CompleteTask { session, task, attempt, result, usage: None });
     }
     let assignment = outputs
         .into_iter()

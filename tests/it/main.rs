@@ -42,6 +42,9 @@ mod http_task;
 mod memory;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod models;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod origins;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gleitzeit::clock::EngineClock;
-use gleitzeit::config::{HttpConfig, WebhookConfig};
+use gleitzeit::config::{HttpConfig, ModelsConfig, WebhookConfig};
 use gleitzeit::core::command::Command;
 use gleitzeit::core::ids::{AttemptNo, Seq, SessionId, TaskId, WorkflowId};
 use gleitzeit::core::limits::{Limits, SubmissionLimits};
@@ -77,7 +77,7 @@ impl Engine {
         let archiver =
             Archiver { store: Arc::clone(&store), jobs: received, status, directory: path.to_path_buf() };
         let archiver = std::thread::spawn(move || archiver.run(on_archived));
-        let tools = Tools::new(&HttpConfig::default(), None, &Limits::default());
+        let tools = Tools::new(&HttpConfig::default(), &ModelsConfig::default(), None, &Limits::default());
         let courier = Courier::new(
             Outbound::new(&HttpConfig::default()),
             CallbackKey::new([7; 32]),

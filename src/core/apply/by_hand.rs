@@ -22,7 +22,7 @@ impl State {
         self.reopen(id.workflow, at);
         match how {
             ByHand::Completed { result } => {
-                let status = TaskStatus::Completed { result: result.settled(seq), worker: None };
+                let status = TaskStatus::Completed { result: result.settled(seq), worker: None, usage: None };
                 self.mark_ended(id, status, Queue::Ordinary, seq, at);
             }
             ByHand::Skipped { with } => {

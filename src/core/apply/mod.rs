@@ -49,7 +49,9 @@ impl State {
             Event::WorkerNamed { worker, name } => self.name_worker(worker, name),
             Event::TaskOffered { task, attempt, worker } => self.offer(*task, *attempt, worker, at),
             Event::TaskAccepted { task, attempt } => self.accept(*task, *attempt, at),
-            Event::TaskCompleted { task, attempt, result } => self.complete(*task, *attempt, result, seq, at),
+            Event::TaskCompleted { task, attempt, result, usage } => {
+                self.complete(*task, *attempt, (result, usage.as_deref()), seq, at);
+            }
             Event::TaskFailed { task, attempt, failure, next, grant } => {
                 self.fail(*task, *attempt, failure, *next, *grant, seq, at);
             }

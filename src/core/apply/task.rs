@@ -9,6 +9,7 @@ use crate::core::ids::{AttemptNo, Seq, TaskId, Timestamp, WorkerId};
 use crate::core::limits::{BREAKER_FAILURES, BREAKER_OPEN_MS};
 use crate::core::payload::Stored;
 use crate::core::state::{AttemptNote, Grant, Phase, SkipCause, State, TaskStatus, WorkflowStatus};
+use crate::core::usage::Usage;
 
 impl State {
     pub(super) fn offer(&mut self, id: TaskId, attempt: AttemptNo, worker: &WorkerId, at: Timestamp) {
@@ -44,7 +45,7 @@ impl State {
         &mut self,
         id: TaskId,
         attempt: AttemptNo,
-        result: &Stored,
+        (result, usage): (&Stored, Option<&Usage>),
         seq: Seq,
         at: Timestamp,
     ) {
@@ -61,12 +62,8 @@ impl State {
         if let Some(task) = self.task_mut(id) {
             task.lost = 0;
         }
-        self.end_task(
-            id,
-            TaskStatus::Completed { result: result.settled(seq), worker: Some(worker) },
-            seq,
-            at,
-        );
+        let (result, usage) = (result.settled(seq), usage.map(|usage| Box::new(usage.clone())));
+        self.end_task(id, TaskStatus::Completed { result, worker: Some(worker), usage }, seq, at);
     }
 
     #[expect(

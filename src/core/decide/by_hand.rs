@@ -127,7 +127,9 @@ fn afterwards(workflow: &Workflow, root: u32, how: &ByHand) -> Workflow {
         after.status = WorkflowStatus::Running;
     }
     let status = match how {
-        ByHand::Completed { result } => TaskStatus::Completed { result: result.clone(), worker: None },
+        ByHand::Completed { result } => {
+            TaskStatus::Completed { result: result.clone(), worker: None, usage: None }
+        }
         ByHand::Skipped { with } => TaskStatus::Skipped { cause: SkipCause::ByHand { with: with.clone() } },
         ByHand::Failed { failure, next: AfterFailure::Final } => {
             TaskStatus::Failed { failure: Arc::new(failure.clone()) }

@@ -59,7 +59,7 @@ pub(super) fn take_callback(
                 return Err(Rejection::new(errors::PAYLOAD_TOO_LARGE, message));
             }
             let result = Stored::fresh(result.clone(), &mut 0);
-            Ok(Decision::events(vec![Event::TaskCompleted { task, attempt, result }]))
+            Ok(Decision::events(vec![Event::TaskCompleted { task, attempt, result, usage: None }]))
         }
         Callback::Failed(report) => {
             Ok(Decision::events(reported_failure(state, inputs, task, attempt, report)))

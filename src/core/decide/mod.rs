@@ -105,8 +105,8 @@ pub fn decide(
         Command::ReportProgress { session, task, attempt, progress } => {
             report::progress(state, presence, *session, task, *attempt, progress)
         }
-        Command::CompleteTask { session, task, attempt, result } => {
-            report::complete(state, presence, *session, task, *attempt, result)
+        Command::CompleteTask { session, task, attempt, result, usage } => {
+            report::complete(state, presence, *session, task, *attempt, (result, usage.as_deref()))
         }
         Command::RefuseResult { session, task, attempt, why } => {
             report::refuse_result(state, presence, *session, task, *attempt, why)

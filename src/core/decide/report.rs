@@ -16,6 +16,7 @@ use crate::core::presence::{Presence, Present};
 use crate::core::rejection::Rejection;
 use crate::core::retry;
 use crate::core::state::{Phase, State};
+use crate::core::usage::Usage;
 
 pub(super) fn accept(
     state: &State,
@@ -62,7 +63,7 @@ pub(super) fn complete(
     session: SessionId,
     reference: &TaskRef,
     attempt: Option<AttemptNo>,
-    result: &Payload,
+    (result, usage): (&Payload, Option<&Usage>),
 ) -> Result<Decision, Rejection> {
     let worker = reporter(presence, session)?;
     let id = &worker.facts.worker;
@@ -80,7 +81,8 @@ pub(super) fn complete(
                 ));
             }
             let result = Stored::fresh(result.clone(), &mut 0);
-            let mut events = vec![Event::TaskCompleted { task, attempt, result }];
+            let usage = usage.map(|usage| Box::new(usage.clone()));
+            let mut events = vec![Event::TaskCompleted { task, attempt, result, usage }];
             // Ordinarily no breaker is open, and nobody is asked.
             if presence.slots.any_breaker() {
                 let service = state.service_of(id);

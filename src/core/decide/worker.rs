@@ -55,7 +55,7 @@ pub(super) fn register(
     effects.extend(old.map(|session| Effect::CloseSession { session }));
     effects.push(Effect::AnnounceWorker { facts: Arc::clone(facts) });
     let mut held: Vec<(TaskId, AttemptNo)> = current(state, id).collect();
-    if facts.kind == WorkerKind::BuiltIn && active.is_none() {
+    if facts.kind == WorkerKind::BuiltIn && active.is_none() && presence.of_session(session).is_none() {
         effects.extend(undelivered(state, id, session));
     }
     if let Some(active) = active {
@@ -80,7 +80,7 @@ pub(super) fn register(
     Ok(Decision { events, effects, answer: Ok(receipt) })
 }
 
-/// A worker inside the binary that does not say what it holds keeps it over a restart. What it had not handed on
+/// A worker inside the binary that does not say what it holds when it comes keeps it over a restart. What it had not handed on
 /// yet it is given again, as the same attempt; what it had handed on goes on waiting for its answer.
 fn undelivered(state: &State, worker: &WorkerId, session: SessionId) -> Vec<Effect> {
     let open = state.grants.of(worker).filter(|(_, _, grant)| match grant.phase {

@@ -104,6 +104,7 @@ impl Present {
             has_gpu: false,
             models: BTreeSet::new(),
             tags: BTreeSet::new(),
+            remarks: BTreeMap::new(),
             heartbeat_ms: None,
             fences: false,
             restart_aware: false,

@@ -8,6 +8,7 @@ use crate::core::errors::Code;
 use crate::core::event::Failure;
 use crate::core::ids::{AttemptNo, Seq, Timestamp, WorkerId};
 use crate::core::payload::Stored;
+use crate::core::usage::Usage;
 
 /// Notes kept of a task's unsuccessful attempts; the log has them all.
 pub const HISTORY_MAX: usize = 16;
@@ -89,6 +90,7 @@ pub enum TaskStatus {
         result: Stored,
         /// Nobody, where a person gave the result.
         worker: Option<WorkerId>,
+        usage: Option<Box<Usage>>,
     },
     Failed {
         failure: Arc<Failure>,

@@ -10,6 +10,7 @@ use crate::core::event::{
 use crate::core::ids::{AttemptNo, Seq, Timestamp};
 use crate::core::limits::BREAKER_OPEN_MS;
 use crate::core::payload::Stored;
+use crate::protocol::rest::UsageView;
 use crate::protocol::time::Rfc3339;
 
 #[derive(Debug, Serialize)]
@@ -66,8 +67,9 @@ fn described(event: &Event, at: Timestamp) -> (&'static str, Value) {
             ("task_assigned", json!({"attempt": attempt.0, "worker": &*worker.0}))
         }
         Event::TaskAccepted { attempt, .. } => ("task_accepted", json!({"attempt": attempt.0})),
-        Event::TaskCompleted { attempt, result, .. } => {
-            ("task_completed", json!({"attempt": attempt.0, "result_bytes": result.len()}))
+        Event::TaskCompleted { attempt, result, usage, .. } => {
+            let usage = usage.as_deref().map(UsageView::from);
+            ("task_completed", json!({"attempt": attempt.0, "result_bytes": result.len(), "usage": usage}))
         }
         Event::TaskFailed { attempt, failure, next, grant, .. } => (
             "task_failed",

@@ -17,6 +17,7 @@ mod requests;
 mod service;
 mod stats;
 mod task;
+mod usage;
 mod why;
 mod workflow;
 
@@ -41,6 +42,7 @@ pub use requests::{
 pub use service::{ReportedView, ServiceView, breaker, node_type};
 pub use stats::{Health, LogStats, Stats, TaskStats};
 pub use task::{AttemptView, ErrorView, ProgressView, TaskDetail, TaskView};
+pub use usage::UsageView;
 pub use why::{ReasonView, WhyView};
 pub use workflow::{Results, Submitted, WorkflowDetail, WorkflowView};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::usage::UsageView;
 use super::why::ReasonView;
 use super::workflow::{raw, seconds};
 use crate::core::command::Progress;
@@ -40,6 +41,8 @@ pub struct TaskView {
     /// When a task that waits for its backoff is tried again.
     pub retry_at: Option<Rfc3339>,
     pub error: Option<ErrorView>,
+    /// Of a completed task that a language model worked on.
+    pub usage: Option<UsageView>,
 }
 
 /// Why a task did not succeed, or why its last attempt did not.
@@ -116,6 +119,7 @@ impl TaskView {
             ended_at: task.ended_at.map(Rfc3339),
             retry_at: retry_at(&task.status).map(Rfc3339),
             error: ErrorView::of(workflow, index),
+            usage: usage_of(task),
         }
     }
 }
@@ -204,6 +208,11 @@ fn worker_of(task: &Task) -> Option<Arc<str>> {
         return Some(Arc::clone(&worker.0));
     }
     task.holder().map(|worker| Arc::clone(&worker.0))
+}
+
+fn usage_of(task: &Task) -> Option<UsageView> {
+    let TaskStatus::Completed { usage, .. } = &task.status else { return None };
+    usage.as_deref().map(UsageView::from)
 }
 
 fn retry_at(status: &TaskStatus) -> Option<Timestamp> {

@@ -62,8 +62,12 @@ fn facts(workflow: &Workflow, reason: &Reason) -> Value {
         }
         Reason::WorkflowPaused { .. } | Reason::Ended => json!({}),
         Reason::ParallelLimit { limit } => json!({"limit": limit}),
-        Reason::NoWorker { wanted, connected, advice: _, nearest } => {
-            json!({"wanted": wanted, "connected_workers": connected, "nearest": nearest})
+        Reason::NoWorker { wanted, connected, advice: _, nearest, remarks } => {
+            let said: Vec<Value> = remarks
+                .iter()
+                .map(|(worker, remark)| json!({"worker": &*worker.0, "remark": &**remark}))
+                .collect();
+            json!({"wanted": wanted, "connected_workers": connected, "nearest": nearest, "remarks": said})
         }
         Reason::WorkersBusy { workers } => {
             let busy: Vec<Value> = workers

@@ -1,6 +1,6 @@
 //! `node:register`: what a worker says of itself, once for each connection.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -97,6 +97,7 @@ impl RegisterPayload<'_> {
             has_gpu: given.has_gpu.unwrap_or_default(),
             models: list("models", models)?.into_iter().collect(),
             tags: list("tags", given.tags.as_deref())?.into_iter().collect(),
+            remarks: BTreeMap::new(),
             heartbeat_ms: heartbeat_ms.map(|ms| ms.clamp(HEARTBEAT_MS_MIN, HEARTBEAT_MS_MAX)),
             // Whoever can name its attempts knows what an attempt is.
             fences: self.active.is_some(),

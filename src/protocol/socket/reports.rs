@@ -10,6 +10,7 @@ use crate::core::ids::{AttemptNo, TaskId, WorkflowId};
 use crate::core::limits::Limits;
 use crate::core::payload::Payload;
 use crate::core::rejection::Rejection;
+use crate::core::usage::Usage;
 use crate::protocol::fields::{Count, Figure, MaybeText, Text};
 use crate::protocol::outcome::{self, RawFailure};
 
@@ -80,6 +81,16 @@ pub struct CompletedPayload<'a> {
     attempt: Option<Count>,
     /// Null is a result like any other, also where it was left out.
     result: Option<&'a RawValue>,
+    usage: Option<&'a RawValue>,
+}
+
+/// Tokens that a language model spent.
+#[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct UsageFields<'a> {
+    model: Option<Text<'a>>,
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
 }
 
 impl CompletedPayload<'_> {
@@ -89,6 +100,17 @@ impl CompletedPayload<'_> {
 
     pub fn attempt(&self) -> Option<AttemptNo> {
         self.attempt.map(|attempt| AttemptNo(attempt.0))
+    }
+
+    /// An account of tokens that has another shape is no reason to refuse a result.
+    pub fn usage(&self) -> Option<Box<Usage>> {
+        let fields: UsageFields<'_> = serde_json::from_str(self.usage?.get()).ok()?;
+        Some(Box::new(Usage {
+            model: fields.model.map(|model| Arc::from(outcome::cut(&model, super::TEXT_BYTES_MAX))),
+            endpoint: None,
+            prompt_tokens: fields.prompt_tokens,
+            completion_tokens: fields.completion_tokens,
+        }))
     }
 
     pub fn result(&self, limits: &Limits) -> Result<Payload, Rejection> {

@@ -31,7 +31,7 @@ pub(in crate::socket) fn completed(server: &Arc<Server>, caller: &Caller, payloa
     let command = required(payload).map(|payload: CompletedPayload<'_>| {
         let (task, attempt) = (named(caller, payload.task()), payload.attempt());
         match payload.result(&server.config.limits) {
-            Ok(result) => Command::CompleteTask { session, task, attempt, result },
+            Ok(result) => Command::CompleteTask { session, task, attempt, result, usage: payload.usage() },
             Err(why) => Command::RefuseResult { session, task, attempt, why },
         }
     });

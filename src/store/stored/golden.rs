@@ -6,6 +6,7 @@ use super::head::{Head, Tasks};
 use super::live::{Item, StoredPhase, StoredService};
 use super::task::{StoredResult, StoredStatus, StoredTask, StoredTasks};
 use super::trouble::{LastFailure, StoredEdit, StoredFailure, StoredNote, StoredTrouble};
+use super::usage::StoredUsage;
 use crate::core::ids::{Timestamp, WorkflowId};
 use crate::store::checkpoint::Current;
 use crate::store::kv::{Kv, MemoryKv, WriteBatch};
@@ -88,15 +89,21 @@ fn heads() {
 fn statuses() {
     let inline = StoredResult::Inline("17".into());
     let logged = StoredResult::Logged { seq: 9, part: 1, len: 4_000 };
+    let usage = StoredUsage {
+        model: Some("m".into()),
+        endpoint: Some("e".into()),
+        prompt_tokens: Some(6),
+        completion_tokens: None,
+    };
     let all = [
         StoredStatus::Pending { waiting_on: 2 },
         StoredStatus::Queued { since: 7 },
         StoredStatus::Assigned { worker: 0, since: 7 },
         StoredStatus::Processing { worker: 0, since: -7 },
         StoredStatus::Retrying { due: 90_000 },
-        StoredStatus::Completed { result: inline, worker: 0 },
-        StoredStatus::Completed { result: logged, worker: 0 },
-        StoredStatus::Completed { result: StoredResult::InEvent, worker: 0 },
+        StoredStatus::Completed { result: inline, worker: 0, usage: None },
+        StoredStatus::Completed { result: logged, worker: 0, usage: Some(usage) },
+        StoredStatus::Completed { result: StoredResult::InEvent, worker: 0, usage: None },
         StoredStatus::Failed { failure: failure() },
         StoredStatus::Cancelled { code: 3_004 },
         StoredStatus::Skipped { cause: 1 },
@@ -111,9 +118,9 @@ fn statuses() {
         02000e01000203010801fb5802010a00
         03000d01000203010801fb5802010a00
         04fc20bf020001000203010801fb5802010a00
-        05000231370001000203010801fb5802010a00
-        05011201fba00f0001000203010801fb5802010a00
-        05020001000203010801fb5802010a00
+        0500023137000001000203010801fb5802010a00
+        05011201fba00f000101016d01016501060001000203010801fb5802010a00
+        0502000001000203010801fb5802010a00
         06fbd1070869742062726f6b650102453701027b7d01000203010801fb5802010a00
         07fbbc0b01000203010801fb5802010a00
         080101000203010801fb5802010a00

@@ -8,6 +8,7 @@ mod head;
 mod live;
 mod task;
 mod trouble;
+mod usage;
 
 pub use draft::Draft;
 pub use head::{Head, Tasks, pack};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::base::Base;
 use super::trouble::{StoredFailure, StoredTrouble};
+use super::usage::StoredUsage;
 use crate::core::errors::Code;
 use crate::core::ids::{AttemptNo, Seq, WorkerId};
 use crate::core::payload::{Payload, Stored};
@@ -57,6 +58,7 @@ pub enum StoredStatus {
     Completed {
         result: StoredResult,
         worker: u32,
+        usage: Option<StoredUsage>,
     },
     Failed {
         failure: StoredFailure,
@@ -195,11 +197,12 @@ impl StoredStatus {
                 Self::Processing { worker: workers.number(worker), since: base.to_time(*since) }
             }
             TaskStatus::Retrying { due } => Self::Retrying { due: base.to_time(*due) },
-            TaskStatus::Completed { result, worker: Some(worker) } => Self::Completed {
+            TaskStatus::Completed { result, worker: Some(worker), usage } => Self::Completed {
                 result: StoredResult::of(result, task.ended_seq, base),
                 worker: workers.number(worker),
+                usage: usage.as_deref().map(StoredUsage::of),
             },
-            TaskStatus::Completed { result, worker: None } => {
+            TaskStatus::Completed { result, worker: None, .. } => {
                 Self::CompletedByHand { result: StoredResult::of_rare(result, base) }
             }
             TaskStatus::Failed { failure } => Self::Failed { failure: StoredFailure::of(failure) },
@@ -223,15 +226,16 @@ impl StoredStatus {
                 TaskStatus::Processing { worker: Workers::find(workers, worker)?, since: base.time(since) }
             }
             Self::Retrying { due } => TaskStatus::Retrying { due: base.time(due) },
-            Self::Completed { result, worker } => {
-                let worker = Some(Workers::find(workers, worker)?);
-                TaskStatus::Completed { result: result.thaw(base), worker }
-            }
+            Self::Completed { result, worker, usage } => TaskStatus::Completed {
+                result: result.thaw(base),
+                worker: Some(Workers::find(workers, worker)?),
+                usage: usage.map(|usage| Box::new(usage.thaw())),
+            },
             Self::Failed { failure } => TaskStatus::Failed { failure: failure.thaw() },
             Self::Cancelled { code } => TaskStatus::Cancelled { code: Code(code) },
             Self::Skipped { cause } => TaskStatus::Skipped { cause: SkipCause::Dependency(cause) },
             Self::CompletedByHand { result } => {
-                TaskStatus::Completed { result: result.thaw(base), worker: None }
+                TaskStatus::Completed { result: result.thaw(base), worker: None, usage: None }
             }
             Self::SkippedByHand { with } => {
                 let with = with.map(|value| value.thaw(base));

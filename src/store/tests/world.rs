@@ -100,7 +100,7 @@ impl World {
     pub fn complete(&mut self, task: TaskId, size: ResultSize) {
         let attempt = self.start_task(task, "w1");
         let result = Stored::fresh(Payload::new(result_text(task, size)), &mut 0);
-        self.tell(Event::TaskCompleted { task, attempt, result });
+        self.tell(Event::TaskCompleted { task, attempt, result, usage: None });
     }
 
     pub fn fail(&mut self, task: TaskId, next: AfterFailure) {

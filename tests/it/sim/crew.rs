@@ -346,7 +346,7 @@ impl World {
         let call =
             self.ask(asked, Caller::Worker { index, life, task: report.task, attempt: report.attempt });
         let (task, result) = (report.reference.clone(), Payload::new(Arc::clone(result)));
-        self.say(session, Command::CompleteTask { session, task, attempt, result }, Some(call));
+        self.say(session, Command::CompleteTask { session, task, attempt, result, usage: None }, Some(call));
     }
 
     fn fail(&mut self, index: usize, reference: &TaskRef, task: TaskId, attempt: AttemptNo, error: &str) {

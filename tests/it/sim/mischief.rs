@@ -39,7 +39,11 @@ impl World {
                 let asked = Asked::Complete { worker, task: Some(id), attempt, result: Arc::clone(&result) };
                 let call = self.ask(asked, Caller::Nobody);
                 let result = Payload::new(result);
-                self.say(session, Command::CompleteTask { session, task, attempt, result }, Some(call));
+                self.say(
+                    session,
+                    Command::CompleteTask { session, task, attempt, result, usage: None },
+                    Some(call),
+                );
             }
             2 => {
                 let error = *self.rng.pick(&["Service at capacity", "Task cancelled", "a lie"]);

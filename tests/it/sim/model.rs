@@ -110,7 +110,7 @@ impl Model {
             Event::TaskAccepted { task, attempt } => {
                 self.holder(*task, *attempt)?;
             }
-            Event::TaskCompleted { task, attempt, result } => {
+            Event::TaskCompleted { task, attempt, result, .. } => {
                 let worker = self.holder(*task, *attempt)?;
                 self.settle(&worker, *task, *attempt, GrantAfter::Freed);
                 self.task(*task)?.fate = Fate::Completed;

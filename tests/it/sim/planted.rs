@@ -65,7 +65,7 @@ impl Planted {
     pub fn in_inbox(planted: Option<Self>, command: Command) -> Option<Command> {
         match (planted, command) {
             (Some(Self::StaleReportTaken), Command::CompleteTask { session, task, result, .. }) => {
-                Some(Command::CompleteTask { session, task, attempt: None, result })
+                Some(Command::CompleteTask { session, task, attempt: None, result, usage: None })
             }
             (Some(Self::Deaf), Command::RegisterWorker { facts, .. }) if &*facts.name == "billing" => None,
             (_, command) => Some(command),
@@ -119,7 +119,7 @@ impl Planted {
         let (Some((task, attempt)), Some(worker)) = (found, worker) else { return };
         let worker = worker.facts.worker.clone();
         let event = if wanted == StatusKind::Completed {
-            Event::TaskCompleted { task, attempt, result: Stored::Inline(Payload::null()) }
+            Event::TaskCompleted { task, attempt, result: Stored::Inline(Payload::null()), usage: None }
         } else {
             Event::TaskOffered { task, attempt: attempt.next(), worker }
         };

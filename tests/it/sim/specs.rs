@@ -1,6 +1,6 @@
 //! Random workflows, and the kinds of tasks and workers there are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use gleitzeit::core::command::{WorkerFacts, WorkerKind};
@@ -53,6 +53,7 @@ impl Trade {
             has_gpu: gpu,
             models: BTreeSet::new(),
             tags: BTreeSet::new(),
+            remarks: BTreeMap::new(),
             heartbeat_ms,
             fences,
             restart_aware: false,

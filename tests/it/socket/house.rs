@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use gleitzeit::client::wire::{AckData, ConnectOptions, Events, Socket};
 use gleitzeit::clock::EngineClock;
-use gleitzeit::config::{HttpConfig, Origins, Token, WebhookConfig};
+use gleitzeit::config::{HttpConfig, ModelsConfig, Origins, Token, WebhookConfig};
 use gleitzeit::core::ids::{Fingerprint, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::listing::{ListFilter, Listed, Place};
@@ -84,7 +84,7 @@ impl House {
         let config =
             SocketConfig::new(token, Origins::default(), limits, MESSAGE_BYTES, data.path().to_path_buf());
         let (sockets, layer) = SocketServer::new(config, engine.clone());
-        let tools = Tools::new(&HttpConfig::default(), None, &Limits::default());
+        let tools = Tools::new(&HttpConfig::default(), &ModelsConfig::default(), None, &Limits::default());
         let courier = Courier::new(
             Outbound::new(&HttpConfig::default()),
             CallbackKey::new([7; 32]),

@@ -84,6 +84,28 @@ async fn partial_output_reaches_watchers() {
     assert_eq!(pieces, [json!(0), json!(1), json!(2)]);
 }
 
+/// Services that ask language models may say what these spent. An account of another shape costs no result.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_of_tokens_is_kept() {
+    let house = House::new().await;
+    let mut worker = house.worker("w1", json!({})).await;
+    let (mut watcher, mut submitter) = (house.peer().await, house.peer().await);
+    watcher.call("watch", json!({"workflow_id": "w"})).await;
+    submitter.submit("w", json!([wire_task("a", &[]), wire_task("b", &[])])).await;
+    for usage in [json!({"model": "m", "prompt_tokens": 7, "completion_tokens": 9}), json!("a lot")] {
+        let assigned = worker.next("task:assign").await;
+        worker.call("task:accepted", report(&assigned, json!({}))).await;
+        let done = json!({"result": 1, "usage": usage});
+        assert_eq!(worker.call("task:completed", report(&assigned, done)).await["ok"], true);
+    }
+    let frames = frames_until(&mut watcher, "workflow_ended").await;
+    let events = frames.iter().flat_map(|frame| frame["events"].as_array().unwrap());
+    let usages: Vec<&Value> =
+        events.filter(|event| event["type"] == "task_completed").map(|event| &event["usage"]).collect();
+    let account = json!({"model": "m", "endpoint": null, "prompt_tokens": 7, "completion_tokens": 9});
+    assert_eq!(usages, [&account, &json!(null)]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everybody_hears_who_comes() {
     let house = House::new().await;

@@ -221,7 +221,9 @@ impl Teller {
         let failed = |report| Command::FailTask { session, task: task.clone(), attempt, report };
         self.command(match verb {
             "accept" => Command::AcceptTask { session, task, attempt },
-            "done" => Command::CompleteTask { session, task, attempt, result: Payload::new("1") },
+            "done" => {
+                Command::CompleteTask { session, task, attempt, result: Payload::new("1"), usage: None }
+            }
             "centuries" => failed(FailureReport {
                 retryable: Some(true),
                 retry_after_ms: Some(u64::MAX),

@@ -1,0 +1,192 @@
+//! Endpoints that fail, in every way they can, and what becomes of the task.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::house::{House, PATIENCE, endpoint};
+use super::peer::{Act, Kind, Nobody, Peer, say, words};
+use crate::harness::until;
+
+fn prompt() -> Value {
+    json!({"prompt": "p", "model_name": "m"})
+}
+
+/// The first endpoint comes first by its priority, and the second answers.
+#[test]
+fn what_fails_before_its_end_goes_to_the_next_endpoint() {
+    for kind in [Kind::Ollama, Kind::Openai] {
+        let (first, second) = (Peer::new(kind, &["m"]), Peer::ollama(&["m"]));
+        let name = if kind == Kind::Ollama { "ollama" } else { "openai" };
+        let house = House::new(&format!(
+            "response_timeout_seconds = 0.5\n{}{}",
+            endpoint("first", name, &first.url(), "priority = 1"),
+            endpoint("second", "ollama", &second.url(), "priority = 2")
+        ));
+        let acts = [
+            Act::Status(500, vec![], r#"{"error": "out of memory"}"#),
+            Act::Status(502, vec![], "<html>"),
+            Act::Cut(words(&["Hel"]), Duration::ZERO),
+            Act::Cut(vec![], Duration::ZERO),
+            Act::Garbage("{\"response\": "),
+            Act::Garbage(r#"{"error": "the runner has died"}"#),
+            Act::Status(404, vec![], r#"{"error": "model 'm' not found"}"#),
+            Act::Hang(words(&["Hel"])),
+        ];
+        for act in acts {
+            // A model that was found missing counts again once it is listed again.
+            let looks = first.looks();
+            house.until_slots(8);
+            until("another look", PATIENCE, || (first.looks() >= looks + 2).then_some(()));
+            let (asked, answered) = (first.questions().len(), second.questions().len());
+            first.next(act.clone());
+            let task = house.run("text", prompt());
+            assert_eq!(
+                (&task["status"], &task["result"]),
+                (&json!("completed"), &json!("Hello, world")),
+                "{act:?}: {task}"
+            );
+            assert_eq!(
+                (&task["attempt"], &task["usage"]["endpoint"]),
+                (&json!(1), &json!("second")),
+                "{act:?}"
+            );
+            assert_eq!(
+                (first.questions().len(), second.questions().len()),
+                (asked + 1, answered + 1),
+                "{act:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_task_fails_with_what_each_endpoint_said() {
+    let (one, two, three) = (Peer::ollama(&["m"]), Peer::ollama(&["m"]), Nobody::new());
+    let house = House::new(&format!(
+        "{}{}{}",
+        endpoint("one", "ollama", &one.url(), ""),
+        endpoint("two", "ollama", &two.url(), ""),
+        endpoint("three", "ollama", &three.url(), "")
+    ));
+    house.until_slots(8);
+    one.always(Act::Status(500, vec![], r#"{"error": "out of memory"}"#));
+    two.always(Act::Cut(words(&["a", "b"]), Duration::ZERO));
+    let workflow = house.submit("text", 2, &[prompt()]);
+    let task = house.ended(&workflow, 0);
+    assert_eq!((&task["error"]["code"], &task["failures"]), (&json!("GZ2017"), &json!(2)), "{task}");
+    let message = task["error"]["message"].as_str().unwrap();
+    for said in [
+        "no endpoint answered for model m",
+        "one (ollama at",
+        "500: out of memory",
+        "the connection ended in the middle of an answer",
+        "Connection refused",
+    ] {
+        assert!(message.contains(said), "{said}: {message}");
+    }
+}
+
+#[test]
+fn a_refused_question_is_asked_once() {
+    let (one, two) = (Peer::ollama(&["m"]), Peer::ollama(&["m"]));
+    let house = House::new(&format!(
+        "{}{}",
+        endpoint("one", "ollama", &one.url(), ""),
+        endpoint("two", "ollama", &two.url(), "")
+    ));
+    house.until_slots(8);
+    for peer in [&one, &two] {
+        peer.always(Act::Status(400, vec![], r#"{"error": "the prompt is too long"}"#));
+    }
+    let workflow = house.submit("text", 3, &[prompt()]);
+    let task = house.ended(&workflow, 0);
+    assert_eq!((&task["error"]["code"], &task["failures"]), (&json!("GZ2018"), &json!(1)), "{task}");
+    assert!(task["error"]["message"].as_str().unwrap().contains("400: the prompt is too long"), "{task}");
+    assert_eq!(one.questions().len() + two.questions().len(), 1);
+}
+
+#[test]
+fn a_pause_is_kept_and_holds_up_those_behind() {
+    let peer = Peer::ollama(&["m"]);
+    let house = House::new(&endpoint("e", "ollama", &peer.url(), "concurrency = 1"));
+    house.until_offered();
+    peer.next(Act::Status(429, vec![("Retry-After", "1")], r#"{"error": "slow down"}"#));
+    let workflow = house.submit("text", 2, &[prompt(), prompt()]);
+    let (first, second) = (house.ended(&workflow, 0), house.ended(&workflow, 1));
+    assert_eq!((&first["status"], &second["status"]), (&json!("completed"), &json!("completed")), "{first}");
+    // Whoever came second was not offered to an endpoint that had asked for patience.
+    let failures = [&first["failures"], &second["failures"]].map(|count| count.as_u64().unwrap());
+    assert_eq!(failures.iter().sum::<u64>(), 1, "{first} {second}");
+    let paused = [&first, &second].into_iter().find(|task| task["failures"] == 1).unwrap();
+    assert_eq!(paused["attempts"][0]["code"], "GZ2016", "{paused}");
+    assert!(paused["attempts"][0]["message"].as_str().unwrap().contains("429: slow down"));
+    assert_eq!(peer.questions().len(), 3);
+    let events = house.rest.read(&format!("/workflows/{workflow}/events"));
+    let events = events["items"].as_array().unwrap();
+    let failed = events.iter().find(|event| event["type"] == "task_failed").unwrap();
+    let (at, again) = (failed["at"].as_str().unwrap(), failed["retry_at"].as_str().unwrap());
+    let ms = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    assert!(ms(again) - ms(at) >= 900, "the pause of 1 s is what the retry waits for: {failed}");
+}
+
+#[test]
+fn tasks_wait_for_an_endpoint_and_say_so() {
+    let address = Nobody::new();
+    let url = address.url();
+    let house = House::new(&endpoint("local", "ollama", &url, ""));
+    let workflow = house.submit("text", 1, &[prompt()]);
+    let why = until("what the endpoint said", PATIENCE, || {
+        let why = house.why(&workflow);
+        why.contains("Connection refused").then_some(why)
+    });
+    assert!(why.contains("waits for task type text; none of the"), "{why}");
+    let expected =
+        format!("built-in:models says: endpoint local (ollama at {url}/) cannot be used: Connection refused");
+    assert!(why.contains(&expected), "{why}");
+    let reasons = house.rest.read(&format!("/tasks/{workflow}.0/why"))["reasons"].clone();
+    assert_eq!(reasons[0]["remarks"][0]["worker"], "built-in:models", "{reasons}");
+    assert_eq!(house.offered(), Vec::<Value>::new());
+
+    let peer = Peer::at(address, Kind::Ollama, &["m"]);
+    let task = house.ended(&workflow, 0);
+    assert_eq!((&task["status"], &task["attempt"]), (&json!("completed"), &json!(1)), "{task}");
+    assert_eq!(peer.questions().len(), 1);
+    assert_eq!(house.offered(), [json!("text"), json!("vision")]);
+}
+
+/// When an endpoint goes the desk registers again; what it runs elsewhere goes on as the same attempt.
+#[test]
+fn what_runs_survives_a_change_of_health() {
+    let (slow, doomed) = (Peer::ollama(&["m"]), Peer::ollama(&["other"]));
+    let house = House::new(&format!(
+        "{}{}",
+        endpoint("slow", "ollama", &slow.url(), ""),
+        endpoint("doomed", "ollama", &doomed.url(), "")
+    ));
+    house.until_slots(8);
+    slow.next(Act::Say(words(&["a", "b", "c", "d", "e", "f"]), Duration::from_millis(150)));
+    let workflow = house.submit("text", 1, &[prompt()]);
+    until("the question", PATIENCE, || (slow.open() == 1).then_some(()));
+    drop(doomed);
+    house.until_slots(4);
+    let task = house.ended(&workflow, 0);
+    assert_eq!((&task["result"], &task["attempt"]), (&json!("abcdef"), &json!(1)), "{task}");
+}
+
+#[test]
+fn silence_is_an_end_as_well() {
+    let peer = Peer::ollama(&["m"]);
+    let house =
+        House::new(&format!("response_timeout_seconds = 0.3\n{}", endpoint("e", "ollama", &peer.url(), "")));
+    house.until_offered();
+    peer.next(Act::Hang(words(&["a"])));
+    peer.next(say(&["b"]));
+    let workflow = house.submit("text", 2, &[prompt()]);
+    let task = house.ended(&workflow, 0);
+    assert_eq!((&task["result"], &task["failures"]), (&json!("b"), &json!(1)), "{task}");
+    assert!(
+        task["attempts"][0]["message"].as_str().unwrap().contains("it said nothing for too long"),
+        "{task}"
+    );
+}
