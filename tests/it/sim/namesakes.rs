@@ -40,13 +40,14 @@ impl Checker {
         let released = |record: &Record| matches!(&record.event, Event::GrantReleased { task, attempt, worker: of } if (*task, *attempt) == old && of == worker);
         let given_up = |event: &Event| matches!(event, Event::TaskFailed { task, attempt, .. } | Event::AttemptLost { task, attempt, .. } if (*task, *attempt) == old);
         let cut = |event: &Event| matches!(event, Event::WorkflowCancelled { workflow, .. } | Event::WorkflowEnded { workflow, .. } if *workflow == old.0.workflow);
-        let begun = |record: &&Record| {
+        let taken = |record: &Record| matches!(&record.event, Event::TaskOffered { task, attempt, .. } if (*task, *attempt) == old);
+        let over = |record: &&Record| {
             let event = &record.event;
             given_up(event)
                 || cut(event)
                 || matches!(event, Event::TaskCancelled { task, .. } | Event::TaskSettledByHand { task, .. } if *task == old.0)
-                || matches!(event, Event::EngineStarted { .. })
         };
+        let restarted = |record: &&Record| matches!(record.event, Event::EngineStarted { .. });
         let told = format!(
             "{worker} still runs attempt {} of {} and was sent attempt {} of {}",
             old.1, old.0, new.1, new.0
@@ -56,8 +57,12 @@ impl Checker {
             .iter()
             .rposition(released)
             .ok_or_else(|| format!("{told}: it never gave that up"))?;
-        let begun = before_offer[..end].iter().rev().find(begun).map_or(Timestamp(0), |record| record.at);
-        let waited = before_offer[end].at.since(begun);
+        // What happens to the task or its workflow after the attempt was over gives its worker no more time.
+        let since = before_offer[..end].iter().rposition(taken).unwrap_or(0);
+        let at = |record: &Record| record.at;
+        let over = before_offer[since..end].iter().find(over).map_or(Timestamp(0), at);
+        let restarted = before_offer[..end].iter().rev().find(restarted).map_or(Timestamp(0), at);
+        let waited = before_offer[end].at.since(over.max(restarted));
         if waited >= 2 * Limits::default().liveness_ms {
             return Ok(());
         }
