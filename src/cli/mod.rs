@@ -8,6 +8,8 @@ mod cancel;
 mod completions;
 #[cfg(feature = "server")]
 mod config;
+#[cfg(all(feature = "client", feature = "server"))]
+mod conformance;
 mod errors;
 #[cfg(feature = "client")]
 mod events;
@@ -22,6 +24,8 @@ mod graph;
 mod health;
 #[cfg(feature = "client")]
 mod inspect;
+#[cfg(feature = "client")]
+mod latency;
 #[cfg(feature = "client")]
 mod list;
 #[cfg(feature = "client")]
@@ -144,6 +148,8 @@ enum Verb {
     Shutdown(shutdown::Shutdown),
     #[cfg(feature = "client")]
     Bench(bench::Bench),
+    #[cfg(all(feature = "client", feature = "server"))]
+    Conformance(conformance::Conformance),
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
     #[cfg(feature = "server")]
@@ -210,6 +216,8 @@ pub fn main() -> ExitCode {
         Verb::Shutdown(shutdown) => shutdown.run(),
         #[cfg(feature = "client")]
         Verb::Bench(bench) => bench.run(),
+        #[cfg(all(feature = "client", feature = "server"))]
+        Verb::Conformance(conformance) => conformance.run(),
         #[cfg(feature = "demo")]
         Verb::Demo(demo) => demo.run(),
         #[cfg(feature = "server")]

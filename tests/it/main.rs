@@ -13,6 +13,9 @@ mod client_rest;
 mod client_wire;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod conformance;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::load::latency::Latency;
+use crate::cli::latency::Latency;
 use crate::cli::output::{lines, table};
 
 /// All scenarios of one run.

@@ -6,7 +6,6 @@
 
 pub mod fleet;
 pub mod http;
-pub mod latency;
 pub mod rest;
 mod service;
 pub mod tally;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use tokio::sync::Notify;
 
-use super::latency::Latency;
 use super::work::Parameters;
+use crate::cli::latency::Latency;
 use crate::clock;
 
 /// A server that gives no receipt for this long has lost something; it would never end.

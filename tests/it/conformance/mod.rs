@@ -1,0 +1,4 @@
+//! `gleitzeit conformance` as a process of its own, against real services.
+
+mod kit;
+mod null;
