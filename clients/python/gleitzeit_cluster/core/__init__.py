@@ -1,0 +1,1 @@
+"""The public nouns: services, workflows, tasks and the cluster."""
