@@ -147,7 +147,7 @@ class GleitzeitCluster(Batches):
         """Ends what this object started: the functions' node, the connection, and a server that `start` launched."""
         if self._executor is not None:
             self._executor.stop(STOP_SECONDS)
-            await asyncio.wrap_future(self._executor.stopped)
+            await self._executor.until_stopped()
             self._executor = None
         if self._watcher is not None:
             await self._watcher.close()
@@ -191,11 +191,7 @@ class GleitzeitCluster(Batches):
         """Submits, waits for the end and gives the results. After `timeout` seconds `WaitTimeout`; it goes on then."""
         held_back = HELD_BACK_SECONDS if timeout is None else max(min(int(timeout), HELD_BACK_SECONDS), 0)
         began = time.monotonic()
-        try:
-            answer = await self._submit(workflow, held_back)
-        except ServerUnreachable:
-            # The answer was lost, which may mean either; the same id again is the same workflow.
-            answer = await self._submit(workflow, 0)
+        answer = await self._submit(workflow, held_back)
         if not WorkflowStatus(answer["status"]).has_ended:
             left = None if timeout is None else max(timeout - (time.monotonic() - began), 0.0)
             return await self.wait_for_workflow(workflow.id, left)

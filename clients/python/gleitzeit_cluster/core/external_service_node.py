@@ -126,7 +126,7 @@ class ExternalServiceNode:
         except asyncio.CancelledError:
             # The program ends, for instance by Ctrl-C: the server is told, so that others take over at once.
             worker.stop(1.0)
-            await asyncio.wait([asyncio.wrap_future(worker.stopped)], timeout=2 * STOP_SECONDS)
+            await worker.until_stopped()
             raise
 
     def run(self) -> None:
@@ -159,7 +159,7 @@ class ExternalServiceNode:
         """Cancels what runs, delivers what is finished, and disconnects. Safe to call again."""
         if self._worker is not None:
             self._worker.stop(STOP_SECONDS)
-            await asyncio.shield(asyncio.wrap_future(self._worker.stopped))
+            await self._worker.until_stopped()
 
     async def report_task_progress(
         self, task_id: str, workflow_id: Optional[str] = None, progress: float = 0, message: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any, AsyncIterator, Dict, Optional
 from urllib.parse import quote, urlsplit
 
@@ -23,8 +24,9 @@ LONGEST_PAUSE_SECONDS = 1.0
 OUTAGE_SECONDS = 300.0
 # The server holds an answer back for 300 s at most; proxies between are less patient.
 HELD_BACK_SECONDS = 25
-# An overloaded server says when to come again; so often it is asked.
-TRIES = 6
+# A server that is overloaded, or restarts, is given so long to take a workflow.
+REPEAT_SECONDS = 20.0
+REPEAT_PAUSE_SECONDS = 0.25
 
 
 class RestClient:
@@ -103,16 +105,21 @@ class RestClient:
         return dict(health)
 
     async def submit(self, body: Dict[str, Any], wait_seconds: int = 0) -> Dict[str, Any]:
-        """Stores a workflow. It has an `id`, so that it may be repeated while the server is overloaded."""
+        """Stores a workflow. It has an `id`, so that it may be repeated: while the server is overloaded, and when the
+        answer was lost."""
         headers = {"Prefer": f"wait={wait_seconds}"} if wait_seconds else None
-        for left in reversed(range(TRIES)):
+        give_up = time.monotonic() + wait_seconds + REPEAT_SECONDS
+        while True:
             try:
                 return dict(await self.request("POST", "/api/v1/workflows", body=body, headers=headers))
+            except ServerUnreachable:
+                if time.monotonic() > give_up:
+                    raise
+                await asyncio.sleep(REPEAT_PAUSE_SECONDS)
             except ApiError as error:
-                if not left or error.status != 503:
+                if error.status != 503 or time.monotonic() > give_up:
                     raise
                 await asyncio.sleep(_seconds(error.problem.get("retry_after")))
-        raise AssertionError("the last try returns or raises")
 
     async def workflow(self, workflow_id: str) -> Dict[str, Any]:
         return dict(await self.request("GET", f"/api/v1/workflows/{_in_path(workflow_id)}"))

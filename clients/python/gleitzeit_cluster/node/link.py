@@ -15,6 +15,7 @@ from typing import Any, Callable, Deque, Dict, List, NoReturn, Optional, Set, Tu
 
 import aiohttp
 import socketio
+from engineio.payload import Payload
 
 from ..core.errors import GleitzeitError, ServerUnreachable, TokenRefused
 
@@ -34,6 +35,11 @@ LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024
 BACKLOG_MAX = 2_000
 # Acknowledgements are numbered from here, so that they are told from those of python-socketio itself.
 FIRST_ACK = 1_000_000_000
+
+# The Engine.IO client gives up on an answer to a poll that holds more packets than this, unless it is told otherwise;
+# ten assignments with what everybody is told come near its own limit of 16.
+POLLED_PACKETS = 10_000
+Payload.max_decode_packets = max(Payload.max_decode_packets, POLLED_PACKETS)
 
 OnEvent = Callable[[str, Any], None]
 OnAck = Callable[[Any], None]

@@ -86,6 +86,13 @@ class Worker:
         """Ends what runs, and goes on delivering for `seconds` at most. The first request counts."""
         self._mailbox.post(self._begin_stop, seconds)
 
+    async def until_stopped(self) -> None:
+        """On any event loop. Why it stopped is told by the future itself."""
+        ended = asyncio.wrap_future(self.stopped)
+        await asyncio.wait([ended])
+        if not ended.cancelled():
+            ended.exception()
+
     def register_again(self) -> None:
         """The facts have changed."""
         self._mailbox.post(self._register_soon)
