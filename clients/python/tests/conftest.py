@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-
-from gleitzeit_cluster import ExternalServiceNode
 from support.proxy import Proxy
 from support.rest import Api
 from support.scripted import task
 from support.server import Server
+
+from gleitzeit_cluster import ExternalServiceNode
 
 PACKAGE = Path(__file__).resolve().parents[1]
 REPOSITORY = PACKAGE.parents[1]
@@ -27,7 +27,9 @@ class House:
     def url(self) -> str:
         return self.server.url
 
-    def node(self, name: str = "worker", handler=None, capability: str = "custom_processing", **options) -> ExternalServiceNode:
+    def node(
+        self, name: str = "worker", handler=None, capability: str = "custom_processing", **options
+    ) -> ExternalServiceNode:
         """A node that has not been started."""
         options.setdefault("cluster_url", self.url)
         options.setdefault("auth_token", self.server.token)

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 from conftest import PACKAGE
-
 from support.server import binary
 
 SECONDS = 90

@@ -6,6 +6,8 @@ import threading
 import pytest
 from conftest import TOKEN, House
 from model import Model
+from support.rest import until
+from support.server import Server
 
 from gleitzeit_cluster import (
     ApiError,
@@ -18,8 +20,6 @@ from gleitzeit_cluster import (
     WorkflowFailed,
     WorkflowStatus,
 )
-from support.rest import until
-from support.server import Server
 
 
 @pytest.fixture

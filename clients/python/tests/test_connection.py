@@ -11,10 +11,10 @@ import urllib.request
 
 import pytest
 from conftest import PACKAGE, work
-
-from gleitzeit_cluster import TokenRefused
 from support.rest import until
 from support.server import Server
+
+from gleitzeit_cluster import TokenRefused
 
 
 async def test_the_first_connect_is_retried(house):
@@ -179,7 +179,11 @@ class Leaving:
     async def __aenter__(self):
         code = SERVICE.format(package=str(PACKAGE), url=self.house.url)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         self.workflow = await self.house.api.submit([work("under way")])
         assert await asyncio.to_thread(self.process.stdout.readline) == "begun\n"
@@ -267,9 +271,9 @@ async def test_a_service_registers_what_its_machine_has(tmp_path):
         async def handler(task):
             return "here"
 
-        workflow = await house.api.submit([
-            {**work("tagged"), "requirements": {"node_tags": ["gpu-room"], "required_models": ["m1"], "cpu_cores": 1}}
-        ])
+        workflow = await house.api.submit(
+            [{**work("tagged"), "requirements": {"node_tags": ["gpu-room"], "required_models": ["m1"], "cpu_cores": 1}}]
+        )
         await house.serve(handler, "plain")
         assert await house.api.task_status(workflow, "tagged") == "queued"
         await house.serve(handler, "tagged", tags=["gpu-room"], models=["m1"])

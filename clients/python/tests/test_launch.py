@@ -7,6 +7,7 @@ import re
 import pytest
 from aiohttp import web
 from programs import end, free_port, run
+from support.server import binary
 
 from gleitzeit_cluster import (
     GleitzeitCluster,
@@ -15,7 +16,6 @@ from gleitzeit_cluster import (
     ServerTooOld,
     ServerUnreachable,
 )
-from support.server import binary
 
 
 async def test_a_started_server_ends_with_stop(tmp_path, capfd, monkeypatch):
@@ -129,7 +129,11 @@ async def test_a_server_that_is_too_old_is_recognised(stranger):
 def test_settings_of_earlier_versions_are_taken(monkeypatch):
     monkeypatch.delenv("GLEITZEIT_URL", raising=False)
     cluster = GleitzeitCluster(
-        "redis://localhost:6379", enable_redis=True, enable_real_execution=True, socketio_host="0.0.0.0", socketio_port=8123
+        "redis://localhost:6379",
+        enable_redis=True,
+        enable_real_execution=True,
+        socketio_host="0.0.0.0",
+        socketio_port=8123,
     )
     assert cluster.url == "http://localhost:8123"
     assert GleitzeitCluster().url == "http://localhost:8000"

@@ -9,10 +9,10 @@ from datetime import date
 import numpy
 import pytest
 from conftest import work
-
-from gleitzeit_cluster import ExternalServiceNode, Fatal, Retryable
 from support.peer import Peer
 from support.rest import until
+
+from gleitzeit_cluster import ExternalServiceNode, Fatal, Retryable
 
 
 async def test_async_and_blocking_handlers_do_their_work(house):
@@ -93,7 +93,9 @@ async def test_progress_log_and_stream_reach_watchers(house):
     node = await house.serve(handler)
     workflow = await house.api.submit([work()])
     words = ["a third", "a line", "canary", "the earlier way"]
-    await until(lambda: all(any(word in str(each) for each in watcher.inbox) for word in words), 20, "all of it is told")
+    await until(
+        lambda: all(any(word in str(each) for each in watcher.inbox) for word in words), 20, "all of it is told"
+    )
     go_on.set()
     await house.api.completed(workflow)
     await watcher.close()

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from scripted import ScriptedServer
+from support.rest import until
 
 from gleitzeit_cluster import ExternalServiceCapability, ExternalServiceNode
-from support.rest import until
 
 
 @pytest.fixture

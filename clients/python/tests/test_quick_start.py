@@ -7,10 +7,10 @@ import pytest
 from conftest import House
 from model import Model
 from programs import Running, end, free_port, run
-
-from gleitzeit_cluster import GleitzeitCluster
 from support.rest import Api, until
 from support.server import Server
+
+from gleitzeit_cluster import GleitzeitCluster
 
 SCRIPTS = Path(__file__).parent / "quick_start"
 SERVICE, WORKFLOW = SCRIPTS / "service.py", SCRIPTS / "workflow.py"

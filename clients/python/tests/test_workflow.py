@@ -120,7 +120,12 @@ async def test_strategies_priorities_and_policies_arrive(house):
         metadata={"m": 1},
     )
     workflow.add_task(
-        Task("second", TaskType("python_function"), TaskParameters(function_name="fibonacci", args=[3]), dependencies=[first])
+        Task(
+            "second",
+            TaskType("python_function"),
+            TaskParameters(function_name="fibonacci", args=[3]),
+            dependencies=[first],
+        )
     )
     body = workflow.to_dict()
     await house.api.post("/workflows", json=body)

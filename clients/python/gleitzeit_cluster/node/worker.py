@@ -8,14 +8,14 @@ import functools
 import logging
 import threading
 import time
-from typing import Any, Dict, List, Optional, Protocol
+from typing import Any, Dict, List, Optional
 
 from ..core.errors import GleitzeitError, RegistrationRefused, TokenRefused
 from . import reports
 from .backoff import Backoff
 from .facts import EXTERNAL_SERVICE, NodeFacts
-from .handlers import Bound
-from .ledger import Admission, Ledger
+from .inbound import LAST_DELIVERY_SECONDS, Chooser, Inbound
+from .ledger import Ledger
 from .link import BACKLOG_MAX, HANDSHAKE_SECONDS, Link
 from .mailbox import Mailbox, Pulse
 from .reports import Attempt, Reply, Report
@@ -30,12 +30,6 @@ STABLE_SECONDS = 1.0
 MIN_HEARTBEAT_SECONDS = 0.1
 
 
-class Chooser(Protocol):
-    """Knows the handler of an assignment."""
-
-    def choose(self, assignment: Dict[str, Any], capabilities: List[str]) -> Optional[Bound]: ...
-
-
 class Worker:
     """Everything below the line is done on its own thread; what is above may be called from any."""
 
@@ -47,7 +41,6 @@ class Worker:
         self.stopped: concurrent.futures.Future[None] = concurrent.futures.Future()
         self.last_error: Optional[GleitzeitError] = None
         self.registrations = 0
-        self._chooser = chooser
         self._started = time.monotonic()
         self._loop = asyncio.new_event_loop()
         self._mailbox = Mailbox(self._loop)
@@ -59,7 +52,7 @@ class Worker:
         self._interval = facts.heartbeat_seconds
         self._registering: Optional[asyncio.Task[None]] = None
         self._pulse: Pulse = Pulse(self._loop)
-        self._node_members = f'"node_id":{reports.encode(facts.node_id)},"service_name":{reports.encode(facts.name)}'
+        self._inbound = Inbound(facts, self.ledger, self._runner, chooser, self._begin_stop)
         self._thread = threading.Thread(target=self._main, name=f"gleitzeit-link-{facts.name}", daemon=True)
 
     def start(self) -> None:
@@ -184,7 +177,7 @@ class Worker:
                 backoff.reset()
             heartbeat.cancel()
             self._is_registered = False
-            self._link = None
+            self._link = self._inbound.link = None
             self.ledger.outbox.connection_lost()
             await link.close()
 
@@ -200,13 +193,13 @@ class Worker:
         # Where a websocket fails the next try begins with polling, which goes on to a websocket by itself.
         first = failures % len(facts.transports)
         transports = [*facts.transports[first:], *facts.transports[:first]]
-        link = await Link.open(facts.url, hello, transports, self._on_event, self._pulse.set)
+        link = await Link.open(facts.url, hello, transports, self._inbound.take, self._pulse.set)
         # Assignments may follow the answer to the registration in one piece.
-        self._link = link
+        self._link = self._inbound.link = link
         try:
             await self._register(link)
         except BaseException:
-            self._link = None
+            self._link = self._inbound.link = None
             await link.close()
             raise
         self.registrations += 1
@@ -299,52 +292,6 @@ class Worker:
             beat = self.facts.heartbeat(ledger.active(), len(ledger.running), figures)
             link.send("node:heartbeat", reports.encode(beat), answered)
 
-    def _on_event(self, name: str, data: Any) -> None:
-        if name == "task:assign":
-            self._on_assign(data)
-        elif name == "task:cancel":
-            self._on_cancel(data)
-        elif name == "cluster:shutdown":
-            self._on_shutdown(data)
-        # The server tells everybody about every node; a service has no use for it.
-
-    def _on_assign(self, data: Any) -> None:
-        link = self._link
-        if link is None or not isinstance(data, dict) or "task_id" not in data:
-            log.warning("an assignment cannot be taken; the server will give it to another")
-            return
-        attempt = Attempt(data, self._node_members)
-        bound = self._chooser.choose(data, self.facts.capabilities)
-        if bound is None:
-            wanted = data.get("external_task_type") or data.get("task_type")
-            link.send("task:failed", reports.refused(attempt, f"No handler registered for task type: {wanted}"))
-            return
-        admission, earlier = self.ledger.admit(attempt)
-        for outdated in earlier:
-            self._runner.cancel(outdated)
-        if admission is Admission.START:
-            link.send("task:accepted", reports.accepted(attempt))
-            self._runner.start(attempt, bound)
-        elif admission is Admission.ALREADY_RUNNING:
-            link.send("task:accepted", reports.accepted(attempt))
-        elif admission is Admission.AT_CAPACITY:
-            link.send("task:failed", reports.refused(attempt, self.facts.at_capacity))
-        else:
-            log.info("an assignment of task %s was ignored: %s", attempt.task_id, admission.value)
-
-    def _on_cancel(self, data: Any) -> None:
-        if not isinstance(data, dict) or "task_id" not in data:
-            return
-        for attempt in self.ledger.matching(str(data["task_id"]), data.get("workflow_id"), data.get("attempt")):
-            self._runner.cancel(attempt)
-
-    def _on_shutdown(self, data: Any) -> None:
-        """Before a restart of the server nothing needs to be done: the connection will end and come back."""
-        given = data if isinstance(data, dict) else {}
-        log.info("%s: the server shuts down: %s", self.facts.name, given.get("reason") or "no reason was given")
-        if not given.get("restart"):
-            self._begin_stop(5.0)
-
     def _finish(self, attempt: Attempt, report: Report) -> None:
         self.ledger.finish(attempt, report)
         self._pulse.set()
@@ -390,7 +337,7 @@ class Worker:
     def _begin_drain(self, seconds: float) -> None:
         if not self._leaving:
             self._leaving = self.ledger.draining = True
-            self._loop.call_later(seconds, self._begin_stop, 5.0)
+            self._loop.call_later(seconds, self._begin_stop, LAST_DELIVERY_SECONDS)
             if self._link is not None:
                 self._tell_draining(self._link)
         self._pulse.set()
