@@ -135,11 +135,21 @@ pub enum Command {
     ReleaseLog {
         up_to: Seq,
     },
-    /// The worker's connection did not take the assignment.
+    /// An attempt comes back that nobody has begun.
     ReturnAttempt {
         task: TaskId,
         attempt: AttemptNo,
+        why: Returned,
     },
+}
+
+/// Why an attempt comes back that nobody has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Returned {
+    /// The worker's connection did not take the assignment.
+    NoRoom,
+    /// What the worker would need is not to be had for so long.
+    Postponed { delay_ms: u64 },
 }
 
 /// What a person makes of a task.

@@ -302,6 +302,10 @@ pub enum RefusalReason {
     NoHandler,
     /// Its connection had no room for the assignment.
     NoRoom,
+    /// What it would need is not to be had before.
+    Postponed {
+        until: Timestamp,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

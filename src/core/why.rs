@@ -1,13 +1,17 @@
 //! Why a task is where it is: what it waits for, and until when.
 
+mod reason;
+
 use std::sync::Arc;
 
-use super::ids::{AttemptNo, TaskId, Timestamp, WorkerId, WorkflowId};
+use super::ids::{TaskId, Timestamp, WorkerId};
 use super::match_workers::can_run;
 use super::nearest::nearest;
 use super::presence::{Bar, Presence, Present};
 use super::spec::Route;
 use super::state::{Breaker, Phase, State, StatusKind, TaskStatus, Workflow, WorkflowStatus};
+
+pub use reason::{Busy, Reason};
 
 /// Dependencies that an answer lists; their number is always exact.
 const LISTED_MAX: usize = 20;
@@ -21,84 +25,12 @@ pub struct Why {
     pub reasons: Vec<Reason>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
-    /// These dependencies have not ended; `waiting_on` counts all of them.
-    Dependencies {
-        waiting_on: u32,
-        listed: Vec<(u32, Arc<str>, StatusKind)>,
-    },
-    WorkflowPaused {
-        workflow: WorkflowId,
-    },
-    /// The workflow runs as many tasks at once as it may.
-    ParallelLimit {
-        limit: u32,
-    },
-    /// Nobody who is connected could run it.
-    NoWorker {
-        wanted: String,
-        connected: usize,
-        /// What would bring a worker, where that is known.
-        advice: &'static str,
-        /// Of a function that nobody has: the most similar one that somebody has.
-        nearest: Option<String>,
-        /// What connected workers say about this type of task.
-        remarks: Vec<(WorkerId, Arc<str>)>,
-    },
-    /// All who could run it are busy, draining or unhealthy.
-    WorkersBusy {
-        workers: Vec<Busy>,
-    },
-    BreakerOpen {
-        service: Arc<str>,
-        until: Timestamp,
-    },
-    /// A worker refused it and is asked again later.
-    Refused {
-        worker: WorkerId,
-        until: Timestamp,
-    },
-    /// An earlier attempt may still run there, and the worker cannot tell two attempts apart.
-    EarlierAttempt {
-        worker: WorkerId,
-    },
-    /// A task of another workflow that goes by the same id may run there, and the worker cannot tell them apart.
-    SameId {
-        worker: WorkerId,
-    },
-    /// The worker is connected, but has said nothing for too long.
-    Unheard {
-        worker: WorkerId,
-        since: Timestamp,
-    },
-    /// The worker said that it has no handler for it.
-    NoHandler {
-        worker: WorkerId,
-    },
-    Backoff {
-        until: Timestamp,
-        failures: u32,
-        max_attempts: u32,
-    },
-    /// Its turn comes: this many tasks of its kind wait.
-    InLine {
-        waiting: usize,
-    },
-    Running {
-        worker: WorkerId,
-        since: Timestamp,
-        accepted: bool,
-        connected: bool,
-        run_until: Option<Timestamp>,
-    },
-    /// A worker that was told to stop an attempt has not confirmed it yet; its slot is kept so long.
-    Releasing {
-        worker: WorkerId,
-        attempt: AttemptNo,
-        until: Timestamp,
-    },
-    Ended,
+/// Whether anything is offered to workers at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offers {
+    Made,
+    /// The disk is full, and what is offered must be reported.
+    DiskFull,
 }
 
 /// Attempts of a task, also of an archived one, that workers were told to stop and have not confirmed.
@@ -112,22 +44,27 @@ pub fn releasing(state: &State, id: TaskId) -> Vec<Reason> {
         .collect()
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Busy {
-    pub worker: WorkerId,
-    pub name: Arc<str>,
-    pub held: u32,
-    pub capacity: u32,
-    pub takes_work: bool,
-}
-
 /// The explanation, for a task in memory.
-pub fn explain(state: &State, presence: &Presence, id: TaskId, now: Timestamp) -> Option<Why> {
+pub fn explain(
+    state: &State,
+    presence: &Presence,
+    id: TaskId,
+    now: Timestamp,
+    offers: Offers,
+) -> Option<Why> {
     let workflow = state.workflow(id.workflow)?;
     let task = workflow.tasks.get(id.at())?;
     let mut reasons = match &task.status {
         TaskStatus::Pending { .. } => vec![dependencies(workflow, id.index)],
-        TaskStatus::Queued { .. } => queued(state, presence, workflow, id, now),
+        TaskStatus::Queued { .. } => match offers {
+            Offers::Made => queued(state, presence, workflow, id, now),
+            Offers::DiskFull => {
+                let mut reasons = queued(state, presence, workflow, id, now);
+                reasons.retain(|reason| !matches!(reason, Reason::InLine { .. }));
+                reasons.insert(0, Reason::DiskFull);
+                reasons
+            }
+        },
         TaskStatus::Assigned { worker, since } => {
             vec![running(workflow, presence, id, worker, *since, false)]
         }
@@ -206,7 +143,7 @@ fn queued(
         return vec![Reason::NoWorker { wanted, connected: connected().count(), advice, nearest, remarks }];
     }
     let mut reasons: Vec<Reason> =
-        able.iter().filter_map(|worker| obstacle(state, presence, worker, id, now)).collect();
+        able.iter().filter_map(|worker| obstacle(state, presence, worker, (id, route), now)).collect();
     let busy = able.iter().filter(|worker| worker.free_slots(state, now) == 0);
     let busy: Vec<Busy> = busy.map(|worker| Busy::of(state, worker)).collect();
     if reasons.is_empty() && busy.len() == able.len() {
@@ -225,7 +162,7 @@ fn obstacle(
     state: &State,
     presence: &Presence,
     worker: &Present,
-    id: TaskId,
+    (id, route): (TaskId, &Route),
     now: Timestamp,
 ) -> Option<Reason> {
     let name = &worker.facts.worker;
@@ -238,6 +175,10 @@ fn obstacle(
     Some(match presence.bar(state, worker, id, now)? {
         Bar::NoHandler => Reason::NoHandler { worker: name.clone() },
         Bar::Refused { until } => Reason::Refused { worker: name.clone(), until },
+        Bar::Postponed { until } => {
+            let remark = worker.facts.remarks.get(&route.task_type).cloned();
+            Reason::Postponed { worker: name.clone(), until, remark }
+        }
         Bar::EarlierAttempt => Reason::EarlierAttempt { worker: name.clone() },
         Bar::SameId => Reason::SameId { worker: name.clone() },
     })
@@ -280,95 +221,6 @@ impl Busy {
             held: state.grants.count(&worker.facts.worker),
             capacity: worker.capacity(),
             takes_work: worker.status.takes_work() && !worker.drained,
-        }
-    }
-}
-
-impl Reason {
-    /// A stable word for programs.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Dependencies { .. } => "dependencies",
-            Self::WorkflowPaused { .. } => "workflow_paused",
-            Self::ParallelLimit { .. } => "parallel_limit",
-            Self::NoWorker { .. } => "no_worker",
-            Self::WorkersBusy { .. } => "workers_busy",
-            Self::BreakerOpen { .. } => "breaker_open",
-            Self::Refused { .. } => "refused",
-            Self::EarlierAttempt { .. } => "earlier_attempt",
-            Self::SameId { .. } => "same_id",
-            Self::Unheard { .. } => "unheard",
-            Self::NoHandler { .. } => "no_handler",
-            Self::Backoff { .. } => "backoff",
-            Self::InLine { .. } => "in_line",
-            Self::Running { .. } => "running",
-            Self::Releasing { .. } => "releasing",
-            Self::Ended => "ended",
-        }
-    }
-
-    /// The same for a person.
-    pub fn sentence(&self, now: Timestamp) -> String {
-        let in_seconds = |until: &Timestamp| format!("{} s", until.since(now).div_ceil(1_000));
-        match self {
-            Self::Dependencies { waiting_on, listed } => {
-                let names: Vec<String> =
-                    listed.iter().map(|(_, name, status)| format!("{name} ({})", status.name())).collect();
-                format!("waits for {waiting_on} of its dependencies: {}", names.join(", "))
-            }
-            Self::WorkflowPaused { .. } => "its workflow is paused; resume it".to_owned(),
-            Self::ParallelLimit { limit } => {
-                format!("its workflow runs {limit} tasks at once, which is its limit")
-            }
-            Self::NoWorker { wanted, connected, advice, nearest, remarks } => {
-                let near = nearest.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default();
-                let said = remarks.iter().map(|(worker, remark)| format!("; {worker} says: {remark}"));
-                let said = said.collect::<Vec<_>>().concat();
-                format!(
-                    "waits for {wanted}; none of the {connected} connected workers offers it{near}{advice}{said}"
-                )
-            }
-            Self::WorkersBusy { workers } => {
-                let told = workers.iter().map(|busy| {
-                    let state = if busy.takes_work { "full" } else { "not taking work" };
-                    format!("{} ({} of {} slots, {state})", busy.name, busy.held, busy.capacity)
-                });
-                format!("all workers that could run it are busy: {}", told.collect::<Vec<_>>().join(", "))
-            }
-            Self::BreakerOpen { service, until } => {
-                format!("service \"{service}\" failed repeatedly and pauses for {}", in_seconds(until))
-            }
-            Self::Refused { worker, until } => {
-                format!("worker {worker} was at capacity and is asked again in {}", in_seconds(until))
-            }
-            Self::EarlierAttempt { worker } => {
-                format!("an earlier attempt may still run on {worker}, which cannot tell two attempts apart")
-            }
-            Self::SameId { worker } => format!(
-                "a task of another workflow with the same id runs on {worker}, which cannot tell two of one id apart"
-            ),
-            Self::Unheard { worker, since } => {
-                format!(
-                    "worker {worker} has said nothing for {} s, and gets work when it does",
-                    now.since(*since) / 1_000
-                )
-            }
-            Self::NoHandler { worker } => format!("worker {worker} has no handler for it"),
-            Self::Backoff { until, failures, max_attempts } => format!(
-                "failed {failures} of {max_attempts} times and is tried again in {}",
-                in_seconds(until)
-            ),
-            Self::InLine { waiting } => format!("{waiting} tasks of its kind are in line"),
-            Self::Running { worker, accepted, connected, .. } => {
-                let what = if *accepted { "runs on" } else { "was offered to" };
-                let lost = if *connected { "" } else { ", which is not connected at the moment" };
-                format!("{what} {worker}{lost}")
-            }
-            Self::Releasing { worker, attempt, until } => format!(
-                "worker {worker} was told to stop attempt {attempt} and has {} to confirm it",
-                in_seconds(until)
-            ),
-            Self::Ended => "it has ended".to_owned(),
         }
     }
 }

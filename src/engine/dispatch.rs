@@ -12,7 +12,7 @@ use super::assign::{Assigned, Assignment};
 use super::feed::{Feed, FeedItem, unreadable};
 use super::handle::EngineHandle;
 use super::turn::Output;
-use crate::core::command::{Command, Progress, WorkerFacts, WorkerStatus};
+use crate::core::command::{Command, Progress, Returned, WorkerFacts, WorkerStatus};
 use crate::core::errors;
 use crate::core::event::Failure;
 use crate::core::ids::{AttemptNo, Seq, SessionId, TaskId, Timestamp, WorkerId};
@@ -130,7 +130,7 @@ impl Dispatcher {
         let command = match assignment.fill(|seq, part| self.load(seq, part)) {
             Ok(assigned) => match self.outlet(session).assign(session, assigned) {
                 Ok(()) => return,
-                Err(Undelivered) => Command::ReturnAttempt { task, attempt },
+                Err(Undelivered) => Command::ReturnAttempt { task, attempt, why: Returned::NoRoom },
             },
             Err(rejection) => {
                 warn!(%task, attempt = attempt.0, %rejection, "parameters could not be filled");

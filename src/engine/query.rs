@@ -100,7 +100,8 @@ impl EngineHandle {
     /// # Errors
     /// That the engine is overloaded or stopping.
     pub async fn why(&self, id: TaskId) -> Result<Option<Why>, Rejection> {
-        self.query(move |view| why::explain(view.state, view.presence, id, view.now)).await
+        let offers = if self.commits().is_read_only() { why::Offers::DiskFull } else { why::Offers::Made };
+        self.query(move |view| why::explain(view.state, view.presence, id, view.now, offers)).await
     }
 
     /// Attempts of a task that workers were told to stop and have not confirmed.

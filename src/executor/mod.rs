@@ -13,6 +13,7 @@ mod work;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -20,17 +21,18 @@ use tracing::warn;
 
 use crate::clock::EngineClock;
 use crate::config::{HttpConfig, ModelsConfig};
-use crate::core::command::{Command, FailureReport, TaskRef};
+use crate::core::command::{Command, FailureReport, Returned, TaskRef};
 use crate::core::ids::{AttemptNo, SessionId, TaskId};
 use crate::core::limits::Limits;
 use crate::core::rejection::Rejection;
 use crate::engine::{Assigned, EngineHandle, Outlet, Stopped, Undelivered};
 use desk::Desk;
 use file::Root;
-use models::{Images, Live, Models};
+use models::{Images, Live};
+pub use models::{Models, Offer};
 use outbound::Outbound;
 pub use webhooks::Courier;
-use work::Done;
+use work::{Done, Undone};
 
 /// What built-in workers need of the world.
 #[derive(Debug)]
@@ -56,6 +58,11 @@ impl Tools {
             models: Models::new(models, images, limits.result_bytes_max),
             result_bytes_max: limits.result_bytes_max,
         }
+    }
+
+    /// What is known of language models goes on being known by this.
+    pub fn models(&self) -> Models {
+        self.models.clone()
     }
 
     /// The folder of the file tasks, where there is one.
@@ -115,19 +122,20 @@ impl Executor {
 }
 
 /// An attempt that is being run by [`Executor::assign`], and how it ended. Nothing when somebody else will say.
-async fn run(
-    executor: &Executor,
-    session: SessionId,
-    assigned: &Assigned,
-) -> Option<Result<Done, FailureReport>> {
+async fn run(executor: &Executor, session: SessionId, assigned: &Assigned) -> Option<Result<Done, Undone>> {
     if let Some(Desk::Webhooks) = Desk::of(session) {
         let delivered = executor.courier.deliver(&executor.engine, session, assigned).await;
-        return delivered.err().map(Err);
+        return delivered.err().map(|report| Err(report.into()));
     }
     let live =
         Live { engine: executor.engine.clone(), session, task: assigned.task, attempt: assigned.attempt };
     let done = work::perform(&executor.tools, executor.clock.now(), assigned, &live).await;
-    Some(done.and_then(|done| work::fitting(done, executor.tools.result_bytes_max)))
+    Some(done.and_then(|done| Ok(work::fitting(done, executor.tools.result_bytes_max)?)))
+}
+
+/// Never shorter than the time it stands for.
+fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 impl Outlet for Arc<Executor> {
@@ -146,8 +154,13 @@ impl Outlet for Arc<Executor> {
                     let done = Command::CompleteTask { session, task: reference, attempt, result, usage };
                     executor.report(done);
                 }
-                Some(Err(report)) => {
+                Some(Err(Undone::Failed(report))) => {
                     executor.report(Command::FailTask { session, task: reference, attempt, report });
+                }
+                Some(Err(Undone::Postponed(delay))) => {
+                    let ((task, attempt), delay_ms) = (key, whole_ms(delay));
+                    let why = Returned::Postponed { delay_ms };
+                    executor.report(Command::ReturnAttempt { task, attempt, why });
                 }
                 None => {}
             }

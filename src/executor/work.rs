@@ -1,6 +1,7 @@
 //! What the built-in worker does with a task of each type.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -29,31 +30,46 @@ impl From<Payload> for Done {
     }
 }
 
+/// Why an attempt came to nothing.
+#[derive(Debug)]
+pub(super) enum Undone {
+    /// A failure as any worker would report it.
+    Failed(FailureReport),
+    /// It has not begun, and cannot before so long: somebody else's pause is no fault of the task.
+    Postponed(Duration),
+}
+
+impl From<FailureReport> for Undone {
+    fn from(report: FailureReport) -> Self {
+        Self::Failed(report)
+    }
+}
+
 /// # Errors
-/// The failure as any worker would report it.
+/// Why there is no result.
 pub(super) async fn perform(
     tools: &Tools,
     now: Timestamp,
     assigned: &Assigned,
     live: &Live,
-) -> Result<Done, FailureReport> {
+) -> Result<Done, Undone> {
     let parameters = assigned.parameters.as_str();
-    match (&*assigned.route().task_type, &tools.files) {
-        ("function", _) => call(parameters, now, assigned).await.map(Done::from),
-        ("http", _) => {
-            let limit = tools.response_bytes_max;
-            http_task::perform(&tools.outbound, parameters, limit, now).await.map(Done::from)
-        }
+    let result = match (&*assigned.route().task_type, &tools.files) {
+        ("function", _) => call(parameters, now, assigned).await?,
+        ("http", _) => http_task::perform(&tools.outbound, parameters, tools.response_bytes_max, now).await?,
         ("file", Some(root)) => file::perform(root, &assigned.parameters, assigned.task, assigned.attempt)
             .await
-            .map(Done::from)
-            .map_err(|error| failure(error.code(), error.to_string())),
-        (task_type @ ("text" | "vision"), _) => tools.models.perform(task_type, parameters, live).await,
+            .map_err(|error| failure(error.code(), error.to_string()))?,
+        (task_type @ ("text" | "vision"), _) => {
+            return tools.models.perform(task_type, parameters, live).await;
+        }
         // The engine offers only what was registered.
         (other, _) => {
-            Err(failure(errors::NO_WORKER_FOR_TASK, format!("the built-in worker does not run {other}")))
+            let message = format!("the built-in worker does not run {other}");
+            return Err(failure(errors::NO_WORKER_FOR_TASK, message).into());
         }
-    }
+    };
+    Ok(result.into())
 }
 
 /// The engine refuses a larger result, and nobody but its worker can tell what that means for the task.

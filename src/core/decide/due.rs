@@ -53,7 +53,7 @@ fn run_out(state: &State, presence: &Presence, inputs: &Inputs, id: TaskId) -> (
 
 fn queue_out(state: &State, presence: &Presence, inputs: &Inputs, id: TaskId) -> Vec<Event> {
     let Some(task) = state.task(id) else { return Vec::new() };
-    let why = crate::core::why::explain(state, presence, id, inputs.now)
+    let why = crate::core::why::explain(state, presence, id, inputs.now, crate::core::why::Offers::Made)
         .map_or_else(String::new, |why| why.summary);
     let failure = Failure::new(errors::TASK_QUEUE_TIMEOUT, format!("no worker took the task in time: {why}"));
     failed(state, id, task.attempt, failure, AfterFailure::Final, GrantAfter::Freed)

@@ -127,6 +127,8 @@ pub fn decide(
         Command::CarryLive { workflow, payloads } => Ok(carry::live(state, *workflow, payloads)),
         Command::CarryServices => Ok(carry::services(state)),
         Command::ReleaseLog { up_to } => Ok(carry::release(state, *up_to)),
-        Command::ReturnAttempt { task, attempt } => Ok(report::return_attempt(state, *task, *attempt)),
+        Command::ReturnAttempt { task, attempt, why } => {
+            Ok(report::return_attempt(state, inputs, *task, *attempt, *why))
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::Decision;
 use super::Inputs;
 use super::end::{Unsuccessful, cancel_effect, loss, skipped_by};
 use super::held::{Meant, Standing, late_events, reporter, standing};
-use crate::core::command::{FailureReport, Progress, TaskRef};
+use crate::core::command::{FailureReport, Progress, Returned, TaskRef};
 use crate::core::effect::Effect;
 use crate::core::errors;
 use crate::core::event::{AfterFailure, Event, Failure, GrantAfter, LateOutcome, LostReason, RefusalReason};
@@ -279,11 +279,22 @@ pub(super) fn fail_dispatch(state: &State, task: TaskId, attempt: AttemptNo, fai
     Decision::events(failed(state, task, attempt, failure.clone(), AfterFailure::Final, GrantAfter::Freed))
 }
 
-/// The connection had no room: the worker is treated as full for a moment, and no try is consumed.
-pub(super) fn return_attempt(state: &State, task: TaskId, attempt: AttemptNo) -> Decision {
+/// No try is consumed. A worker whose connection had no room is treated as full for a moment; one that put the task off
+/// is left alone with it until then.
+pub(super) fn return_attempt(
+    state: &State,
+    inputs: &Inputs,
+    task: TaskId,
+    attempt: AttemptNo,
+    why: Returned,
+) -> Decision {
     let current = state.task(task).is_some_and(|known| known.attempt == attempt && known.holder().is_some());
     if !current {
         return Decision::nothing();
     }
-    Decision::events(vec![Event::AttemptRefused { task, attempt, reason: RefusalReason::NoRoom }])
+    let reason = match why {
+        Returned::NoRoom => RefusalReason::NoRoom,
+        Returned::Postponed { delay_ms } => RefusalReason::Postponed { until: inputs.now.plus(delay_ms) },
+    };
+    Decision::events(vec![Event::AttemptRefused { task, attempt, reason }])
 }

@@ -1,6 +1,6 @@
 //! What keeps a task from a worker that serves its class and has a free slot.
 
-use super::{Presence, Present};
+use super::{Presence, Present, Refusal, Refused};
 use crate::core::ids::{TaskId, Timestamp};
 use crate::core::state::{State, StatusKind};
 
@@ -14,6 +14,8 @@ pub enum Bar {
     NoHandler,
     /// It refused the task, and is left alone with it until then.
     Refused { until: Timestamp },
+    /// It cannot begin before.
+    Postponed { until: Timestamp },
     /// It does not fence and may still run an earlier attempt: it would start a second handler and confuse both.
     EarlierAttempt,
     /// It does not fence and may still run another workflow's task of the same id, which it could not tell apart.
@@ -51,8 +53,11 @@ impl Present {
         if self.no_handler.contains(&task) {
             return Some(Bar::NoHandler);
         }
-        let refusal = self.refusals.get(&task).filter(|refusal| refusal.until > now)?;
-        Some(Bar::Refused { until: refusal.until })
+        let Refusal { until, why } = *self.refusals.get(&task).filter(|refusal| refusal.until > now)?;
+        Some(match why {
+            Refused::Full { .. } => Bar::Refused { until },
+            Refused::Postponed => Bar::Postponed { until },
+        })
     }
 
     /// Tasks that may be barred from this worker, at most.

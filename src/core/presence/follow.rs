@@ -128,6 +128,10 @@ impl Presence {
             RefusalReason::AtCapacity => worker.correction = held,
             RefusalReason::NoRoom => worker.no_room = held,
             RefusalReason::NoHandler => return worker.note_no_handler(task, state),
+            RefusalReason::Postponed { until } => {
+                worker.postpone(task, until, now);
+                return self.deadlines.wake(until, id);
+            }
         }
         let until = worker.refuse(task, &self.limits, now);
         self.deadlines.wake(until, id);

@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 pub use bars::Bar;
 pub use deadlines::{Deadlines, Due, OfferDeadline};
 pub use slots::Slots;
-pub use worker::{Present, Refusal};
+pub use worker::{Present, Refusal, Refused};
 
 use super::ids::{SessionId, Timestamp, WorkerId};
 use super::limits::Limits;

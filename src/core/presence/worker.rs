@@ -58,7 +58,15 @@ pub struct Present {
 #[derive(Debug, Clone, Copy)]
 pub struct Refusal {
     pub until: Timestamp,
-    delay_ms: u64,
+    pub why: Refused,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It had no room. Each time it is left alone for longer.
+    Full { delay_ms: u64 },
+    /// It said itself until when it cannot begin.
+    Postponed,
 }
 
 impl Present {
@@ -212,14 +220,26 @@ impl Present {
 
     /// Notes a refusal and says until when the pair is left alone.
     pub(super) fn refuse(&mut self, task: TaskId, limits: &Limits, now: Timestamp) -> Timestamp {
+        let doubled = match self.refusals.get(&task).map(|refusal| refusal.why) {
+            Some(Refused::Full { delay_ms }) => delay_ms * 2,
+            Some(Refused::Postponed) | None => limits.refusal_backoff_ms,
+        };
+        let delay_ms = doubled.min(limits.refusal_backoff_max_ms);
+        let until = now.plus(delay_ms);
+        self.note_refusal(task, Refusal { until, why: Refused::Full { delay_ms } }, now);
+        until
+    }
+
+    /// Leaves the worker alone with the task until it can begin.
+    pub(super) fn postpone(&mut self, task: TaskId, until: Timestamp, now: Timestamp) {
+        self.note_refusal(task, Refusal { until, why: Refused::Postponed }, now);
+    }
+
+    fn note_refusal(&mut self, task: TaskId, refusal: Refusal, now: Timestamp) {
         if self.refusals.len() >= REFUSALS_MAX {
             self.refusals.retain(|_, refusal| refusal.until > now);
         }
-        let known = self.refusals.get(&task).map(|refusal| refusal.delay_ms * 2);
-        let delay_ms = known.unwrap_or(limits.refusal_backoff_ms).min(limits.refusal_backoff_max_ms);
-        let until = now.plus(delay_ms);
-        self.refusals.insert(task, Refusal { until, delay_ms });
-        until
+        self.refusals.insert(task, refusal);
     }
 }
 

@@ -17,8 +17,10 @@ use super::trouble::{Trouble, cut};
 use super::{ollama, openai};
 use crate::clock;
 use crate::config::{EndpointConfig, EndpointKind};
+use crate::core::ids::Timestamp;
 use crate::core::usage::Usage;
 use crate::crypto::install_crypto_provider;
+use crate::executor::whole_ms;
 
 /// A list of models, or the description of an error.
 const BODY_BYTES_MAX: usize = 4 << 20;
@@ -89,13 +91,30 @@ pub struct Standing {
     pub health: Health,
     /// Nothing where it does not say; then it may have any model.
     pub models: Option<BTreeSet<Arc<str>>>,
-    /// It asked not to be asked before.
-    pub paused_until: Option<Instant>,
+    /// The last time that it asked not to be asked.
+    pub pause: Option<Pause>,
     /// When it was chosen last, counted in choices.
     pub last_turn: u64,
     /// Typical time to the first line of an answer; nothing before the first one.
     pub response_ms: Option<u64>,
     pub last_model: Option<Arc<str>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Pause {
+    pub until: Instant,
+    /// The same for people, noted once: measured again and again it would be another time by a little.
+    pub shown: Timestamp,
+    pub said: String,
+}
+
+impl Pause {
+    /// From now on.
+    pub fn of(pause: Duration, said: &str) -> Option<Self> {
+        let until = clock::instant().checked_add(pause)?;
+        let shown = clock::wall().plus(whole_ms(pause));
+        Some(Self { until, shown, said: said.to_owned() })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -109,11 +128,13 @@ pub enum Health {
 
 impl Standing {
     pub fn is_usable(&self, now: Instant) -> bool {
-        self.health == Health::Good && !self.is_paused(now)
+        self.health == Health::Good && self.pause_left(now).is_none()
     }
 
-    pub fn is_paused(&self, now: Instant) -> bool {
-        self.paused_until.is_some_and(|until| until > now)
+    /// What is left of its pause, where it has one.
+    pub fn pause_left(&self, now: Instant) -> Option<Duration> {
+        let left = self.pause.as_ref()?.until.checked_duration_since(now)?;
+        Some(left).filter(|left| !left.is_zero())
     }
 }
 

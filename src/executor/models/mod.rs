@@ -28,9 +28,8 @@ use tokio::sync::watch;
 pub(super) use image::Images;
 pub(super) use live::Live;
 
-use super::work::{Done, failure};
+use super::work::{Done, Undone, failure};
 use crate::config::ModelsConfig;
-use crate::core::command::FailureReport;
 use crate::core::payload::Payload;
 use ask::Ask;
 use endpoint::Connector;
@@ -39,11 +38,13 @@ use pool::Pool;
 
 /// What the desk of the models tells the engine it can do now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Offer {
+pub struct Offer {
     /// False while no endpoint can be used.
     pub is_open: bool,
     /// Every model that a usable endpoint lists, in all spellings that mean it.
     pub models: BTreeSet<Arc<str>>,
+    /// A usable endpoint keeps no list, so it may have any model.
+    pub may_be_any: bool,
     /// Requests at once, over all usable endpoints; at least 1.
     pub capacity: u32,
     /// What each endpoint said last.
@@ -52,7 +53,7 @@ pub(super) struct Offer {
 
 /// The way to language models. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Models {
+pub struct Models {
     shared: Arc<Shared>,
 }
 
@@ -62,13 +63,12 @@ struct Shared {
     images: Images,
     default_model: Option<Arc<str>>,
     pull: bool,
-    health_interval: Duration,
     /// Bytes of one answer.
     text_bytes_max: usize,
 }
 
 impl Models {
-    pub fn new(config: &ModelsConfig, images: Images, text_bytes_max: usize) -> Self {
+    pub(super) fn new(config: &ModelsConfig, images: Images, text_bytes_max: usize) -> Self {
         let connector = Connector::new(config.connect_timeout, config.response_timeout);
         Self {
             shared: Arc::new(Shared {
@@ -76,7 +76,6 @@ impl Models {
                 images,
                 default_model: config.default_model.clone(),
                 pull: config.pull,
-                health_interval: config.health_interval,
                 text_bytes_max,
             }),
         }
@@ -93,9 +92,9 @@ impl Models {
 
     /// How long it may take until the health of an endpoint is looked at again.
     pub fn next_look(&self) -> Duration {
-        self.shared.pool.pause_left().map_or(self.shared.health_interval, |left| {
-            left.clamp(Duration::from_millis(10), self.shared.health_interval)
-        })
+        let interval = self.shared.pool.health_interval();
+        let pause_left = self.shared.pool.pause_left();
+        pause_left.map_or(interval, |left| left.clamp(Duration::from_millis(10), interval))
     }
 
     /// Asks every endpoint whether it is there, and for its models.
@@ -106,13 +105,13 @@ impl Models {
     /// Runs a text task, or a vision task.
     ///
     /// # Errors
-    /// The failure as any worker would report it.
-    pub async fn perform(
+    /// Why there is no answer.
+    pub(super) async fn perform(
         &self,
         task_type: &str,
         parameters: &str,
         live: &Live,
-    ) -> Result<Done, FailureReport> {
+    ) -> Result<Done, Undone> {
         let shared = &self.shared;
         let parameters = Parameters::parse(task_type, parameters)
             .map_err(|rejection| failure(rejection.code, rejection.message))?;

@@ -12,7 +12,8 @@ use crate::clock;
 use crate::core::command::FailureReport;
 use crate::core::errors::{self, Code};
 use crate::core::nearest::suggestion;
-use crate::executor::work::failure;
+use crate::executor::whole_ms;
+use crate::executor::work::{Undone, failure};
 
 /// The model that the task, the configuration, or the lack of any other names.
 pub fn model(pool: &Pool, ask: &Ask) -> Result<Arc<str>, FailureReport> {
@@ -45,6 +46,31 @@ pub fn no_tags(pool: &Pool, ask: &Ask) -> FailureReport {
     failure(errors::INVALID_ARGUMENT, message)
 }
 
+/// What becomes of an attempt for which there is nobody left to ask. One that has asked nobody has not begun: it waits for
+/// the end of a pause, or, where no endpoint can be used at all, until they have been looked at again.
+pub fn undone(pool: &Pool, ask: &Ask, model: &str, troubles: &Troubles) -> Undone {
+    if troubles.0.is_empty() {
+        let fitting = pool.endpoints().iter().filter(|endpoint| fits(endpoint, ask));
+        let now = clock::instant();
+        let is_closed = !pool.endpoints().iter().any(|endpoint| endpoint.standing().is_usable(now));
+        let wait = pause_of(fitting, model).or_else(|| is_closed.then(|| pool.health_interval()));
+        if let Some(wait) = wait {
+            return Undone::Postponed(wait);
+        }
+    }
+    failed(pool, ask, model, troubles).into()
+}
+
+/// The shortest pause of endpoints that may have the model.
+fn pause_of<'a>(fitting: impl Iterator<Item = &'a Arc<Endpoint>>, model: &str) -> Option<Duration> {
+    let now = clock::instant();
+    let paused = fitting.filter_map(|endpoint| {
+        let left = endpoint.standing().pause_left(now)?;
+        endpoint.has(model).then_some(left)
+    });
+    paused.min()
+}
+
 /// The failure of an attempt that nobody answered.
 pub fn failed(pool: &Pool, ask: &Ask, model: &str, troubles: &Troubles) -> FailureReport {
     let fitting: Vec<&Arc<Endpoint>> =
@@ -56,7 +82,7 @@ pub fn failed(pool: &Pool, ask: &Ask, model: &str, troubles: &Troubles) -> Failu
         let told: Vec<String> = fitting.iter().map(|endpoint| told(endpoint, troubles)).collect();
         format!("no endpoint answered for model {model}: {}", told.join("; "))
     };
-    let retry_after_ms = pause.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+    let retry_after_ms = pause.map(whole_ms);
     FailureReport { retry_after_ms, ..failure(code, message) }
 }
 
@@ -72,12 +98,7 @@ fn verdict(fitting: &[&Arc<Endpoint>], model: &str, troubles: &Troubles) -> (Cod
     if fitting.iter().all(|endpoint| is_without(endpoint, model, troubles)) {
         return (errors::OLLAMA_MODEL_NOT_FOUND, None);
     }
-    let now = clock::instant();
-    let pause = |endpoint: &&&Arc<Endpoint>| {
-        let left = endpoint.standing().paused_until?.checked_duration_since(now)?;
-        Some(left).filter(|left| !left.is_zero() && endpoint.has(model))
-    };
-    if let Some(pause) = fitting.iter().filter_map(|endpoint| pause(&endpoint)).min() {
+    if let Some(pause) = pause_of(fitting.iter().copied(), model) {
         return (errors::MODEL_RATE_LIMITED, Some(pause));
     }
     if any(|trouble| matches!(trouble, Trouble::BrokenOff(_) | Trouble::Unreadable(_) | Trouble::Failed(_))) {

@@ -8,14 +8,15 @@ use futures_util::future::select_all;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::ask::{Answer, Ask};
-use super::endpoint::{Connector, Endpoint, Health};
+use super::endpoint::{Connector, Endpoint, Health, Pause};
 use super::live::Live;
 use super::rank::Rank;
 use super::trouble::Trouble;
 use super::{Offer, ollama, outcome, probe};
 use crate::clock;
 use crate::config::{EndpointKind, ModelsConfig, Strategy};
-use crate::core::command::FailureReport;
+use crate::executor::work::Undone;
+use crate::protocol::time::Rfc3339;
 
 /// Models that are named in a remark or a message; their number is always exact.
 const LISTED_MAX: usize = 20;
@@ -31,6 +32,7 @@ pub struct Pool {
     /// Choices so far. Held while one is made, so that two of them do not judge by the same picture.
     turn: Mutex<u64>,
     changed: watch::Sender<u64>,
+    health_interval: Duration,
 }
 
 /// An endpoint, and the right to one request.
@@ -59,11 +61,17 @@ impl Pool {
             endpoints: config.endpoints.iter().map(endpoint).collect(),
             turn: Mutex::new(0),
             changed: watch::Sender::new(0),
+            health_interval: config.health_interval,
         }
     }
 
     pub fn endpoints(&self) -> &[Arc<Endpoint>] {
         &self.endpoints
+    }
+
+    /// How often endpoints are looked at while somebody waits for them.
+    pub const fn health_interval(&self) -> Duration {
+        self.health_interval
     }
 
     pub fn changes(&self) -> watch::Receiver<u64> {
@@ -76,8 +84,8 @@ impl Pool {
 
     /// Notes what keeps an endpoint from being used.
     pub fn note_bad(&self, endpoint: &Endpoint, trouble: &Trouble) {
-        let is_news = if let Trouble::Busy { pause, .. } = trouble {
-            endpoint.standing().paused_until = clock::instant().checked_add(*pause);
+        let is_news = if let Trouble::Busy { pause, said } = trouble {
+            endpoint.standing().pause = Pause::of(*pause, said);
             true
         } else {
             probe::mark_bad(endpoint, trouble)
@@ -90,13 +98,18 @@ impl Pool {
     /// How long until the next endpoint may be asked again that asked for a pause.
     pub fn pause_left(&self) -> Option<Duration> {
         let now = clock::instant();
-        let left = |endpoint: &Arc<Endpoint>| endpoint.standing().paused_until?.checked_duration_since(now);
-        self.endpoints.iter().filter_map(left).filter(|left| !left.is_zero()).min()
+        self.endpoints.iter().filter_map(|endpoint| endpoint.standing().pause_left(now)).min()
     }
 
     pub fn offer(&self) -> Offer {
         let now = clock::instant();
-        let mut offer = Offer { is_open: false, models: BTreeSet::new(), capacity: 0, remark: Arc::from("") };
+        let mut offer = Offer {
+            is_open: false,
+            models: BTreeSet::new(),
+            may_be_any: false,
+            capacity: 0,
+            remark: Arc::from(""),
+        };
         let mut remarks = Vec::new();
         for endpoint in &self.endpoints {
             let standing = endpoint.standing().clone();
@@ -105,6 +118,7 @@ impl Pool {
                 continue;
             }
             offer.is_open = true;
+            offer.may_be_any |= standing.models.is_none();
             offer.capacity = offer.capacity.saturating_add(endpoint.config.concurrency);
             for model in standing.models.iter().flatten() {
                 if endpoint.config.kind == EndpointKind::Ollama {
@@ -123,12 +137,12 @@ impl Pool {
     /// Asks one endpoint after the other until one has answered to the end.
     ///
     /// # Errors
-    /// The failure of the attempt.
-    pub async fn ask(&self, mut ask: Ask, live: &Live, limit: usize) -> Result<Answer, FailureReport> {
+    /// Why there is no answer.
+    pub async fn ask(&self, mut ask: Ask, live: &Live, limit: usize) -> Result<Answer, Undone> {
         let model = outcome::model(self, &ask)?;
         let mut troubles = Troubles::default();
         if !self.endpoints.iter().any(|endpoint| fits(endpoint, &ask)) {
-            return Err(outcome::no_tags(self, &ask));
+            return Err(outcome::no_tags(self, &ask).into());
         }
         // Each turn of this loop takes an endpoint out, looks at the lists again, or fetches the model: once each.
         let mut looked = false;
@@ -143,7 +157,7 @@ impl Pool {
                     self.pull(&ask, &model, live, &mut troubles).await;
                     continue;
                 }
-                return Err(outcome::failed(self, &ask, &model, &troubles));
+                return Err(outcome::undone(self, &ask, &model, &troubles));
             };
             let endpoint = &chosen.endpoint;
             match endpoint.answer(&ask, &model, live, limit).await {
@@ -156,7 +170,7 @@ impl Pool {
                     let is_final = matches!(trouble, Trouble::Refused(_) | Trouble::TooLong(_));
                     troubles.0.push((Arc::clone(endpoint), trouble));
                     if is_final {
-                        return Err(outcome::failed(self, &ask, &model, &troubles));
+                        return Err(outcome::failed(self, &ask, &model, &troubles).into());
                     }
                 }
             }
@@ -300,10 +314,12 @@ impl super::endpoint::Standing {
         match &self.health {
             Health::Unasked => "is being asked".to_owned(),
             Health::Bad(said) => format!("cannot be used: {said}"),
-            Health::Good if self.is_paused(now) => "asked for a pause".to_owned(),
-            Health::Good => match &self.models {
-                Some(models) => format!("has {}", listed(models)),
-                None => "has no list of models".to_owned(),
+            Health::Good => match (&self.pause, &self.models) {
+                (Some(pause), _) if pause.until > now => {
+                    format!("asked for a pause until {}: {}", Rfc3339(pause.shown), pause.said)
+                }
+                (_, Some(models)) => format!("has {}", listed(models)),
+                (_, None) => "has no list of models".to_owned(),
             },
         }
     }

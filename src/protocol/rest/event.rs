@@ -83,9 +83,7 @@ fn described(event: &Event, at: Timestamp) -> (&'static str, Value) {
             "attempt_lost",
             json!({"attempt": attempt.0, "reason": lost_name(*reason), "releasing": releasing(*grant)}),
         ),
-        Event::AttemptRefused { attempt, reason, .. } => {
-            ("attempt_refused", json!({"attempt": attempt.0, "reason": refusal_name(*reason)}))
-        }
+        Event::AttemptRefused { attempt, reason, .. } => ("attempt_refused", refused(*attempt, *reason)),
         Event::TaskRequeued { .. } => ("task_requeued", json!({})),
         Event::TaskCancelled { .. } => ("task_cancelled", json!({})),
         Event::TaskSkipped { cause, .. } => ("task_skipped", json!({"cause": cause.to_string()})),
@@ -189,10 +187,16 @@ const fn lost_name(reason: LostReason) -> &'static str {
     }
 }
 
-const fn refusal_name(reason: RefusalReason) -> &'static str {
-    match reason {
-        RefusalReason::AtCapacity => "at_capacity",
-        RefusalReason::NoRoom => "no_room",
-        RefusalReason::NoHandler => "no_handler",
+fn refused(attempt: AttemptNo, reason: RefusalReason) -> Value {
+    let (name, until) = match reason {
+        RefusalReason::AtCapacity => ("at_capacity", None),
+        RefusalReason::NoRoom => ("no_room", None),
+        RefusalReason::NoHandler => ("no_handler", None),
+        RefusalReason::Postponed { until } => ("postponed", Some(until)),
+    };
+    let mut facts = json!({"attempt": attempt.0, "reason": name});
+    if let (Some(until), Some(facts)) = (until, facts.as_object_mut()) {
+        facts.insert("until".to_owned(), Value::from(time(until)));
     }
+    facts
 }

@@ -60,7 +60,7 @@ fn facts(workflow: &Workflow, reason: &Reason) -> Value {
                 .collect();
             json!({"waiting_on": waiting_on, "dependencies": tasks})
         }
-        Reason::WorkflowPaused { .. } | Reason::Ended => json!({}),
+        Reason::DiskFull | Reason::WorkflowPaused { .. } | Reason::Ended => json!({}),
         Reason::ParallelLimit { limit } => json!({"limit": limit}),
         Reason::NoWorker { wanted, connected, advice: _, nearest, remarks } => {
             let said: Vec<Value> = remarks
@@ -83,6 +83,9 @@ fn facts(workflow: &Workflow, reason: &Reason) -> Value {
         }
         Reason::BreakerOpen { service, until } => json!({"service": &**service, "until": time(until)}),
         Reason::Refused { worker, until } => json!({"worker": &*worker.0, "until": time(until)}),
+        Reason::Postponed { worker, until, remark } => {
+            json!({"worker": &*worker.0, "until": time(until), "remark": remark.as_deref()})
+        }
         Reason::EarlierAttempt { worker } | Reason::SameId { worker } | Reason::NoHandler { worker } => {
             json!({"worker": &*worker.0})
         }

@@ -2,8 +2,12 @@
 
 mod answers;
 mod documents;
+mod doubts;
 mod failover;
+mod gate;
 mod house;
+mod nobody;
+mod pauses;
 mod peer;
 mod pool;
 mod watching;

@@ -3,14 +3,17 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use socket2::{Domain, Socket, Type};
+
+use super::gate::Gate;
+use super::nobody::Nobody;
+use crate::harness::now;
 
 /// What the peer does with a question.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub enum Act {
     Cut(Vec<String>, Duration),
     /// A line that no protocol knows.
     Garbage(&'static str),
+    /// Something else, once a gate is open.
+    Behind(Gate, Box<Act>),
 }
 
 /// What the peer has at a path beside its protocol.
@@ -42,6 +47,7 @@ pub struct Seen {
     pub path: String,
     pub headers: Vec<String>,
     pub body: String,
+    pub at: Instant,
 }
 
 #[derive(Debug)]
@@ -74,22 +80,8 @@ pub fn say(text: &[&str]) -> Act {
     Act::Say(words(text), Duration::ZERO)
 }
 
-/// An address of this machine where nobody listens, and where nobody else will: whoever asks is refused.
-#[derive(Debug)]
-pub struct Nobody(Socket);
-
-impl Nobody {
-    pub fn new() -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        socket.bind(&address.into()).unwrap();
-        Self(socket)
-    }
-
-    pub fn url(&self) -> String {
-        let address = self.0.local_addr().unwrap().as_socket().unwrap();
-        format!("http://{address}")
-    }
+pub fn behind(gate: &Gate, act: Act) -> Act {
+    Act::Behind(gate.clone(), Box::new(act))
 }
 
 impl Peer {
@@ -103,8 +95,7 @@ impl Peer {
 
     /// Somebody, from now on.
     pub fn at(address: Nobody, kind: Kind, models: &[&str]) -> Self {
-        address.0.listen(128).unwrap();
-        let listener = TcpListener::from(address.0);
+        let listener = address.listen();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             kind,
@@ -270,6 +261,10 @@ impl Shared {
         };
         let piece = |text: &str| self.line(path, body, text);
         match act {
+            Act::Behind(gate, act) => {
+                gate.pass();
+                self.perform(stream, path, body, *act)
+            }
             Act::Status(status, headers, body) => whole(stream, status, &headers, body),
             Act::Say(pieces, apart) => {
                 let mut said = head(stream, content_type);
@@ -372,7 +367,7 @@ fn request(reader: &mut BufReader<TcpStream>) -> Option<Seen> {
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
     let path = lines.first()?.split(' ').nth(1)?.to_owned();
-    Some(Seen { path, headers: lines, body: String::from_utf8(body).ok()? })
+    Some(Seen { path, headers: lines, body: String::from_utf8(body).ok()?, at: now() })
 }
 
 fn whole(stream: &mut TcpStream, status: u16, headers: &[(&str, &str)], body: &str) -> bool {

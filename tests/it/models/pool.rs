@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::gate::Gate;
 use super::house::{House, PATIENCE, endpoint};
-use super::peer::{Act, Peer, words};
+use super::peer::{Act, Peer, behind, say, words};
 use crate::harness::until;
 
 /// Two usable endpoints, `a` and `b`.
@@ -63,7 +64,7 @@ fn a_model_stays_where_it_was_used() {
 #[test]
 fn the_faster_one_is_asked() {
     let (a, b) = (Peer::ollama(&["m"]), Peer::ollama(&["m"]));
-    a.always(Act::Say(words(&["slow"]), Duration::from_millis(200)));
+    a.always(Act::Say(words(&["slow"]), Duration::from_secs(2)));
     let house = two("strategy = 'fastest_response'", ["", ""], [&a, &b]);
     let asked = one_by_one(&house, &["m"; 7]);
     assert_eq!(asked[2..], ["b"; 5].map(str::to_owned), "after one question to each: {asked:?}");
@@ -86,11 +87,14 @@ fn the_less_loaded_one_is_asked() {
 #[test]
 fn no_endpoint_gets_more_than_it_takes() {
     let (a, b) = (Peer::ollama(&["m"]), Peer::ollama(&["m"]));
+    let gate = Gate::default();
     for peer in [&a, &b] {
-        peer.always(Act::Say(words(&["x"]), Duration::from_millis(30)));
+        peer.always(behind(&gate, say(&["x"])));
     }
     let house = two("", ["concurrency = 2", "concurrency = 3"], [&a, &b]);
     let workflow = house.submit("text", 1, &vec![json!({"prompt": "p", "model_name": "m"}); 40]);
+    until("all slots are taken", PATIENCE, || (a.open() + b.open() == 5).then_some(()));
+    gate.open();
     for index in 0..40 {
         assert_eq!(house.ended(&workflow, index)["status"], "completed");
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use gleitzeit::client::wire::{AckData, ConnectOptions, Events, Socket};
 use serde_json::{Value, json};
 
+use super::gate::Gate;
 use super::house::{House, PATIENCE, endpoint};
-use super::peer::{Act, Peer, words};
+use super::peer::{Act, Peer, behind, say, words};
 use crate::harness::until;
 
 /// A word that is in no other place.
@@ -69,12 +70,15 @@ async fn pieces_reach_watchers_and_never_the_log() {
     let peer = Peer::ollama(&["m"]);
     let house = House::new(&endpoint("e", "ollama", &peer.url(), ""));
     tokio::task::block_in_place(|| house.until_offered());
-    // It begins when a question is there, and goes on when somebody watches.
-    peer.next(Act::Say(words(&["", "", "é", " and ", CANARY, " ", "🦀"]), Duration::from_millis(150)));
-    peer.next(Act::Hang(words(&[CANARY])));
+    // It begins when somebody watches: what was told before is not told again.
+    let (first, second) = (Gate::default(), Gate::default());
+    let apart = Duration::from_millis(50);
+    peer.next(behind(&first, Act::Say(words(&["é", " and ", CANARY, " ", "🦀"]), apart)));
+    peer.next(behind(&second, Act::Hang(words(&[CANARY]))));
     let parameters = json!({"prompt": "p", "model_name": "m"});
     let workflow = house.submit("text", 1, std::slice::from_ref(&parameters));
     let mut watcher = Watcher::new(&house, &workflow).await;
+    first.open();
     let whole = format!("é and {CANARY} 🦀");
     let told = watcher.until(|text| text == whole).await;
     assert_eq!(told, whole);
@@ -86,9 +90,8 @@ async fn pieces_reach_watchers_and_never_the_log() {
     tokio::task::block_in_place(|| house.until_offered());
     let workflow = house.submit("text", 1, &[parameters]);
     let mut watcher = Watcher::new(&house, &workflow).await;
-    let seen = watcher.until(|text| text == CANARY);
-    // What was told before anybody watched is not told again.
-    let _ = tokio::time::timeout(Duration::from_millis(500), seen).await;
+    second.open();
+    watcher.until(|text| text == CANARY).await;
     until("the question", PATIENCE, || (peer.open() == 1).then_some(()));
     let answer = house.rest.post(&format!("/workflows/{workflow}/cancel"), &[], &json!({})).unwrap();
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -104,12 +107,14 @@ async fn an_answer_that_begins_again_is_told_again() {
         endpoint("second", "ollama", &second.url(), "priority = 2")
     ));
     tokio::task::block_in_place(|| house.until_slots(8));
-    let apart = Duration::from_millis(120);
-    first.next(Act::Cut(words(&["", "", "", "wro", "ng"]), apart));
-    second.next(Act::Say(words(&["r", "i", "g", "h", "t"]), apart));
+    let (begin, again) = (Gate::default(), Gate::default());
+    first.next(behind(&begin, Act::Cut(words(&["wro", "ng"]), Duration::from_millis(50))));
+    second.next(behind(&again, say(&["r", "i", "g", "h", "t"])));
     let workflow = house.submit("text", 1, &[json!({"prompt": "p", "model_name": "m"})]);
     let mut watcher = Watcher::new(&house, &workflow).await;
+    begin.open();
     watcher.until(|text| text.starts_with("wro")).await;
+    again.open();
     assert_eq!(watcher.until(|text| text == "right").await, "right");
     let task = house.ended(&workflow, 0);
     assert_eq!((&task["result"], &task["attempt"]), (&json!("right"), &json!(1)));
@@ -138,7 +143,7 @@ fn a_task_that_runs_too_long_closes_its_request() {
     let house = House::new(&endpoint("e", "ollama", &peer.url(), "concurrency = 1"));
     house.until_offered();
     peer.next(Act::Hang(words(&["a"])));
-    let workflow = house.submit_tasks(&json!([{"prompt": "p", "timeout": 0.3, "max_retries": 0}]));
+    let workflow = house.submit_tasks(&json!([{"prompt": "p", "timeout": 3, "max_retries": 0}]));
     let task = house.ended(&workflow, 0);
     assert_eq!(task["error"]["code"], "GZ2002", "{task}");
     until("the end of the request", PATIENCE, || (peer.abandoned() == 1).then_some(()));

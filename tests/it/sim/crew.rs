@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use gleitzeit::core::command::{
-    Command, Disconnected, FailureReport, Heartbeat, Held, Progress, TaskRef, WorkerFacts, WorkerStatus,
+    Command, Disconnected, FailureReport, Heartbeat, Held, Progress, Returned, TaskRef, WorkerFacts,
+    WorkerStatus,
 };
 use gleitzeit::core::errors;
 use gleitzeit::core::event::Failure;
@@ -210,7 +211,7 @@ impl World {
                 self.tell_worker(session, ToWorker::Assign(assigned));
                 return Ok(());
             }
-            Ok(_) => Command::ReturnAttempt { task, attempt },
+            Ok(_) => Command::ReturnAttempt { task, attempt, why: Returned::NoRoom },
             // Nothing is lost that was read from a machine that has just died.
             Err(rejection) if rejection.code == errors::STORAGE_FAILED && self.disk.is_off() => return Ok(()),
             Err(rejection) if rejection.code == errors::STORAGE_FAILED => {

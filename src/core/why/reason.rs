@@ -1,0 +1,213 @@
+//! What may keep a task where it is, as facts and as sentences.
+
+use std::sync::Arc;
+
+use crate::core::ids::{AttemptNo, Timestamp, WorkerId, WorkflowId};
+use crate::core::state::StatusKind;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// Nothing is offered until there is space for what would be reported.
+    DiskFull,
+    /// These dependencies have not ended; `waiting_on` counts all of them.
+    Dependencies {
+        waiting_on: u32,
+        listed: Vec<(u32, Arc<str>, StatusKind)>,
+    },
+    WorkflowPaused {
+        workflow: WorkflowId,
+    },
+    /// The workflow runs as many tasks at once as it may.
+    ParallelLimit {
+        limit: u32,
+    },
+    /// Nobody who is connected could run it.
+    NoWorker {
+        wanted: String,
+        connected: usize,
+        /// What would bring a worker, where that is known.
+        advice: &'static str,
+        /// Of a function that nobody has: the most similar one that somebody has.
+        nearest: Option<String>,
+        /// What connected workers say about this type of task.
+        remarks: Vec<(WorkerId, Arc<str>)>,
+    },
+    /// All who could run it are busy, draining or unhealthy.
+    WorkersBusy {
+        workers: Vec<Busy>,
+    },
+    BreakerOpen {
+        service: Arc<str>,
+        until: Timestamp,
+    },
+    /// A worker refused it and is asked again later.
+    Refused {
+        worker: WorkerId,
+        until: Timestamp,
+    },
+    /// A worker cannot begin before, and may say why.
+    Postponed {
+        worker: WorkerId,
+        until: Timestamp,
+        remark: Option<Arc<str>>,
+    },
+    /// An earlier attempt may still run there, and the worker cannot tell two attempts apart.
+    EarlierAttempt {
+        worker: WorkerId,
+    },
+    /// A task of another workflow that goes by the same id may run there, and the worker cannot tell them apart.
+    SameId {
+        worker: WorkerId,
+    },
+    /// The worker is connected, but has said nothing for too long.
+    Unheard {
+        worker: WorkerId,
+        since: Timestamp,
+    },
+    /// The worker said that it has no handler for it.
+    NoHandler {
+        worker: WorkerId,
+    },
+    Backoff {
+        until: Timestamp,
+        failures: u32,
+        max_attempts: u32,
+    },
+    /// Its turn comes: this many tasks of its kind wait.
+    InLine {
+        waiting: usize,
+    },
+    Running {
+        worker: WorkerId,
+        since: Timestamp,
+        accepted: bool,
+        connected: bool,
+        run_until: Option<Timestamp>,
+    },
+    /// A worker that was told to stop an attempt has not confirmed it yet; its slot is kept so long.
+    Releasing {
+        worker: WorkerId,
+        attempt: AttemptNo,
+        until: Timestamp,
+    },
+    Ended,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Busy {
+    pub worker: WorkerId,
+    pub name: Arc<str>,
+    pub held: u32,
+    pub capacity: u32,
+    pub takes_work: bool,
+}
+
+impl Reason {
+    /// A stable word for programs.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::DiskFull => "disk_full",
+            Self::Dependencies { .. } => "dependencies",
+            Self::WorkflowPaused { .. } => "workflow_paused",
+            Self::ParallelLimit { .. } => "parallel_limit",
+            Self::NoWorker { .. } => "no_worker",
+            Self::WorkersBusy { .. } => "workers_busy",
+            Self::BreakerOpen { .. } => "breaker_open",
+            Self::Refused { .. } => "refused",
+            Self::Postponed { .. } => "postponed",
+            Self::EarlierAttempt { .. } => "earlier_attempt",
+            Self::SameId { .. } => "same_id",
+            Self::Unheard { .. } => "unheard",
+            Self::NoHandler { .. } => "no_handler",
+            Self::Backoff { .. } => "backoff",
+            Self::InLine { .. } => "in_line",
+            Self::Running { .. } => "running",
+            Self::Releasing { .. } => "releasing",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// The same for a person.
+    pub fn sentence(&self, now: Timestamp) -> String {
+        let in_seconds = |until: &Timestamp| format!("{} s", until.since(now).div_ceil(1_000));
+        match self {
+            Self::DiskFull => {
+                "the disk of the server is full: nothing is offered to workers until there is space"
+                    .to_owned()
+            }
+            Self::Dependencies { waiting_on, listed } => {
+                let names: Vec<String> =
+                    listed.iter().map(|(_, name, status)| format!("{name} ({})", status.name())).collect();
+                format!("waits for {waiting_on} of its dependencies: {}", names.join(", "))
+            }
+            Self::WorkflowPaused { .. } => "its workflow is paused; resume it".to_owned(),
+            Self::ParallelLimit { limit } => {
+                format!("its workflow runs {limit} tasks at once, which is its limit")
+            }
+            Self::NoWorker { wanted, connected, advice, nearest, remarks } => {
+                let near = nearest.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+                let said = said(remarks);
+                format!(
+                    "waits for {wanted}; none of the {connected} connected workers offers it{near}{advice}{said}"
+                )
+            }
+            Self::WorkersBusy { workers } => {
+                let told: Vec<String> = workers.iter().map(Busy::sentence).collect();
+                format!("all workers that could run it are busy: {}", told.join(", "))
+            }
+            Self::BreakerOpen { service, until } => {
+                format!("service \"{service}\" failed repeatedly and pauses for {}", in_seconds(until))
+            }
+            Self::Refused { worker, until } => {
+                format!("worker {worker} was at capacity and is asked again in {}", in_seconds(until))
+            }
+            Self::Postponed { worker, until, remark } => {
+                let said = remark.as_ref().map(|remark| format!("; it says: {remark}")).unwrap_or_default();
+                format!(
+                    "worker {worker} cannot begin it now and is asked again in {}{said}",
+                    in_seconds(until)
+                )
+            }
+            Self::EarlierAttempt { worker } => {
+                format!("an earlier attempt may still run on {worker}, which cannot tell two attempts apart")
+            }
+            Self::SameId { worker } => format!(
+                "a task of another workflow with the same id runs on {worker}, which cannot tell two of one id apart"
+            ),
+            Self::Unheard { worker, since } => {
+                format!(
+                    "worker {worker} has said nothing for {} s, and gets work when it does",
+                    now.since(*since) / 1_000
+                )
+            }
+            Self::NoHandler { worker } => format!("worker {worker} has no handler for it"),
+            Self::Backoff { until, failures, max_attempts } => format!(
+                "failed {failures} of {max_attempts} times and is tried again in {}",
+                in_seconds(until)
+            ),
+            Self::InLine { waiting } => format!("{waiting} tasks of its kind are in line"),
+            Self::Running { worker, accepted, connected, .. } => {
+                let what = if *accepted { "runs on" } else { "was offered to" };
+                let lost = if *connected { "" } else { ", which is not connected at the moment" };
+                format!("{what} {worker}{lost}")
+            }
+            Self::Releasing { worker, attempt, until } => format!(
+                "worker {worker} was told to stop attempt {attempt} and has {} to confirm it",
+                in_seconds(until)
+            ),
+            Self::Ended => "it has ended".to_owned(),
+        }
+    }
+}
+
+impl Busy {
+    fn sentence(&self) -> String {
+        let state = if self.takes_work { "full" } else { "not taking work" };
+        format!("{} ({} of {} slots, {state})", self.name, self.held, self.capacity)
+    }
+}
+
+fn said(remarks: &[(WorkerId, Arc<str>)]) -> String {
+    let said = remarks.iter().map(|(worker, remark)| format!("; {worker} says: {remark}"));
+    said.collect::<Vec<_>>().concat()
+}
