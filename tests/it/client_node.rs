@@ -13,7 +13,8 @@ use tokio::sync::Semaphore;
 
 use crate::scripted_server::ScriptedServer;
 
-const ACK_TIMEOUT: Duration = Duration::from_millis(500);
+/// Longer than a busy machine takes to answer: what is answered must not be sent again.
+const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the handlers of the test node have done, and a gate that lets `wait` tasks go on.
 #[derive(Default)]

@@ -21,6 +21,7 @@ const HELD: usize = 40;
 const WORKFLOWS_MAX: usize = 2_000;
 /// Generous: a debug build on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long is waited for what should not come.
 const SILENCE: Duration = Duration::from_millis(1_500);
 
 /// A file system of its own, which goes with its owner.
@@ -60,7 +61,7 @@ impl Holder {
         let (socket, events) =
             Socket::connect(&ConnectOptions::new(url)).await.expect("a ready server takes connections");
         let mut holder = Self { socket, events, held: Vec::new() };
-        holder.hear("connected").await.expect("the server says hello");
+        holder.hear("connected", PATIENCE).await.expect("the server says hello");
         let authenticate = json!({ "token": "demo_token", "client_type": "external_service" });
         holder.socket.emit("authenticate", &authenticate).await.expect("a connected socket sends");
         let registration = json!({
@@ -79,8 +80,8 @@ impl Holder {
         answer.expect("a request is answered").parse().expect("an answer is JSON")
     }
 
-    /// The next event of this name.
-    async fn hear(&mut self, name: &str) -> Option<Value> {
+    /// The next event of this name, if it comes in time.
+    async fn hear(&mut self, name: &str, limit: Duration) -> Option<Value> {
         let next = async {
             while let Some(event) = self.events.next().await {
                 if event.name == name {
@@ -89,12 +90,12 @@ impl Holder {
             }
             None
         };
-        timeout(SILENCE, next).await.ok().flatten()
+        timeout(limit, next).await.ok().flatten()
     }
 
-    /// Accepts the next task, if one is offered.
-    async fn take(&mut self) -> bool {
-        let Some(task) = self.hear("task:assign").await else { return false };
+    /// Accepts the next task, if one is offered in time.
+    async fn take(&mut self, limit: Duration) -> bool {
+        let Some(task) = self.hear("task:assign", limit).await else { return false };
         assert_eq!(self.report("task:accepted", &task, Value::Null).await["ok"], true);
         self.held.push(task);
         true
@@ -151,7 +152,7 @@ async fn fill_and_free(data: &Path, ballast: &Path) {
     let mut acknowledged = vec![submit(&rest).expect("an empty disk takes a workflow")];
     let mut holder = Holder::connect(&server.url()).await;
     while holder.held.len() < HELD {
-        assert!(holder.take().await, "only {} tasks were offered", holder.held.len());
+        assert!(holder.take(PATIENCE).await, "only {} tasks were offered", holder.held.len());
     }
 
     let refusal = (0..WORKFLOWS_MAX).find_map(|_| match submit(&rest) {
@@ -167,7 +168,15 @@ async fn fill_and_free(data: &Path, ballast: &Path) {
         let answer = holder.report("task:completed", task, json!("x".repeat(400))).await;
         assert_eq!(answer["ok"], true, "{answer}");
     }
-    assert!(!holder.take().await, "what is offered now could not be reported");
+    assert!(!holder.take(SILENCE).await, "what is offered now could not be reported");
+    let tasks = rest.read(&format!("/workflows/{}/tasks?status=queued&limit=1", acknowledged[0]));
+    let queued = tasks["items"][0]["id"].as_str().expect("more tasks wait than were held");
+    let why = rest.read(&format!("/tasks/{queued}/why"));
+    assert_eq!(why["reasons"][0]["kind"], "disk_full", "{why}");
+    assert!(
+        why["summary"].as_str().is_some_and(|said| said.contains("the disk of the server is full")),
+        "{why}"
+    );
     let completed = |rest: &Rest| {
         let tasks = rest.read(&format!("/workflows/{}/tasks?limit=1000", acknowledged[0]));
         let tasks = tasks["items"].as_array().expect("a list of tasks").clone();
@@ -195,7 +204,7 @@ async fn fill_and_free(data: &Path, ballast: &Path) {
     assert_eq!(rest.read(&format!("/workflows/{taken}"))["id"], taken.as_str());
     assert!(!read_only(&rest));
     let mut holder = Holder::connect(&server.url()).await;
-    assert!(holder.take().await, "what waited is offered again");
+    assert!(holder.take(PATIENCE).await, "what waited is offered again");
     let (status, _) = server.terminate();
     assert!(status.success(), "{status}");
 }

@@ -28,7 +28,7 @@ const SECRET_BYTES: [u8; 24] = [
 fn serve(directory: &Path) -> Server {
     let config = directory.join("gleitzeit.toml");
     let text = format!(
-        "[http]\nallow = [\"127.0.0.1\"]\n[webhooks]\nsecret = \"{SECRET}\"\ntimeout_seconds = 1\n\
+        "[http]\nallow = [\"127.0.0.1\"]\n[webhooks]\nsecret = \"{SECRET}\"\ntimeout_seconds = 3\n\
          retry_base_seconds = 0.05\nretry_max_seconds = 0.2\n"
     );
     std::fs::write(&config, text).unwrap();

@@ -12,7 +12,8 @@ use gleitzeit::core::ids::{Fingerprint, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::listing::{ListFilter, Listed, Place};
 use gleitzeit::core::state::{State, Workflow};
-use gleitzeit::engine::{EngineParts, Running, Views, prepare};
+use gleitzeit::core::why::{Offers, explain};
+use gleitzeit::engine::{EngineHandle, EngineParts, Running, Views, prepare};
 use gleitzeit::executor::outbound::Outbound;
 use gleitzeit::executor::{Courier, Executor, Tools};
 use gleitzeit::log::{Log, LogOptions, SegmentLog};
@@ -34,6 +35,7 @@ pub const MESSAGE_BYTES: usize = 1 << 20;
 pub struct House {
     pub url: String,
     pub sockets: SocketServer,
+    pub engine: EngineHandle,
     running: Option<Running>,
     serving: tokio::task::JoinHandle<()>,
     _data: TempDir,
@@ -91,7 +93,8 @@ impl House {
             WebhookConfig::default(),
             "http://127.0.0.1",
         );
-        let executor = Executor::new(engine, tokio::runtime::Handle::current(), clock, tools, courier);
+        let executor =
+            Executor::new(engine.clone(), tokio::runtime::Handle::current(), clock, tools, courier);
         let running = prepared
             .run(Arc::new(Arc::clone(&executor)), Arc::new(sockets.clone()), |error| panic!("{error}"));
         executor.register().await.unwrap();
@@ -99,12 +102,31 @@ impl House {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router: Router = Router::new().layer(layer);
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, sockets, running: Some(running), serving, _data: data }
+        Self { url, sockets, engine, running: Some(running), serving, _data: data }
     }
 
     /// Connected and greeted.
     pub async fn peer(&self) -> Peer {
         Peer::connect(&self.url).await
+    }
+
+    /// Waits until the first task of the workflow waits for a reason of this kind.
+    pub async fn until_told(&self, workflow: &str, kind: &str) {
+        let id = TaskId { workflow: WorkflowId::from_text(workflow), index: 0 };
+        let told = async {
+            loop {
+                let why = self
+                    .engine
+                    .query(move |view| explain(view.state, view.presence, id, view.now, Offers::Made))
+                    .await;
+                let why = why.unwrap().expect("the workflow is in memory");
+                if why.reasons.iter().any(|reason| reason.kind() == kind) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, told).await.unwrap_or_else(|_| panic!("{workflow} never waits for {kind}"));
     }
 
     /// A registered service that speaks all extensions, unless `more` says otherwise.

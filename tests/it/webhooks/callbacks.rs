@@ -112,7 +112,7 @@ fn a_task_that_ended_without_its_receiver_takes_no_callback() {
     let posted = receiver.next();
     rest.post(&format!("/tasks/{workflow}.0/cancel"), &[], &json!({})).unwrap();
     assert_eq!(call(&rest, &posted.callback(), json!({"result": 1})).0, 404);
-    let late = submit(&rest, &receiver.url(), json!({"timeout": 1, "max_retries": 0}));
+    let late = submit(&rest, &receiver.url(), json!({"timeout": 3, "max_retries": 0}));
     let posted = receiver.next();
     assert_eq!(ended(&rest, &late)["status"], "failed");
     assert_eq!(task(&rest, &late)["error"]["code"], "GZ2002");
@@ -146,7 +146,7 @@ fn deliveries_are_repeated_under_one_id_until_they_are_taken() {
         ]
     );
     assert!(told[0]["next_at"].is_string() && told[3]["next_at"].is_null());
-    assert!(told[2]["error"].as_str().unwrap().contains("no whole response within 1 s"), "{}", told[2]);
+    assert!(told[2]["error"].as_str().unwrap().contains("no whole response within 3 s"), "{}", told[2]);
     assert!(!told[2]["error"].as_str().unwrap().contains("hidden"));
     assert_eq!(call(&rest, &first.callback(), json!({"result": 1})).0, 200);
 }

@@ -70,10 +70,10 @@ fn a_run_that_ends_while_the_server_is_down_has_ended() {
     let directory = tempfile::tempdir().unwrap();
     let mut server = serve(directory.path());
     let (rest, receiver) = (server.rest(), Receiver::start());
-    let workflow = submit(&rest, &receiver.url(), json!({"timeout": 0.5, "max_retries": 0}));
+    let workflow = submit(&rest, &receiver.url(), json!({"timeout": 3, "max_retries": 0}));
     let callback = receiver.next().callback();
     server.kill();
-    std::thread::sleep(std::time::Duration::from_millis(600));
+    std::thread::sleep(std::time::Duration::from_secs(3));
     server.restart();
     assert_eq!(ended(&rest, &workflow)["status"], "failed");
     assert_eq!(call(&rest, &callback, json!({"result": 1})).0, 404);
