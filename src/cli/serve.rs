@@ -20,8 +20,8 @@ use crate::core::state::State;
 use crate::engine::{self, EngineHandle, EngineParts, Retention, Views};
 use crate::executor::file::Root;
 use crate::executor::outbound::Outbound;
-use crate::executor::{Courier, Executor, Tools};
-use crate::http::{self, App, Callbacks, Files, Shutdown};
+use crate::executor::{Courier, Executor, Offer, Tools};
+use crate::http::{self, App, Callbacks, Files, KnownModels, Models, Shutdown};
 use crate::log::{Log, LogOptions, LogRead, OpenReport, SegmentLog};
 use crate::protocol::submit::no_files_root;
 use crate::signing::CallbackKey;
@@ -81,7 +81,7 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
     })?;
     let address = listener.local_addr()?;
     let tools = tools(&config)?;
-    let files = files(&config, tools.root())?;
+    let (files, models) = (files(&config, tools.root())?, models(&tools));
     let Opened { data_dir, log, reader, store, state, replayed } = open(&config)?;
     let clock = EngineClock::start(state.now);
 
@@ -128,7 +128,7 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
 
     let (shutdown, requests) = mpsc::channel(1);
     let callbacks = Callbacks { key: callback_key, limits: config.limits.clone() };
-    let app = app(&config, handle, token, callbacks, shutdown, files);
+    let app = app(&config, handle, token, callbacks, shutdown, (files, models));
     let (closing, closed) = watch::channel(false);
     let http = tokio::spawn(listen(listener, http::router(app).layer(layer), closed));
     info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
@@ -191,11 +191,19 @@ fn app(
     token: Option<Token>,
     callbacks: Callbacks,
     shutdown: mpsc::Sender<Shutdown>,
-    files: Files,
+    (files, models): (Files, Models),
 ) -> Arc<App> {
     let (limits, origins) = (config.limits.submission.clone(), config.origins.clone());
     let functions = super::registry::views();
-    Arc::new(App { engine, limits, token, origins, functions, callbacks, shutdown, files })
+    Arc::new(App { engine, limits, token, origins, functions, models, callbacks, shutdown, files })
+}
+
+fn models(tools: &Tools) -> Models {
+    let models = tools.models();
+    Models(Box::new(move || {
+        let Offer { models, may_be_any, remark, .. } = models.offer();
+        KnownModels { models, may_be_any, remark }
+    }))
 }
 
 /// Looks into the files root, off the threads that serve requests.

@@ -45,7 +45,12 @@ impl Validate {
         }
         self.remote.run(async |client| {
             let checked = client.validate_text(written.text.clone(), written.format).await;
-            show(&self.output, &checked.map_err(|error| written.refused(error))?)?;
+            let checked = checked.map_err(|error| written.refused(error))?;
+            let warnings = checked.more.get("warnings").and_then(serde_json::Value::as_array);
+            for warning in warnings.into_iter().flatten().filter_map(serde_json::Value::as_str) {
+                eprintln!("note: {warning}");
+            }
+            show(&self.output, &checked)?;
             Ok(Exit::Ok)
         })
     }

@@ -214,6 +214,9 @@ catalogue! {
     3008 WORKFLOW_CANCELLED Permanent Info false 409
         "The workflow was cancelled before the task could end."
         "Retry the workflow if it should go on."
+    3009 NOTHING_TO_RETRY Validation Warning false 409
+        "Nothing of it can run again: it has a result, or has not ended yet."
+        "Wait for its end; only what has failed, was cancelled or was skipped runs again."
     3010 DEPENDENCY_NOT_SATISFIED Permanent Warning false 409
         "A task that this one depends on did not succeed, so it was skipped."
         "Retry the failed dependency; this task then runs as well."

@@ -12,7 +12,7 @@ use super::letters::{cursor, letter_place};
 use super::problem::Failed;
 use super::workflows::{place, place_cursor};
 use crate::core::command::Command;
-use crate::core::errors::{Code, INVALID_ARGUMENT};
+use crate::core::errors::{Code, NOTHING_TO_RETRY};
 use crate::core::event::Note;
 use crate::core::ids::WorkflowId;
 use crate::core::listing::{ListFilter, Summary};
@@ -76,7 +76,7 @@ async fn retry_task(app: &App, letter: Letter, rehearsal: Rehearsal) -> Outcome 
     match retried {
         Ok(accepted) => item.seq = Some(accepted.seq.0),
         // Another task of its workflow has taken it along.
-        Err(rejection) if rejection.code == INVALID_ARGUMENT && !now.task(index).status.has_ended() => {}
+        Err(rejection) if rejection.code == NOTHING_TO_RETRY && !now.task(index).status.has_ended() => {}
         Err(rejection) => return Err(refusal(item, &rejection)),
     }
     Ok(item)

@@ -6,6 +6,7 @@ mod batch;
 mod body;
 mod bulk;
 mod callbacks;
+mod doubts;
 mod edits;
 mod errors;
 mod events;
@@ -28,6 +29,7 @@ use tokio::sync::mpsc;
 
 pub use crate::config::{Origins, Token};
 pub use callbacks::Callbacks;
+pub use doubts::{KnownModels, Models};
 
 use crate::core::limits::SubmissionLimits;
 use crate::core::rejection::Rejection;
@@ -46,6 +48,7 @@ pub struct App {
     pub origins: Origins,
     /// The functions that run inside the binary.
     pub functions: Vec<FunctionView>,
+    pub models: Models,
     pub callbacks: Callbacks,
     /// Where a request to stop goes.
     pub shutdown: mpsc::Sender<Shutdown>,
@@ -79,9 +82,9 @@ pub fn router(app: Arc<App>) -> Router {
     let api = Router::new()
         .route("/workflows", get(workflows::list).post(workflows::submit))
         .route("/validate", post(workflows::validate))
-        .route("/workflows/batch", post(batch::submit))
-        .route("/workflows/cancel", post(bulk::cancel_workflows))
-        .route("/workflows/retry", post(bulk::retry_workflows))
+        .route("/workflows/batch", post(batch::submit).get(workflows::namesake))
+        .route("/workflows/cancel", post(bulk::cancel_workflows).get(workflows::namesake))
+        .route("/workflows/retry", post(bulk::retry_workflows).get(workflows::namesake))
         .route("/workflows/{id}", get(workflows::detail))
         .route("/workflows/{id}/tasks", get(workflows::tasks))
         .route("/workflows/{id}/results", get(results::of_workflow))

@@ -9,6 +9,7 @@ use axum::extract::State;
 
 use super::App;
 use super::problem::Failed;
+use crate::core::command::WorkerKind;
 use crate::core::spec::Priority;
 use crate::engine::WorkerPicture;
 use crate::process;
@@ -35,9 +36,18 @@ pub async fn stats(State(app): State<Arc<App>>) -> Result<Json<Stats>, Failed> {
         workflows: picture.workflows.into_iter().collect(),
         live_workflows: picture.live_workflows,
         tasks: TaskStats { running: picture.running_tasks, queued },
-        connected_services: picture.workers.iter().filter(|worker| worker.connected).count(),
+        connected_services: picture.workers.iter().filter(|worker| is_outside(worker)).count(),
         archive_backlog: app.engine.archive_backlog(),
     }))
+}
+
+/// A worker that has connected, and is not part of the server.
+fn is_outside(worker: &WorkerPicture) -> bool {
+    let built_in = match worker.facts.kind {
+        WorkerKind::BuiltIn => true,
+        WorkerKind::Executor | WorkerKind::Service => false,
+    };
+    worker.connected && !built_in
 }
 
 pub fn service_view(worker: &WorkerPicture) -> ServiceView {

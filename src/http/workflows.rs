@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{MatchedPath, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::App;
 use super::body::{Body, Params};
+use super::doubts;
 use super::edits;
 use super::problem::{Failed, invalid};
 use crate::core::command::Command;
@@ -83,7 +84,10 @@ pub async fn validate(
 ) -> Result<Response, Failed> {
     let submission = parse(&app, &headers, &body)?;
     let spec = &submission.spec;
-    Ok(Json(json!({"valid": true, "name": &*spec.name, "total_tasks": spec.total()})).into_response())
+    let warnings = doubts::of(&app, spec).await?;
+    let answer =
+        json!({"valid": true, "name": &*spec.name, "total_tasks": spec.total(), "warnings": warnings});
+    Ok(Json(answer).into_response())
 }
 
 fn parse(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Submission, Failed> {
@@ -152,6 +156,12 @@ pub async fn detail(
 ) -> Result<Json<WorkflowDetail>, Failed> {
     let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
     Ok(Json(WorkflowDetail::from(&*workflow)))
+}
+
+/// A workflow whose id is also the last word of a path that is posted to.
+pub async fn namesake(app: State<Arc<App>>, path: MatchedPath) -> Result<Json<WorkflowDetail>, Failed> {
+    let id = path.as_str().rsplit('/').next().unwrap_or_default().to_owned();
+    detail(app, Path(id)).await
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,6 +6,7 @@ mod docs;
 mod functions;
 mod letters;
 mod lists;
+mod namesakes;
 mod waiting;
 mod workers;
 

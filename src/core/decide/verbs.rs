@@ -127,8 +127,11 @@ pub(super) fn retry_workflow(
     let again = unsuccessful(&workflow);
     if again.is_empty() {
         return Err(Rejection::new(
-            errors::INVALID_ARGUMENT,
-            format!("workflow {id} has no failed, cancelled or skipped task to run again"),
+            errors::NOTHING_TO_RETRY,
+            format!(
+                "workflow {id} is {} and has no failed, cancelled or skipped task to run again",
+                workflow.status.name()
+            ),
         ));
     }
     if let Some((index, _)) = edits.iter().find(|(index, _)| !again.contains(index)) {
@@ -175,7 +178,7 @@ pub(super) fn retry_task(
         | StatusKind::Assigned
         | StatusKind::Processing
         | StatusKind::Completed) => Err(Rejection::new(
-            errors::INVALID_ARGUMENT,
+            errors::NOTHING_TO_RETRY,
             format!(
                 "task {id} is {}; only a failed, cancelled, skipped or retrying task can be retried",
                 kind.name()
