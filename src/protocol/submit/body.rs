@@ -14,6 +14,7 @@ use super::builder::{Builder, Common, Head};
 use super::form::work;
 use super::object::{ObjectWriter, Opaque, YamlValue, is_object};
 use super::policy::invalid;
+use super::spot::Mistake;
 use super::task::RawTask;
 use crate::core::ids::canonical_uuid;
 use crate::core::limits::SubmissionLimits;
@@ -31,8 +32,8 @@ pub(super) fn from_json(text: &str, limits: &SubmissionLimits, find: Find<'_>) -
     let seed = Workflow::<&RawValue>::new(&mut reading);
     let read = seed.deserialize(&mut deserializer).and_then(|head| deserializer.end().map(|()| head));
     match (read, reading.refusal.take()) {
-        (Ok(head), _) => reading.finish(head, find),
-        (Err(_), Some(refusal)) => Err(refusal),
+        (Ok(head), _) => reading.finish(head, find).map_err(Rejection::from),
+        (Err(_), Some(refusal)) => Err(refusal.into()),
         // Only a refused body is read a second time, for the path to what is wrong in it.
         (Err(_), None) => {
             let mut again = Reading::new(limits);
@@ -48,15 +49,11 @@ pub(super) fn from_yaml(text: &str, limits: &SubmissionLimits, find: Find<'_>) -
             Workflow::<YamlValue>::new(&mut reading).deserialize(deserializer)
         });
     match (read, reading.refusal.take()) {
-        (Ok(head), _) => reading.finish(head, find),
-        (Err(_), Some(refusal)) => {
-            // People write YAML, and look for the line.
-            let mut again = Reading::new(limits);
-            let seed = Workflow::<YamlValue>::new(&mut again);
-            let place = fault::place_in_yaml(text, yaml_options(limits), seed);
-            let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
-            Err(Rejection { message: refusal.message + &place, ..refusal })
+        // People write YAML, and look for the line.
+        (Ok(head), _) => {
+            reading.finish(head, find).map_err(|mistake| mistake.placed(text, &|| yaml_options(limits)))
         }
+        (Err(_), Some(refusal)) => Err(refusal.placed(text, &|| yaml_options(limits))),
         (Err(_), None) => {
             let mut again = Reading::new(limits);
             Err(fault::locate_yaml(text, yaml_options(limits), Workflow::<YamlValue>::new(&mut again)))
@@ -92,7 +89,7 @@ fn yaml_options(limits: &SubmissionLimits) -> serde_saphyr::Options {
 struct Reading<'a, 'l> {
     builder: Builder<'a, 'l>,
     batch: RawBatch<'a>,
-    refusal: Option<Rejection>,
+    refusal: Option<Mistake>,
 }
 
 impl<'a, 'l> Reading<'a, 'l> {
@@ -100,14 +97,14 @@ impl<'a, 'l> Reading<'a, 'l> {
         Self { builder: Builder::new(limits), batch: RawBatch::default(), refusal: None }
     }
 
-    fn finish(mut self, head: Head<'a>, find: Find<'_>) -> Parsed {
+    fn finish(mut self, head: Head<'a>, find: Find<'_>) -> Result<(Option<Arc<str>>, WorkflowSpec), Mistake> {
         batch::expand(&self.batch, &mut self.builder, find)?;
         self.builder.finish(head)
     }
 
-    fn refuse<E: de::Error>(&mut self, rejection: Rejection) -> E {
-        let error = E::custom(&rejection.message);
-        self.refusal = Some(rejection);
+    fn refuse<E: de::Error>(&mut self, mistake: Mistake) -> E {
+        let error = E::custom(&mistake.rejection.message);
+        self.refusal = Some(mistake);
         error
     }
 }
@@ -279,7 +276,7 @@ impl<'de, J: Opaque<'de>> Visitor<'de> for Workflow<'_, 'de, '_, J> {
         }
         match with_version(metadata.as_ref(), version.as_ref()) {
             Ok(metadata) => head.metadata = metadata,
-            Err(rejection) => return Err(self.reading.refuse(rejection)),
+            Err(rejection) => return Err(self.reading.refuse(rejection.into())),
         }
         Ok(head)
     }
@@ -341,11 +338,13 @@ impl<'de, J: Opaque<'de>> Visitor<'de> for Tasks<'_, 'de, '_, J> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut tasks: A) -> Result<(), A::Error> {
+        let mut index = 0;
         while let Some(mut task) = tasks.next_element::<RawTask<'de, J>>()? {
             let common = common(&mut task);
             if let Err(rejection) = self.reading.builder.add(common, work(&task)) {
-                return Err(self.reading.refuse(rejection));
+                return Err(self.reading.refuse(Mistake::in_task(rejection, index)));
             }
+            index += 1;
         }
         Ok(())
     }

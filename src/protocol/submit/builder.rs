@@ -1,12 +1,14 @@
 //! Collects tasks into a workflow and checks what concerns them together.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::form::Work;
 use super::policy::{RawRequirements, RawRetry, invalid, policy, unknown};
 use super::shortened;
+use super::spot::Mistake;
+use super::table::Table;
 use crate::core::errors::{CIRCULAR_DEPENDENCY, REQUIRED_FIELD_MISSING, WORKFLOW_VALIDATION_FAILED};
 use crate::core::graph::Graph;
 use crate::core::limits::SubmissionLimits;
@@ -192,9 +194,9 @@ impl<'a, 'l> Builder<'a, 'l> {
         Ok(())
     }
 
-    pub(super) fn finish(mut self, head: Head<'_>) -> Result<(Option<Arc<str>>, WorkflowSpec), Rejection> {
+    pub(super) fn finish(mut self, head: Head<'_>) -> Result<(Option<Arc<str>>, WorkflowSpec), Mistake> {
         let Some(name) = &head.name else {
-            return Err(Rejection::new(REQUIRED_FIELD_MISSING, "the workflow has no `name`"));
+            return Err(Rejection::new(REQUIRED_FIELD_MISSING, "the workflow has no `name`").into());
         };
         for (what, text) in [("workflow's name", &head.name), ("workflow's id", &head.id)] {
             self.check_name(what, text.as_deref())?;
@@ -203,7 +205,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             self.check_name("workflow's tag", Some(tag))?;
         }
         if self.tasks.is_empty() {
-            return Err(refused("the workflow has no tasks; give it at least one"));
+            return Err(refused("the workflow has no tasks; give it at least one").into());
         }
         self.check_timeout(head.timeout_seconds)?;
         self.resolve_dependencies()?;
@@ -229,23 +231,28 @@ impl<'a, 'l> Builder<'a, 'l> {
         Ok((id, spec))
     }
 
-    fn check_timeout(&self, total: Option<Seconds>) -> Result<(), Rejection> {
+    fn check_timeout(&self, total: Option<Seconds>) -> Result<(), Mistake> {
+        const KEYS: [&str; 2] = ["timeout_seconds", "timeout"];
         let Some(total) = total else { return Ok(()) };
         if total.ms == 0 {
-            return Err(invalid("the workflow's `timeout_seconds` is 0; give more, or leave it out"));
+            let refusal = invalid("the workflow's `timeout_seconds` is 0; give more, or leave it out");
+            return Err(Mistake::at_keys(refusal, &KEYS));
         }
         match self.longest_timeout {
-            Some((longest, index)) if longest > total => Err(refused(format!(
-                "the workflow's `timeout_seconds` of {total} is below the {longest} s of task `{}`, which it \
-                 would cut short",
-                self.label(index)
-            ))),
+            Some((longest, index)) if longest > total => {
+                let refusal = refused(format!(
+                    "the workflow's `timeout_seconds` of {total} is below the {longest} s of task `{}`, which it \
+                     would cut short",
+                    self.label(index)
+                ));
+                Err(Mistake::at_keys(refusal, &KEYS))
+            }
             Some(_) | None => Ok(()),
         }
     }
 
     /// Turns names into indexes, and references in templates into dependencies.
-    fn resolve_dependencies(&mut self) -> Result<(), Rejection> {
+    fn resolve_dependencies(&mut self) -> Result<(), Mistake> {
         for (index, wanted) in (0_u32..).zip(std::mem::take(&mut self.wanted)) {
             let mut dependencies = Vec::with_capacity(wanted.len());
             for name in &wanted {
@@ -260,31 +267,33 @@ impl<'a, 'l> Builder<'a, 'l> {
             let count = dependencies.len();
             task.dependencies = dependencies;
             if count > self.limits.dependencies_max {
-                return Err(refused(format!(
+                let refusal = refused(format!(
                     "task `{}` depends on {count} tasks; the limit is {}: gather them in several steps",
                     self.label(index),
                     self.limits.dependencies_max
-                )));
+                ));
+                return Err(Mistake::in_reference(refusal, index, vec!["dependencies".to_owned()]));
             }
         }
         Ok(())
     }
 
-    fn dependency(&self, index: u32, name: &str) -> Result<u32, Rejection> {
+    fn dependency(&self, index: u32, name: &str) -> Result<u32, Mistake> {
         let found = self.names.get(name).copied();
-        match found {
-            Some(found) if found == index => Err(depends_on_itself(&self.label(index))),
-            Some(found) => Ok(found),
-            None => Err(refused(format!(
+        let refusal = match found {
+            Some(found) if found == index => depends_on_itself(&self.label(index)),
+            Some(found) => return Ok(found),
+            None => refused(format!(
                 "task `{}` depends on `{}`, but no task of this workflow has that name or id{}",
                 self.label(index),
                 shortened(name),
                 suggestion(name, self.known_names())
-            ))),
-        }
+            )),
+        };
+        Err(Mistake::in_reference(refusal, index, vec![name.to_owned()]))
     }
 
-    fn referred(&self, index: u32) -> Result<Vec<u32>, Rejection> {
+    fn referred(&self, index: u32) -> Result<Vec<u32>, Mistake> {
         let task = self.tasks.get(index as usize).expect("there is a task for each list");
         if !task.has_templates {
             return Ok(Vec::new());
@@ -295,14 +304,15 @@ impl<'a, 'l> Builder<'a, 'l> {
         };
         let parameters = parameters.expect("a new payload is inline or carries its text");
         let found = template::references(parameters.as_str(), &|name| self.names.get(name).copied())
-            .map_err(|bad| bad.rejection(&self.label(index), self.known_names()))?;
+            .map_err(|bad| Mistake::in_task(bad.rejection(&self.label(index), self.known_names()), index))?;
         if found.contains(&index) {
-            return Err(depends_on_itself(&self.label(index)));
+            let refusal = depends_on_itself(&self.label(index));
+            return Err(Mistake::in_reference(refusal, index, self.names_of(index)));
         }
         Ok(found)
     }
 
-    fn refuse_circles(&self) -> Result<(), Rejection> {
+    fn refuse_circles(&self) -> Result<(), Mistake> {
         let graph = Graph::build(self.tasks.iter().map(|task| task.dependencies.as_slice()));
         let Some(circle) = graph.find_cycle() else { return Ok(()) };
         let mut names: Vec<_> =
@@ -311,13 +321,24 @@ impl<'a, 'l> Builder<'a, 'l> {
             names.push(format!("{} more", circle.len() - names.len()));
         }
         names.extend(circle.first().map(|first| format!("`{}`", self.label(*first))));
-        Err(Rejection::new(
+        let refusal = Rejection::new(
             CIRCULAR_DEPENDENCY,
             format!(
                 "tasks wait for each other in a circle: {}, where each arrow leads to the task that waits",
                 names.join(" -> ")
             ),
-        ))
+        );
+        Err(match (circle.first(), circle.last()) {
+            (Some(first), Some(last)) => Mistake::in_reference(refusal, *first, self.names_of(*last)),
+            (None, _) | (_, None) => refusal.into(),
+        })
+    }
+
+    /// Everything that a task goes by.
+    fn names_of(&self, index: u32) -> Vec<String> {
+        let task = self.tasks.get(index as usize).into_iter();
+        let names = task.flat_map(|task| [&task.name, &task.key, &task.own_id]).flatten();
+        names.map(ToString::to_string).collect()
     }
 
     fn known_names(&self) -> impl Iterator<Item = &str> {
@@ -369,28 +390,4 @@ fn max_parallel(given: Option<Count>) -> Result<Option<u32>, Rejection> {
 fn traceparent(text: &Text<'_>) -> Result<Arc<str>, Rejection> {
     let fits = text.len() <= 128 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if fits { Ok(text.to_arc()) } else { Err(invalid("`traceparent` is not a W3C trace context")) }
-}
-
-/// Values that many tasks share, each once.
-struct Table<T> {
-    rows: BTreeMap<T, u32>,
-}
-
-impl<T> Default for Table<T> {
-    fn default() -> Self {
-        Self { rows: BTreeMap::new() }
-    }
-}
-
-impl<T: Ord> Table<T> {
-    fn row(&mut self, value: T) -> u32 {
-        let next = u32::try_from(self.rows.len()).expect("there are at most as many rows as tasks");
-        *self.rows.entry(value).or_insert(next)
-    }
-
-    fn into_rows(self) -> Vec<T> {
-        let mut rows: Vec<_> = self.rows.into_iter().collect();
-        rows.sort_unstable_by_key(|(_, row)| *row);
-        rows.into_iter().map(|(value, _)| value).collect()
-    }
 }

@@ -98,7 +98,7 @@ pub(super) fn short_form<'t, 'de, J: Opaque<'de>>(
             )));
         }
     };
-    let timeout = RunTimeout::new(task.timeout_seconds.or(task.external_timeout), kind.run_timeout);
+    let timeout = RunTimeout::new(task.run_timeout()?.or(task.external_timeout), kind.run_timeout);
     let parameters = ObjectWriter::new()
         .text("service_name", task.service.as_deref())
         .text("external_task_type", Some(external_type))

@@ -19,6 +19,9 @@ use crate::protocol::task_types;
 /// A task that runs inside the binary or on an executor node, from acceptance to report.
 const RUN_TIMEOUT: Seconds = Seconds { ms: 300_000 };
 
+/// A request that may take longer than a task usually may leaves its task so much more.
+const AROUND_REQUEST_MS: u64 = 10_000;
+
 /// A task in its one form, however it was written.
 #[derive(Debug)]
 pub(super) struct Work<'t> {
@@ -49,7 +52,7 @@ pub(super) fn work<'t, 'de, J: Opaque<'de>>(task: &'t RawTask<'de, J>) -> Result
         Form::Explicit(task_type) => {
             allow(task, "task_type", &["parameters"])?;
             let parameters = task.parameters.as_ref().map_or(Cow::Borrowed("{}"), Opaque::json);
-            explicit(task_type, parameters, task.timeout_seconds)
+            explicit(task_type, parameters, task.run_timeout()?)
         }
         Form::Function(name) => function(task, name),
         Form::Prompt => prompt(task),
@@ -193,7 +196,7 @@ fn function<'t, 'de, J: Opaque<'de>>(
         object = object.json("kwargs", named);
     }
     let parameters = Cow::Owned(object.finish());
-    Ok(Work { function: Some(Arc::from(name)), ..internal("function", parameters, task.timeout_seconds) })
+    Ok(Work { function: Some(Arc::from(name)), ..internal("function", parameters, task.run_timeout()?) })
 }
 
 fn prompt<'t, 'de, J: Opaque<'de>>(task: &'t RawTask<'de, J>) -> Result<Work<'t>, Rejection> {
@@ -224,14 +227,26 @@ fn prompt<'t, 'de, J: Opaque<'de>>(task: &'t RawTask<'de, J>) -> Result<Work<'t>
         Some((key, image)) => ("vision", object.text(key, Some(image))),
         None => ("text", object),
     };
-    Ok(internal(task_type, Cow::Owned(object.finish()), task.timeout_seconds))
+    Ok(internal(task_type, Cow::Owned(object.finish()), task.run_timeout()?))
 }
 
 fn http<'t, 'de, J: Opaque<'de>>(task: &'t RawTask<'de, J>) -> Result<Work<'t>, Rejection> {
-    const KEYS: [&str; 9] =
-        ["method", "headers", "query", "data", "form", "body", "allow_status", "redirects", "response"];
+    const KEYS: [&str; 11] = [
+        "method",
+        "headers",
+        "query",
+        "data",
+        "form",
+        "body",
+        "body_base64",
+        "allow_status",
+        "redirects",
+        "max_bytes",
+        "response",
+    ];
     allow(task, "url", &KEYS)?;
-    let parameters = ObjectWriter::new()
+    let object = task.timeout.iter().fold(ObjectWriter::new(), |object, time| object.json("timeout", time));
+    let parameters = object
         .text("url", task.url.as_deref())
         .text("method", task.method.as_deref())
         .opaque("headers", task.headers.as_ref())
@@ -239,11 +254,16 @@ fn http<'t, 'de, J: Opaque<'de>>(task: &'t RawTask<'de, J>) -> Result<Work<'t>, 
         .opaque("data", task.data.as_ref())
         .opaque("form", task.form.as_ref())
         .opaque("body", task.body.as_ref())
+        .text("body_base64", task.body_base64.as_deref())
         .opaque("allow_status", task.allow_status.as_ref())
         .opaque("redirects", task.redirects.as_ref())
+        .opaque("max_bytes", task.max_bytes.as_ref())
         .text("response", task.response.as_deref())
         .finish();
-    Ok(internal("http", Cow::Owned(parameters), task.timeout_seconds))
+    // The task has time for its request and for what comes before and after it.
+    let longer = task.timeout.filter(|time| *time >= RUN_TIMEOUT);
+    let run = longer.map(|time| Seconds { ms: time.ms.saturating_add(AROUND_REQUEST_MS) });
+    Ok(internal("http", Cow::Owned(parameters), task.timeout_seconds.or(run)))
 }
 
 /// The file that is written is the target; any other is the source.
@@ -264,5 +284,5 @@ fn file<'t, 'de, J: Opaque<'de>>(task: &'t RawTask<'de, J>, path: &'t str) -> Re
         .opaque("content", task.content.as_ref())
         .text("encoding", task.encoding.as_deref())
         .finish();
-    Ok(internal("file", Cow::Owned(parameters), task.timeout_seconds))
+    Ok(internal("file", Cow::Owned(parameters), task.run_timeout()?))
 }

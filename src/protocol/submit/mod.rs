@@ -13,6 +13,8 @@ mod external;
 mod form;
 mod object;
 mod policy;
+mod spot;
+mod table;
 mod task;
 
 #[cfg(test)]

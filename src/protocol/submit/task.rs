@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::policy::{RawRequirements, RawRetry};
+use super::policy::{RawRequirements, RawRetry, invalid};
+use crate::core::rejection::Rejection;
 use crate::protocol::fields::{Count, Seconds, Text};
 
 /// All keys a task may have. Which of them go together is a matter of [`super::form`].
@@ -20,8 +21,9 @@ pub(super) struct RawTask<'a, J> {
     pub(super) dependencies: Option<Vec<Text<'a>>>,
     pub(super) depends_on_success: Option<bool>,
     pub(super) priority: Option<Text<'a>>,
-    #[serde(alias = "timeout")]
     pub(super) timeout_seconds: Option<Seconds>,
+    /// The same, except beside `url`, where it is that of the request.
+    pub(super) timeout: Option<Seconds>,
     pub(super) queue_timeout_seconds: Option<Seconds>,
     pub(super) max_retries: Option<Count>,
     pub(super) retry: Option<RawRetry<'a>>,
@@ -53,8 +55,10 @@ pub(super) struct RawTask<'a, J> {
     pub(super) data: Option<J>,
     pub(super) form: Option<J>,
     pub(super) body: Option<J>,
+    pub(super) body_base64: Option<Text<'a>>,
     pub(super) allow_status: Option<J>,
     pub(super) redirects: Option<J>,
+    pub(super) max_bytes: Option<J>,
     pub(super) response: Option<Text<'a>>,
 
     pub(super) file: Option<Text<'a>>,
@@ -80,8 +84,18 @@ pub(super) struct RawTask<'a, J> {
 }
 
 impl<J> RawTask<'_, J> {
+    /// The time that the task has, by whichever name.
+    pub(super) fn run_timeout(&self) -> Result<Option<Seconds>, Rejection> {
+        match (self.timeout_seconds, self.timeout) {
+            (Some(_), Some(_)) => Err(invalid(
+                "it has both `timeout` and `timeout_seconds`, which mean the same; keep one of them",
+            )),
+            (given, None) | (None, given) => Ok(given),
+        }
+    }
+
     /// The keys beside those that every task may have, and whether they are given.
-    pub(super) fn own_keys(&self) -> [(&'static str, bool); 41] {
+    pub(super) fn own_keys(&self) -> [(&'static str, bool); 43] {
         [
             ("task_type", self.task_type.is_some()),
             ("parameters", self.parameters.is_some()),
@@ -103,8 +117,10 @@ impl<J> RawTask<'_, J> {
             ("data", self.data.is_some()),
             ("form", self.form.is_some()),
             ("body", self.body.is_some()),
+            ("body_base64", self.body_base64.is_some()),
             ("allow_status", self.allow_status.is_some()),
             ("redirects", self.redirects.is_some()),
+            ("max_bytes", self.max_bytes.is_some()),
             ("response", self.response.is_some()),
             ("file", self.file.is_some()),
             ("operation", self.operation.is_some()),

@@ -1,6 +1,7 @@
 //! `http` tasks through the real binary, against a scripted server.
 
 pub mod peer;
+mod short_form;
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -199,7 +200,7 @@ fn trouble_of_the_network_is_tried_again() {
             1 => write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut"),
             2 => write!(stream, "SSH-2.0-OpenSSH\r\n"),
             3 => {
-                std::thread::sleep(Duration::from_secs(5));
+                std::thread::sleep(Duration::from_mins(1));
                 Ok(())
             }
             _ => say(stream, "200 OK", "", b"whole"),
@@ -207,7 +208,7 @@ fn trouble_of_the_network_is_tried_again() {
     }
     let (server, _data) = start();
     let peer = Peer::start(script);
-    let mut task = task(&json!({"url": peer.url("/"), "timeout": 0.3}));
+    let mut task = task(&json!({"url": peer.url("/"), "timeout": 3}));
     task["retry"] = json!({"max_attempts": 5, "base_delay": 0.01, "jitter": false});
     let detail = server.rest().run_task(&task);
     assert_eq!(detail["result"]["content"], "whole", "{detail}");
