@@ -82,13 +82,45 @@ pub struct Config {
     pub models: ModelsConfig,
 }
 
+/// What concerns the data directory alone.
+#[derive(Debug, Clone)]
+pub struct DataConfig {
+    pub data_dir: PathBuf,
+    pub segment_size: u64,
+    pub limits: Limits,
+}
+
 impl RawConfig {
+    /// Settles what those need who look after the data while no server runs. What only a server needs, such as a key in
+    /// the environment, need not be there.
+    ///
+    /// # Errors
+    /// Which setting is wrong, where it came from, and what it may be.
+    pub fn resolve_data(self) -> Result<DataConfig, ConfigError> {
+        let file = self.read_file()?;
+        self.data(&file)
+    }
+
+    fn data(&self, file: &FileConfig) -> Result<DataConfig, ConfigError> {
+        let segment_size = self.segment_size.as_ref().or(file.segment_size.as_ref());
+        let segment_size = segment_size.map(|text| parse_size("segment_size", text)).transpose()?;
+        let data_dir = self.data_dir.as_ref().or(file.data_dir.as_ref());
+        let mut limits = Limits::default();
+        file.limits.apply(&mut limits)?;
+        Ok(DataConfig {
+            data_dir: data_dir.cloned().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
+            segment_size: segment_size.unwrap_or(DEFAULT_SEGMENT_SIZE),
+            limits,
+        })
+    }
+
     /// Reads the file and settles every value.
     ///
     /// # Errors
     /// Which setting is wrong, where it came from, and what it may be.
     pub fn resolve(self) -> Result<Config, ConfigError> {
         let file = self.read_file()?;
+        let DataConfig { data_dir, segment_size, limits } = self.data(&file)?;
         let host = self.host.or(file.host.clone()).unwrap_or_else(|| DEFAULT_HOST.to_owned());
         let ip = parse_host(&host)?;
         let token = self.token.or(file.token.clone());
@@ -100,20 +132,12 @@ impl RawConfig {
                        set GLEITZEIT_TOKEN, or listen on 127.0.0.1";
             return Err(ConfigError::setting("host", &host, fix));
         }
-        let segment_size = self.segment_size.or(file.segment_size.clone());
-        let segment_size =
-            segment_size.as_deref().map(|text| parse_size("segment_size", text)).transpose()?;
-        let mut limits = Limits::default();
-        file.limits.apply(&mut limits)?;
         Ok(Config {
             address: SocketAddr::new(ip, self.port.or(file.port).unwrap_or(DEFAULT_PORT)),
-            data_dir: self
-                .data_dir
-                .or(file.data_dir.clone())
-                .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
+            data_dir,
             origins: Origins::new(file.allowed_origins.clone(), token.is_none()),
             token,
-            segment_size: segment_size.unwrap_or(DEFAULT_SEGMENT_SIZE),
+            segment_size,
             limits,
             socket_message_bytes_max: file.limits.socket_message_bytes()?,
             retention_ms: file.retention_ms()?,

@@ -11,7 +11,7 @@ use anyhow::ensure;
 use clap::{Args, Subcommand};
 
 use super::Exit;
-use crate::config::{Config, RawConfig};
+use crate::config::{DataConfig, RawConfig};
 use crate::core::state::State;
 use crate::log::{Log, LogOptions, LogRead, SegmentLog};
 use crate::store::{self, CheckpointInput, DataDir, Opened, StoreOptions};
@@ -53,10 +53,9 @@ struct Place {
 
 impl Place {
     /// Takes the lock of a directory that exists; nobody wants to look after a new one.
-    fn lock(self) -> anyhow::Result<(DataDir, Config)> {
-        let host = Some("127.0.0.1".to_owned());
-        let config = RawConfig { data_dir: self.data_dir, config: self.config, host, ..RawConfig::default() }
-            .resolve()?;
+    fn lock(self) -> anyhow::Result<(DataDir, DataConfig)> {
+        let config = RawConfig { data_dir: self.data_dir, config: self.config, ..RawConfig::default() }
+            .resolve_data()?;
         let path = &config.data_dir;
         ensure!(
             path.join("FORMAT").exists(),
@@ -75,7 +74,7 @@ struct Whole {
 }
 
 impl Whole {
-    fn open(directory: &DataDir, config: &Config) -> anyhow::Result<Self> {
+    fn open(directory: &DataDir, config: &DataConfig) -> anyhow::Result<Self> {
         let options = LogOptions::with_segment_size(config.segment_size)?;
         let (log, _) = SegmentLog::open(&directory.log(), options)?;
         let log = log.reader();

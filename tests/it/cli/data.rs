@@ -54,6 +54,27 @@ fn whole_data_is_verified_and_dumped() {
     assert_eq!(store("verify", data.path()).status.code(), Some(0), "looking changes nothing");
 }
 
+/// A key that only the server needs is not asked for by those who look after its data.
+#[test]
+fn data_is_verified_without_the_keys_of_the_server() {
+    let (data, _) = used(1);
+    let settings = data.path().join("gleitzeit.toml");
+    let endpoint =
+        "name = 'e'\nkind = 'openai'\nurl = 'http://127.0.0.1:9'\napi_key_env = 'NO_SUCH_VARIABLE_HERE'";
+    std::fs::write(&settings, format!("[[models.endpoints]]\n{endpoint}\n")).expect("it can be written");
+    let with = |line: &str| {
+        let mut command = gleitzeit();
+        command.args(line.split(' ')).arg("--config").arg(&settings).arg("--data-dir").arg(data.path());
+        finish(&mut command, "")
+    };
+    for verb in ["store verify", "store dump", "store repair"] {
+        let output = with(verb);
+        assert_eq!(output.status.code(), Some(0), "{verb}: {}", text(&output.stderr));
+    }
+    let refused = with("serve --port 0");
+    assert!(text(&refused.stderr).contains("NO_SUCH_VARIABLE_HERE"), "{}", text(&refused.stderr));
+}
+
 #[test]
 fn only_one_process_uses_a_directory() {
     let data = tempfile::tempdir().expect("a temporary directory");
