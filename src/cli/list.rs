@@ -1,31 +1,18 @@
 //! `gleitzeit list`: the workflows, newest first.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::Exit;
+use super::conditions::Conditions;
 use super::output::{Output, table, text};
 use super::remote::Remote;
-use crate::client::{PageRequest, WorkflowFilter, WorkflowInfo, WorkflowStatus};
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Status {
-    Pending,
-    Running,
-    Paused,
-    Completed,
-    Failed,
-    Cancelled,
-}
+use crate::client::{PageRequest, WorkflowInfo};
 
 /// List workflows, newest first.
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// Only those with this status.
-    #[arg(long, value_enum)]
-    status: Option<Status>,
-    /// Only those whose name contains this text.
-    #[arg(long)]
-    name: Option<String>,
+    #[command(flatten)]
+    conditions: Conditions,
     /// How many at most; the server gives up to 1000 at once.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     limit: u32,
@@ -40,12 +27,8 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let filter = WorkflowFilter {
-            statuses: self.status.map(WorkflowStatus::from).into_iter().collect(),
-            name: self.name,
-            page: PageRequest { cursor: self.cursor, limit: Some(self.limit) },
-            ..WorkflowFilter::default()
-        };
+        let page = PageRequest { cursor: self.cursor, limit: Some(self.limit) };
+        let filter = self.conditions.listed(page);
         self.remote.run(async |client| {
             let page = client.workflows(&filter).await?;
             let names = page.items.iter().map(|workflow| workflow.id.clone());
@@ -80,17 +63,4 @@ fn row(workflow: &WorkflowInfo) -> Vec<String> {
         workflow.failed_tasks.to_string(),
         text(&workflow.more, "created_at"),
     ]
-}
-
-impl From<Status> for WorkflowStatus {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Pending => Self::Pending,
-            Status::Running => Self::Running,
-            Status::Paused => Self::Paused,
-            Status::Completed => Self::Completed,
-            Status::Failed => Self::Failed,
-            Status::Cancelled => Self::Cancelled,
-        }
-    }
 }

@@ -123,9 +123,9 @@ impl<'c> Teller<'c> {
         Ok(next.max(end))
     }
 
-    async fn follow(&mut self, since: u64) -> anyhow::Result<()> {
+    async fn follow(&mut self, mut next: u64) -> anyhow::Result<()> {
         let workflow = Some(self.subject.workflow().to_owned());
-        let mut feed = Feed::open(self.client.clone(), workflow, Some(since)).await?;
+        let mut feed = Feed::open(self.client.clone(), workflow, Some(next)).await?;
         let mut ticks = ticks();
         // Looked at after the feed was opened, so that the end cannot fall between the two.
         let mut ended = self.subject.has_ended(self.client).await?;
@@ -133,6 +133,7 @@ impl<'c> Teller<'c> {
             tokio::select! {
                 event = feed.next() => {
                     let event = event?;
+                    next = event.seq + 1;
                     self.tell(&event).await?;
                     if words::may_end(&event.kind) {
                         ended = self.subject.has_ended(self.client).await?;
@@ -141,6 +142,8 @@ impl<'c> Teller<'c> {
                 _ = ticks.tick() => self.progress().await?,
             }
         }
+        // It may have ended further on than the feed has told.
+        self.stored(next).await?;
         Ok(())
     }
 

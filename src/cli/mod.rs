@@ -3,9 +3,13 @@
 #[cfg(feature = "client")]
 mod bench;
 #[cfg(feature = "client")]
+mod bulk;
+#[cfg(feature = "client")]
 mod cancel;
 #[cfg(feature = "client")]
 mod completions;
+#[cfg(feature = "client")]
+mod conditions;
 #[cfg(feature = "server")]
 mod config;
 #[cfg(all(feature = "client", feature = "server"))]

@@ -8,11 +8,13 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::output::{Output, table};
-use super::remote::{NO_LIMIT, Remote, exit_of, is_unknown, told};
+use super::bulk::Reach;
+use super::conditions::Conditions;
+use super::output::Output;
+use super::remote::{NO_LIMIT, Remote, exit_of, is_unknown};
 use super::results::{self, find_task};
 use super::{Exit, receipt, usage};
-use crate::client::{Client, ClientError, Note, PageRequest, Receipt, WorkflowFilter, WorkflowStatus};
+use crate::client::{Client, Note, Receipt, WorkflowStatus};
 
 /// Run what failed in a workflow again, or a task, or many workflows.
 ///
@@ -32,18 +34,13 @@ pub(super) struct Retry {
     /// Change parameters of the task as this JSON file says; `-` reads stdin.
     #[arg(long, value_name = "FILE", requires = "id", conflicts_with = "set")]
     parameters: Option<PathBuf>,
-    /// Retry all workflows that have failed, and that fit --name and --tag.
+    /// Retry all workflows that have failed, or have another --status, and that fit the conditions.
     #[arg(long, conflicts_with_all = ["id", "wait"])]
     failed: bool,
-    /// Only workflows whose name contains this.
-    #[arg(long, requires = "failed")]
-    name: Option<String>,
-    /// Only workflows with this tag; may be given several times.
-    #[arg(long, requires = "failed")]
-    tag: Vec<String>,
-    /// How many workflows at most.
-    #[arg(long, requires = "failed", default_value_t = 1_000)]
-    limit: usize,
+    #[command(flatten)]
+    conditions: Conditions,
+    #[command(flatten)]
+    reach: Reach,
     /// Why; it is kept with the event.
     #[arg(long, conflicts_with = "failed")]
     reason: Option<String>,
@@ -65,15 +62,12 @@ impl Retry {
         let limit = self.timeout.map_or(NO_LIMIT, Duration::from_secs);
         let note = Note { by: None, reason: self.reason };
         let Some(id) = self.id else {
-            let filter = WorkflowFilter {
-                statuses: vec![WorkflowStatus::Failed],
-                name: self.name,
-                tags: self.tag,
-                page: PageRequest { cursor: None, limit: Some(1_000) },
-                ..WorkflowFilter::default()
-            };
-            return self.remote.run(async |client| all(&client, filter, self.limit, &self.output).await);
+            let filter = self.conditions.filter(&[WorkflowStatus::Failed]);
+            return self.remote.run(async |client| {
+                self.reach.act(filter, &self.output, async |bulk| client.retry_workflows(bulk).await).await
+            });
         };
+        self.conditions.refuse_beside_an_id()?;
         self.remote.run(async |client| {
             let (workflow, receipt) = one(&client, &id, self.task.as_deref(), patch.as_ref(), &note).await?;
             if !self.wait {
@@ -118,44 +112,6 @@ async fn one(
     let empty = Value::Object(Map::new());
     let receipt = client.retry_task_with(&task.id, patch.unwrap_or(&empty), note).await?;
     Ok((workflow, receipt))
-}
-
-/// Retries workflow by workflow. One that somebody else has retried meanwhile holds up none of the others.
-async fn all(
-    client: &Client,
-    mut filter: WorkflowFilter,
-    limit: usize,
-    output: &Output,
-) -> anyhow::Result<Exit> {
-    let mut found = Vec::new();
-    loop {
-        let page = client.workflows(&filter).await?;
-        found.extend(page.items);
-        if page.next_cursor.is_none() || found.len() >= limit {
-            break;
-        }
-        filter.page.cursor = page.next_cursor;
-    }
-    found.truncate(limit);
-    let mut receipts = Vec::new();
-    let mut exit = Exit::Ok;
-    for workflow in found {
-        match client.retry_workflow(&workflow.id).await {
-            Ok(receipt) => receipts.push(receipt),
-            Err(error @ ClientError::Problem(_)) => {
-                eprintln!("{}", told(&error));
-                exit = Exit::Error;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let names = receipts.iter().map(|receipt| receipt.id.clone());
-    output.print(&receipts, Some(&receipts), names, || {
-        let row =
-            |receipt: &Receipt| vec![receipt.id.clone(), receipt.status.clone(), receipt.seq.to_string()];
-        table(&["ID", "STATUS", "SEQ"], receipts.iter().map(row))
-    })?;
-    Ok(exit)
 }
 
 /// The merge patch that the flags ask for.

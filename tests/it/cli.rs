@@ -11,7 +11,9 @@ use crate::harness::gleitzeit;
 
 mod batch;
 mod data;
+mod following;
 mod golden;
+mod many;
 mod mistakes;
 mod remote;
 
@@ -136,7 +138,7 @@ fn a_workflow_is_checked_before_it_goes_anywhere() {
             exit 1
             --
             error[GZ3003]: Tasks depend on each other in a circle, so none of them could ever start
-              cause: stdin: tasks wait for each other in a circle: `a` -> `b` -> `a`, where each arrow leads to the task that waits
+              cause: stdin: tasks wait for each other in a circle: `a` -> `b` -> `a`, where each arrow leads to the task that waits (at `tasks[0].dependencies[0]`, line 3, column 41)
               fix: Remove one of the dependencies that the message names.
         "#]],
     );

@@ -20,7 +20,7 @@ fn seen(output: &std::process::Output) -> String {
     masked(&format!("exit {code}\n{}--\n{}", text(&output.stdout), text(&output.stderr)))
 }
 
-fn on(server: &Server, line: &str) -> String {
+pub fn on(server: &Server, line: &str) -> String {
     masked(&seen(&verb(server, line, "")).replace(&server.url(), "<url>"))
 }
 

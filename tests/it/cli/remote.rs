@@ -106,7 +106,8 @@ fn what_failed_is_retried_and_what_waits_is_skipped() {
     let failed = id(&server, FAILING);
     assert_eq!(verb(&server, &format!("watch {failed}"), "").status.code(), Some(3));
     let bulk = json(&verb(&server, "retry --failed --name Fail -o json", ""));
-    assert_eq!((&bulk[0]["id"], bulk.as_array().map(Vec::len)), (&json!(failed), Some(1)), "{bulk}");
+    let done = &bulk["done"];
+    assert_eq!((&done[0]["id"], done.as_array().map(Vec::len)), (&json!(failed), Some(1)), "{bulk}");
     assert_eq!(verb(&server, &format!("watch {failed}"), "").status.code(), Some(3));
     let mended =
         format!("retry {failed} --task bad --set args=[\"aGk=\"] --reason typo --wait --timeout 60 -o json");
