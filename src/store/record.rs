@@ -1,5 +1,8 @@
 //! Records as bytes: bincode with variable-length integers, large payloads as parts of their record.
 
+#[cfg(test)]
+mod golden;
+
 use bincode::Options;
 
 use crate::core::event::{Event, Record};
