@@ -9,6 +9,9 @@ use sources::{code_of, relative, tracked_files};
 /// A file above this holds more than one thing; the median of the tree is far below.
 const LINES_MAX: usize = 400;
 
+/// One file although it is long: pages load it as it is, without a build.
+const LONG_ON_PURPOSE: &[&str] = &["clients/js/gleitzeit.js"];
+
 fn report(what: &str, found: &[String]) {
     assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
 }
@@ -17,6 +20,7 @@ fn report(what: &str, found: &[String]) {
 fn no_source_file_runs_away() {
     let long: Vec<String> = tracked_files(&["rs", "py", "js", "mjs", "ts", "css", "html"])
         .into_iter()
+        .filter(|file| !LONG_ON_PURPOSE.contains(&relative(&file.path).as_str()))
         .filter_map(|file| {
             let lines = file.text.lines().count();
             (lines > LINES_MAX).then(|| format!("{} has {lines} lines", relative(&file.path)))

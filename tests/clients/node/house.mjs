@@ -1,109 +1,28 @@
-// The real binary, a socket.io-client and a REST caller for the tests beside this file.
+// The real binary, a socket.io-client and services as anybody would write them, for the tests beside this file.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { io } from "socket.io-client";
+import { Server } from "./server.mjs";
 
-const START_MS = 30_000;
+export { sleep, until } from "./server.mjs";
+
 const STOP_MS = 5_000;
-const WAIT_MS = 30_000;
 
-export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-export async function until(condition, what, ms = WAIT_MS) {
-  const deadline = Date.now() + ms;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
-    await sleep(20);
-  }
-}
-
-export class House {
+export class House extends Server {
   constructor(token) {
-    this.token = token;
-    this.folder = mkdtempSync(join(tmpdir(), "gleitzeit-node-"));
-    this.port = 0;
+    super({ token });
     this.sockets = [];
-    this.log = "";
-  }
-
-  // Starts the server, after the first time on the same port, so that clients find it again.
-  async start() {
-    const binary = process.env.GLEITZEIT_BIN;
-    if (!binary) throw new Error("GLEITZEIT_BIN names no binary: run tests/run");
-    const flags = ["serve", "--port", String(this.port), "--data-dir", join(this.folder, "data")];
-    const env = { ...process.env };
-    if (this.token) env.GLEITZEIT_TOKEN = this.token;
-    this.process = spawn(binary, flags, { stdio: ["ignore", "pipe", "pipe"], env });
-    this.process.stderr.on("data", (data) => (this.log += data));
-    const lines = createInterface({ input: this.process.stdout });
-    const listening = new Promise((resolve) => {
-      lines.on("line", (line) => {
-        const found = /gleitzeit listening on (http:\/\/127\.0\.0\.1:(\d+))/.exec(line);
-        if (found) resolve(found);
-      });
-    });
-    const ended = once(this.process, "exit").then(([code]) => {
-      throw new Error(`the server ended with ${code}: ${this.log}`);
-    });
-    ended.catch(() => {});
-    const late = sleep(START_MS).then(() => {
-      throw new Error(`the server did not say that it listens: ${this.log}`);
-    });
-    late.catch(() => {});
-    const found = await Promise.race([listening, ended, late]);
-    this.url = found[1];
-    this.port = Number(found[2]);
-    return this;
-  }
-
-  async end(signal) {
-    const exit = once(this.process, "exit");
-    const begin = Date.now();
-    this.process.kill(signal);
-    const [code] = await exit;
-    return { code, ms: Date.now() - begin };
   }
 
   async close() {
     for (const socket of this.sockets) socket.disconnect();
-    const { code, ms } = await this.end("SIGTERM");
-    rmSync(this.folder, { recursive: true, force: true });
-    if (code !== 0 || ms > STOP_MS) throw new Error(`SIGTERM: exit ${code} after ${ms} ms: ${this.log}`);
-    if (this.log.includes("panicked at")) throw new Error(this.log);
+    const ms = await super.close();
+    if (ms > STOP_MS) throw new Error(`SIGTERM: it took ${ms} ms: ${this.log}`);
   }
 
   socket(options = {}) {
     const socket = io(`${this.url}/cluster`, { forceNew: true, reconnectionDelay: 300, ...options });
     this.sockets.push(socket);
     return socket;
-  }
-
-  async rest(method, path, body) {
-    const headers = { "content-type": "application/json" };
-    if (this.token) headers.authorization = `Bearer ${this.token}`;
-    const answer = await fetch(`${this.url}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
-    return { status: answer.status, body: await answer.json() };
-  }
-
-  async submit(tasks) {
-    const { status, body } = await this.rest("POST", "/workflows", { name: "node", tasks });
-    if (status !== 201) throw new Error(`${status} ${JSON.stringify(body)}`);
-    return body.id;
-  }
-
-  async ended(workflow) {
-    await until(async () => {
-      const { body } = await this.rest("GET", `/workflows/${workflow}`);
-      return ["completed", "failed", "cancelled"].includes(body.status);
-    }, `the end of ${workflow}`);
-    return (await this.rest("GET", `/workflows/${workflow}/results`)).body;
   }
 }
 
