@@ -961,7 +961,7 @@ class TaskContext {
   }
 
   get idempotencyKey() {
-    return `${this.workflowId}:${this.taskId}`;
+    return `${this.workflowId}/${this.taskId}`;
   }
 
   get deadline() {

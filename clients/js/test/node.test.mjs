@@ -159,7 +159,7 @@ test("a handler knows its deadline and a key that all its attempts share", LIMIT
     const seen = [];
     await node("clock").handler("custom_processing", (_, { deadline, idempotencyKey, attempt, workflowId, taskId, traceparent }) => {
       const ms = deadline.getTime() - Date.now();
-      seen.push({ inTime: ms > 80_000 && ms <= 90_000, key: idempotencyKey === `${workflowId}:${taskId}`, attempt, traceparent });
+      seen.push({ inTime: ms > 80_000 && ms <= 90_000, key: idempotencyKey === `${workflowId}/${taskId}`, attempt, traceparent });
       if (attempt === 1) throw new Retryable("once more", { afterMs: 1 });
       return idempotencyKey;
     }).start();
