@@ -77,6 +77,8 @@ mod version;
 #[cfg(feature = "client")]
 mod watch;
 #[cfg(feature = "client")]
+mod webhooks;
+#[cfg(feature = "client")]
 mod why;
 #[cfg(feature = "client")]
 mod workflow_file;
@@ -145,6 +147,8 @@ enum Verb {
     #[cfg(feature = "client")]
     Services(services::Services),
     #[cfg(feature = "client")]
+    Webhooks(webhooks::Webhooks),
+    #[cfg(feature = "client")]
     Stats(stats::Stats),
     #[cfg(feature = "client")]
     Health(health::Health),
@@ -212,6 +216,8 @@ pub fn main() -> ExitCode {
         Verb::Skip(skip) => skip.run(),
         #[cfg(feature = "client")]
         Verb::Services(services) => services.run(),
+        #[cfg(feature = "client")]
+        Verb::Webhooks(webhooks) => webhooks.run(),
         #[cfg(feature = "client")]
         Verb::Stats(stats) => stats.run(),
         #[cfg(feature = "client")]

@@ -20,11 +20,11 @@ use crate::core::state::State;
 use crate::engine::{self, EngineHandle, EngineParts, Retention, Views};
 use crate::executor::file::Root;
 use crate::executor::outbound::Outbound;
-use crate::executor::{Courier, Executor, Offer, Tools};
-use crate::http::{self, App, Callbacks, Files, KnownModels, Models, Shutdown};
+use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools};
+use crate::http::{self, App, Callbacks, Files, KnownModels, Models, Receivers, Shutdown, Webhooks};
 use crate::log::{Log, LogOptions, LogRead, OpenReport, SegmentLog};
 use crate::protocol::submit::no_files_root;
-use crate::signing::CallbackKey;
+use crate::signing::{CallbackKey, SealKey};
 use crate::socket::{Farewell, SocketConfig, SocketServer};
 use crate::store::{Archiver, CheckpointInput, DataDir, Store, StoreOptions, StoreStatus};
 
@@ -106,15 +106,16 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
     };
     let archiver =
         Archiver { store, jobs: store_jobs, status: store_status, directory: data_dir.path().to_path_buf() };
-    let store =
-        std::thread::Builder::new().name("store".to_owned()).spawn(move || archiver.run(on_archived))?;
+    let store = thread("store", move || archiver.run(on_archived))?;
 
     let handle = prepared.handle();
     let token = config.token.as_deref().map(Token::new);
     let callback_key = CallbackKey::new(data_dir.secret()?);
     let outbound = Outbound::new(&config.http);
     let own_url = format!("http://{address}");
-    let courier = Courier::new(outbound, callback_key.clone(), config.webhooks.clone(), &own_url);
+    let courier = Courier::new(outbound.clone(), callback_key.clone(), config.webhooks.clone(), &own_url);
+    let seal = SealKey::new(data_dir.secret()?);
+    let subscriptions = subscriptions(&config, handle.clone(), outbound, seal.clone(), &own_url);
     let executor = Executor::new(handle.clone(), tokio::runtime::Handle::current(), clock, tools, courier);
     let (sockets, layer) = SocketServer::new(socket_config(&config, token.clone()), handle.clone());
     let engine = prepared.run(Arc::new(Arc::clone(&executor)), Arc::new(sockets.clone()), |_| {
@@ -122,19 +123,18 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
         std::process::exit(74);
     });
     executor.register().await?;
+    tokio::spawn(subscriptions.clone().run());
     let (keep_retention, stop) = channel();
-    let retention =
-        std::thread::Builder::new().name("retention".to_owned()).spawn(move || retention.run(&stop))?;
+    let retention = thread("retention", move || retention.run(&stop))?;
 
     let (shutdown, requests) = mpsc::channel(1);
     let callbacks = Callbacks { key: callback_key, limits: config.limits.clone() };
-    let app = app(&config, handle, token, callbacks, shutdown, (files, models));
+    let webhooks = Webhooks { seal, reach: receivers(&subscriptions) };
+    let app = app(&config, handle, token, callbacks, webhooks, shutdown, (files, models));
     let (closing, closed) = watch::channel(false);
     let http = tokio::spawn(listen(listener, http::router(app).layer(layer), closed));
     info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
-    if config.token.is_none() {
-        info!("no token is set: only this machine can connect, and everybody on it may do everything");
-    }
+    warn_of_no_token(&config);
     Ok(Server {
         address,
         engine,
@@ -147,6 +147,16 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
         requests,
         data_dir,
     })
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work)
+}
+
+fn warn_of_no_token(config: &Config) {
+    if config.token.is_none() {
+        info!("no token is set: only this machine can connect, and everybody on it may do everything");
+    }
 }
 
 /// What lies in the data directory, and the state it comes to.
@@ -190,12 +200,13 @@ fn app(
     engine: EngineHandle,
     token: Option<Token>,
     callbacks: Callbacks,
+    webhooks: Webhooks,
     shutdown: mpsc::Sender<Shutdown>,
     (files, models): (Files, Models),
 ) -> Arc<App> {
     let (limits, origins) = (config.limits.submission.clone(), config.origins.clone());
     let functions = super::registry::views();
-    Arc::new(App { engine, limits, token, origins, functions, models, callbacks, shutdown, files })
+    Arc::new(App { engine, limits, token, origins, functions, models, callbacks, webhooks, shutdown, files })
 }
 
 fn models(tools: &Tools) -> Models {
@@ -204,6 +215,34 @@ fn models(tools: &Tools) -> Models {
         let Offer { models, may_be_any, remark, .. } = models.offer();
         KnownModels { models, may_be_any, remark }
     }))
+}
+
+/// Whoever tells receivers of ends. Links begin with `own_url` unless the configuration says otherwise.
+fn subscriptions(
+    config: &Config,
+    engine: EngineHandle,
+    outbound: Outbound,
+    seal: SealKey,
+    own_url: &str,
+) -> Subscriptions {
+    let public_url = config.webhooks.public_url.clone().unwrap_or_else(|| own_url.to_owned());
+    Subscriptions::new(engine, outbound, seal, config.webhooks.timeout_ms, public_url)
+}
+
+/// The requests to receivers that people ask for one by one.
+fn receivers(subscriptions: &Subscriptions) -> Receivers {
+    let (checks, tests, sends) = (subscriptions.clone(), subscriptions.clone(), subscriptions.clone());
+    Receivers {
+        check: Box::new(move |url| checks.check(url)),
+        test: Box::new(move |id, known| {
+            let tests = tests.clone();
+            Box::pin(async move { tests.test(id, &known).await })
+        }),
+        again: Box::new(move |id, known, seq| {
+            let sends = sends.clone();
+            Box::pin(async move { sends.again(id, &known, seq).await })
+        }),
+    }
 }
 
 /// Looks into the files root, off the threads that serve requests.

@@ -107,6 +107,7 @@ impl RawConfig {
         let data_dir = self.data_dir.as_ref().or(file.data_dir.as_ref());
         let mut limits = Limits::default();
         file.limits.apply(&mut limits)?;
+        file.webhooks.apply(&mut limits.subscriptions)?;
         Ok(DataConfig {
             data_dir: data_dir.cloned().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR)),
             segment_size: segment_size.unwrap_or(DEFAULT_SEGMENT_SIZE),

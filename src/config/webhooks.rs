@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::file::{ConfigError, set_time};
+use super::file::{ConfigError, set_count, set_time};
+use crate::core::limits::SubscriptionLimits;
 use crate::signing::WebhookSecret;
 
 /// A receiver that takes longer to accept a task should accept it first and work afterwards.
@@ -23,6 +24,22 @@ pub struct FileWebhooks {
     /// The first pause before an unanswered delivery is tried again; doubles.
     retry_base_seconds: Option<f64>,
     retry_max_seconds: Option<f64>,
+    #[serde(default)]
+    subscriptions: FileSubscriptions,
+}
+
+/// `[webhooks.subscriptions]`: how patient those are who are told of ends.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileSubscriptions {
+    /// How many there may be.
+    count: Option<usize>,
+    /// For one end, the first included.
+    tries: Option<u32>,
+    retry_base_seconds: Option<f64>,
+    retry_max_seconds: Option<f64>,
+    /// Ends in a row that may be given up.
+    disable_after: Option<u32>,
 }
 
 /// What the program runs with.
@@ -65,6 +82,20 @@ impl FileWebhooks {
         set_time(&mut config.retry_base_ms, "webhooks.retry_base_seconds", self.retry_base_seconds, 1e3)?;
         set_time(&mut config.retry_max_ms, "webhooks.retry_max_seconds", self.retry_max_seconds, 1e3)?;
         Ok(config)
+    }
+
+    /// Puts what the file says of subscriptions in the place of the defaults.
+    ///
+    /// # Errors
+    /// Which setting is out of range.
+    pub(super) fn apply(&self, limits: &mut SubscriptionLimits) -> Result<(), ConfigError> {
+        let file = &self.subscriptions;
+        let (base, max) = (file.retry_base_seconds, file.retry_max_seconds);
+        set_count(&mut limits.count_max, "webhooks.subscriptions.count", file.count)?;
+        set_count(&mut limits.tries_max, "webhooks.subscriptions.tries", file.tries)?;
+        set_time(&mut limits.base_delay_ms, "webhooks.subscriptions.retry_base_seconds", base, 1e3)?;
+        set_time(&mut limits.max_delay_ms, "webhooks.subscriptions.retry_max_seconds", max, 1e3)?;
+        set_count(&mut limits.given_up_max, "webhooks.subscriptions.disable_after", file.disable_after)
     }
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::carried::CarriedWorkflow;
 use super::event::{Delivery, Failure, Note};
-use super::ids::{AttemptNo, Fingerprint, Seq, SessionId, TaskId, WorkerId, WorkflowId};
+use super::ids::{AttemptNo, Fingerprint, Seq, SessionId, SubscriptionId, TaskId, WorkerId, WorkflowId};
 use super::payload::{Payload, Stored};
 use super::rejection::Rejection;
 use super::spec::WorkflowSpec;
+use super::subscription::SubscriptionOrder;
 use super::usage::Usage;
 
 #[derive(Debug, Clone)]
@@ -134,6 +135,11 @@ pub enum Command {
     /// Everything that was alive before `up_to` has been carried and stored.
     ReleaseLog {
         up_to: Seq,
+    },
+    /// Somebody wants something of a webhook subscription.
+    OrderSubscription {
+        subscription: SubscriptionId,
+        order: SubscriptionOrder,
     },
     /// An attempt comes back that nobody has begun.
     ReturnAttempt {

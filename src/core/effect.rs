@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::command::{Progress, WorkerFacts, WorkerStatus};
 use super::ids::{AttemptNo, SessionId, TaskId, WorkerId, WorkflowId};
+use super::subscription::{AfterTry, SubscriptionStatus};
 
 #[derive(Debug, Clone)]
 pub enum Effect {
@@ -41,6 +42,8 @@ pub enum Effect {
         attempt: AttemptNo,
         progress: Progress,
     },
+    /// Whoever delivers to webhooks looks at them again.
+    AnnounceSubscription,
     /// The workflow has ended: it moves from memory to the store.
     Archive {
         workflow: WorkflowId,
@@ -59,6 +62,11 @@ pub enum Receipt {
     Registered {
         held: Vec<Arc<str>>,
         liveness_ms: u64,
+    },
+    /// What follows a try to deliver, and how its subscription stands afterwards.
+    Tried {
+        then: AfterTry,
+        status: SubscriptionStatus,
     },
 }
 

@@ -190,6 +190,15 @@ catalogue! {
     2063 CALLBACK_CONFLICT Validation Warning false 409
         "The attempt has ended with another outcome, which counts."
         "Drop the callback; read the outcome that counts from the task."
+    2070 WEBHOOK_NOT_FOUND Validation Error false 404
+        "There is no webhook with this id."
+        "List the webhooks with `gleitzeit webhooks list`."
+    2071 WEBHOOK_DELIVERY_NOT_FOUND Validation Error false 404
+        "The webhook has no delivery with this number: no such end is in the log, or its terms do not ask for it."
+        "List its deliveries; the number of one is the seq of its event."
+    2072 TOO_MANY_WEBHOOKS Resource Error false 409
+        "The server has as many webhooks as it takes."
+        "Delete one that nobody needs, or raise `count` under `[webhooks.subscriptions]`."
     3001 WORKFLOW_VALIDATION_FAILED Validation Error false 422
         "The workflow is not valid."
         "Mend what the message names; nothing was stored."

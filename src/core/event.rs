@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::carried::CarriedWorkflow;
 use super::command::FailureReport;
 use super::errors::{self, Code};
-use super::ids::{AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
+use super::ids::{AttemptNo, Fingerprint, Seq, SubscriptionId, TaskId, Timestamp, WorkerId, WorkflowId};
 use super::payload::{Payload, Stored};
 use super::spec::WorkflowSpec;
 use super::state::ServiceTotals;
+use super::subscription::SubscriptionFact;
 use super::usage::Usage;
 
 /// One entry of the log: a fact and the engine time at which it was decided.
@@ -173,6 +174,11 @@ pub enum Event {
     /// A result came after the pause: the service is given work as before. It follows from the result.
     BreakerClosed {
         service: Arc<str>,
+    },
+    /// Something happened to a webhook subscription.
+    Subscription {
+        subscription: SubscriptionId,
+        fact: SubscriptionFact,
     },
 }
 
@@ -345,7 +351,8 @@ impl Event {
             | Self::ServicesCarried { .. }
             | Self::Released { .. }
             | Self::BreakerOpened { .. }
-            | Self::BreakerClosed { .. } => None,
+            | Self::BreakerClosed { .. }
+            | Self::Subscription { .. } => None,
         }
     }
 
@@ -379,7 +386,8 @@ impl Event {
             | Self::ServicesCarried { .. }
             | Self::Released { .. }
             | Self::BreakerOpened { .. }
-            | Self::BreakerClosed { .. } => None,
+            | Self::BreakerClosed { .. }
+            | Self::Subscription { .. } => None,
         }
     }
 }

@@ -126,6 +126,28 @@ impl fmt::Display for AttemptNo {
     }
 }
 
+/// A webhook subscription; a version 7 UUID, so that lists are in the order of their creation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SubscriptionId(pub u128);
+
+impl SubscriptionId {
+    pub fn parse(text: &str) -> Option<Self> {
+        canonical_uuid(text).map(Self)
+    }
+}
+
+impl fmt::Display for SubscriptionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&WorkflowId(self.0), f)
+    }
+}
+
+impl fmt::Debug for SubscriptionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// Whatever runs attempts, by its stable name: the `node_id` of a service, or the built-in executor.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WorkerId(pub Arc<str>);

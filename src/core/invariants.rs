@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ids::Timestamp;
+use super::ids::{Seq, Timestamp};
 use super::presence::Presence;
 use super::state::{ClassId, Phase, Standing, State, StatusKind, Task, TaskStatus, Timer, Turn, Workflow};
+use super::subscription::{AfterTry, DELIVERIES_KEPT, DeliveryNote};
 
 /// The first violation, if there is one.
 ///
@@ -25,6 +26,24 @@ pub fn check(state: &State) -> Result<(), String> {
                 "{worker} holds attempt {attempt} of {id} as {:?}, but the task says otherwise",
                 grant.phase
             ));
+        }
+    }
+    check_subscriptions(state)
+}
+
+/// A cursor lies inside the log, and what is remembered of deliveries is in their order, with at most the last of them
+/// still open.
+fn check_subscriptions(state: &State) -> Result<(), String> {
+    for (id, known) in &state.subscriptions {
+        let seqs: Vec<Seq> = known.deliveries.iter().map(|note| note.told.seq).collect();
+        let open = |note: &&DeliveryNote| matches!(note.then, AfterTry::RetryAt(_));
+        let behind = known.deliveries.iter().filter(open).any(|note| note.told.seq < known.cursor);
+        let ordered = seqs.windows(2).all(|pair| pair.first() < pair.last());
+        if known.cursor > state.next_seq || !ordered || behind || seqs.len() > DELIVERIES_KEPT {
+            return Err(format!("webhook {id} stands at {:?} with deliveries of {seqs:?}", known.cursor));
+        }
+        if known.deliveries.iter().filter(open).count() > 1 {
+            return Err(format!("webhook {id} tries several ends at once"));
         }
     }
     Ok(())

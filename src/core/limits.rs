@@ -28,6 +28,7 @@ pub struct Limits {
     pub workers_max: usize,
     pub result_bytes_max: usize,
     pub submission: SubmissionLimits,
+    pub subscriptions: SubscriptionLimits,
 }
 
 /// What one submission may hold.
@@ -39,6 +40,30 @@ pub struct SubmissionLimits {
     pub tasks_max: usize,
     pub dependencies_max: usize,
 }
+
+/// How patient webhook subscriptions are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionLimits {
+    /// Each reads what happens for itself.
+    pub count_max: usize,
+    /// Tries for one end, the first included. With the pauses below these are five hours.
+    pub tries_max: u32,
+    /// The first pause; doubles.
+    pub base_delay_ms: u64,
+    pub max_delay_ms: u64,
+    /// Ends in a row that were given up, after which a subscription is disabled: a day without an answer.
+    pub given_up_max: u32,
+}
+
+impl Default for SubscriptionLimits {
+    fn default() -> Self {
+        Self { count_max: 50, tries_max: 16, base_delay_ms: 1_000, max_delay_ms: 3_600_000, given_up_max: 5 }
+    }
+}
+
+/// How long the log is kept for a subscription whose cursor lags behind, so that a receiver that is down over a weekend
+/// misses nothing, and one that never comes back does not fill the disk.
+pub const SUBSCRIPTION_HOLD_MS: u64 = 72 * 60 * 60 * 1_000;
 
 /// Consecutive failures that open a service's breaker. A constant, because replay must come to the same state.
 pub const BREAKER_FAILURES: u32 = 5;
@@ -71,6 +96,7 @@ impl Default for Limits {
             workers_max: 20_000,
             result_bytes_max: 8 << 20,
             submission: SubmissionLimits::default(),
+            subscriptions: SubscriptionLimits::default(),
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod rejection;
 pub mod retry;
 pub mod spec;
 pub mod state;
+pub mod subscription;
 pub mod template;
 pub mod usage;
 pub mod why;

@@ -34,6 +34,18 @@ pub fn next(state: &State, id: TaskId, code: Code, report: &Report, inputs: &Inp
     AfterFailure::RetryAt(inputs.now.plus(delay_ms))
 }
 
+/// A pause that doubles with each try, from `base_ms` up to `max_ms`, and differs by up to a fifth either way.
+pub(super) fn doubling_ms(base_ms: u64, max_ms: u64, tries: u32, seed: u64) -> u64 {
+    let policy = RetryPolicy {
+        max_attempts: u32::MAX,
+        strategy: RetryStrategy::Exponential,
+        base_delay_ms: base_ms,
+        max_delay_ms: max_ms,
+        jitter_permille: 200,
+    };
+    delay_ms(&policy, tries, scrambled(seed ^ u64::from(tries) << 32))
+}
+
 /// The pause after the `tries`th failure, spread by `random`.
 fn delay_ms(policy: &RetryPolicy, tries: u32, random: u64) -> u64 {
     let base = policy.base_delay_ms;

@@ -4,6 +4,7 @@ use crate::core::command::Command;
 use crate::core::errors;
 use crate::core::rejection::Rejection;
 use crate::core::state::State;
+use crate::core::subscription::SubscriptionOrder;
 
 /// Whether new work is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +41,11 @@ impl Kind {
             Command::SubmitWorkflow { .. }
             | Command::RetryWorkflow { .. }
             | Command::RetryTask { .. }
-            | Command::SettleTask { .. } => Self::NewWork,
+            | Command::SettleTask { .. }
+            | Command::OrderSubscription {
+                order: SubscriptionOrder::Create { .. } | SubscriptionOrder::Change { .. },
+                ..
+            } => Self::NewWork,
             // Somebody who held work before the connection or the process broke comes back to report it.
             Command::RegisterWorker { session, facts, .. } => {
                 let known = session.is_built_in() || state.workers.contains_key(&facts.worker);
@@ -66,7 +71,17 @@ impl Kind {
             | Command::CancelTask { .. }
             | Command::CarryArchived { .. }
             | Command::CarryLive { .. }
-            | Command::CarryServices => Self::Other,
+            | Command::CarryServices
+            | Command::OrderSubscription {
+                order:
+                    SubscriptionOrder::Pause
+                    | SubscriptionOrder::Resume { .. }
+                    | SubscriptionOrder::Delete
+                    | SubscriptionOrder::RecordTry { .. }
+                    | SubscriptionOrder::Pass { .. }
+                    | SubscriptionOrder::Miss { .. },
+                ..
+            } => Self::Other,
         }
     }
 

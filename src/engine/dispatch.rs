@@ -68,6 +68,8 @@ pub enum Announcement {
         new: WorkerStatus,
         at: Timestamp,
     },
+    /// Webhook subscriptions have changed.
+    Subscriptions,
     Progress {
         task: TaskId,
         attempt: AttemptNo,

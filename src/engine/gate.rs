@@ -58,6 +58,7 @@ impl Engine {
             | Command::CarryArchived { .. }
             | Command::CarryLive { .. }
             | Command::CarryServices
+            | Command::OrderSubscription { .. }
             | Command::ReleaseLog { .. }
             | Command::FailDispatch { .. }
             | Command::ReturnAttempt { .. } => Existing::default(),

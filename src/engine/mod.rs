@@ -15,6 +15,7 @@ mod query;
 mod retention;
 mod start;
 mod step;
+mod subscriptions;
 mod turn;
 mod turns;
 mod views;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::handle::EngineHandle;
+use super::subscriptions;
 use crate::core::carried::CarriedWorkflow;
 use crate::core::command::Command;
 use crate::core::ids::{Seq, Timestamp, WorkflowId};
@@ -99,11 +100,16 @@ impl Retention {
         Ok(self.store.holding_back(up_to, None, limit)?.next.is_none())
     }
 
-    /// Carries what is alive before `up_to`, waits until it is safe, and releases.
+    /// Carries what is alive before `up_to`, waits until it is safe, and releases. Where subscriptions have yet to be
+    /// told of it, less is released, or nothing.
     ///
     /// # Errors
     /// What stood in the way; nothing is lost by it.
     pub fn release(&self, up_to: Seq, stop: &Receiver<()>) -> Result<(), Kept> {
+        let up_to = subscriptions::held_back(&self.engine, up_to)?;
+        if up_to <= self.log.first_seq() {
+            return Ok(());
+        }
         for id in self.live_below(up_to)? {
             self.carry_live(id, up_to)?;
         }

@@ -270,6 +270,7 @@ impl Engine {
             Effect::AnnounceStatus { worker, old, new } => {
                 Output::Announce(Announcement::Status { worker, old, new, at: now })
             }
+            Effect::AnnounceSubscription => Output::Announce(Announcement::Subscriptions),
             Effect::ForwardProgress { task, attempt, progress } => {
                 self.presence.note_progress(&self.state, task, &progress, now);
                 let Some(workflow) = self.state.workflow(task.workflow) else { return };

@@ -8,6 +8,7 @@ mod http_task;
 mod models;
 mod offer;
 pub mod outbound;
+mod subscriptions;
 mod webhooks;
 mod work;
 
@@ -31,6 +32,7 @@ use file::Root;
 use models::{Images, Live};
 pub use models::{Models, Offer};
 use outbound::Outbound;
+pub use subscriptions::Subscriptions;
 pub use webhooks::Courier;
 use work::{Done, Undone};
 

@@ -18,6 +18,7 @@ mod services;
 mod stats;
 mod system;
 mod tasks;
+mod webhooks;
 mod workflows;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use tokio::sync::mpsc;
 pub use crate::config::{Origins, Token};
 pub use callbacks::Callbacks;
 pub use doubts::{KnownModels, Models};
+pub use webhooks::{Receivers, Webhooks};
 
 use crate::core::limits::SubmissionLimits;
 use crate::core::rejection::Rejection;
@@ -50,6 +52,7 @@ pub struct App {
     pub functions: Vec<FunctionView>,
     pub models: Models,
     pub callbacks: Callbacks,
+    pub webhooks: Webhooks,
     /// Where a request to stop goes.
     pub shutdown: mpsc::Sender<Shutdown>,
     /// Looks for the files of a batch.
@@ -102,6 +105,14 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/tasks/{id}/fail", post(tasks::fail))
         .route("/tasks/{id}/skip", post(tasks::skip))
         .route("/dead-letters", get(letters::list))
+        .route("/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/webhooks/{id}", get(webhooks::detail).patch(webhooks::change).delete(webhooks::delete))
+        .route("/webhooks/{id}/pause", post(webhooks::pause))
+        .route("/webhooks/{id}/resume", post(webhooks::resume))
+        .route("/webhooks/{id}/rotate", post(webhooks::rotate))
+        .route("/webhooks/{id}/test", post(webhooks::test))
+        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries))
+        .route("/webhooks/{id}/deliveries/{delivery}/redeliver", post(webhooks::redeliver))
         .route("/functions", get(functions::list))
         .route("/functions/{name}", get(functions::detail))
         .route("/services", get(services::list))

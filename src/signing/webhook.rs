@@ -5,8 +5,11 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use ring::rand::{SecureRandom, SystemRandom};
 use sha2::Sha256;
 
+/// Half of what the specification allows at most.
+const GENERATED_BYTES: usize = 32;
 /// What stands before a secret that is written in base64.
 const PREFIX: &str = "whsec_";
 
@@ -29,7 +32,35 @@ impl WebhookSecret {
             Some(encoded) => STANDARD.decode(encoded).map_err(|_| MalformedSecret)?,
             None => text.as_bytes().to_vec(),
         };
+        Self::from_bytes(bytes)
+    }
+
+    pub(super) fn from_bytes(bytes: Vec<u8>) -> Result<Self, MalformedSecret> {
         if bytes.is_empty() { Err(MalformedSecret) } else { Ok(Self(bytes)) }
+    }
+
+    /// A new one of 256 random bits.
+    ///
+    /// # Panics
+    /// When the system has no randomness.
+    pub fn generate() -> Self {
+        let mut bytes = vec![0; GENERATED_BYTES];
+        SystemRandom::new().fill(&mut bytes).expect("the system gives randomness");
+        Self(bytes)
+    }
+
+    /// As it is written: `whsec_` and base64. For the one answer that tells it.
+    pub fn reveal(&self) -> String {
+        format!("{PREFIX}{}", STANDARD.encode(&self.0))
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Its length in bytes.
+    pub fn strength(&self) -> usize {
+        self.0.len()
     }
 
     /// The value of `webhook-signature`.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::core::ids::{AttemptNo, Seq, TaskId, Timestamp, WorkerId};
+use crate::core::ids::{AttemptNo, Seq, SubscriptionId, TaskId, Timestamp, WorkerId};
 use crate::core::state::{Grant, ServiceTotals, State, Workflow};
+use crate::core::subscription::Subscription;
 
 /// Work for the store's thread, in order: a checkpoint comes after everything that had ended before it.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub struct CheckpointInput {
     pub grants: Vec<(WorkerId, TaskId, AttemptNo, Grant)>,
     pub services: BTreeMap<Arc<str>, ServiceTotals>,
     pub workers: BTreeMap<WorkerId, Arc<str>>,
+    pub subscriptions: BTreeMap<SubscriptionId, Arc<Subscription>>,
 }
 
 impl CheckpointInput {
@@ -43,6 +45,7 @@ impl CheckpointInput {
                 .collect(),
             services: state.services.clone(),
             workers: state.workers.clone(),
+            subscriptions: state.subscriptions.clone(),
         }
     }
 
@@ -52,6 +55,7 @@ impl CheckpointInput {
         (state.next_seq, state.now, state.released) = (self.next_seq, self.now, self.released);
         state.services = self.services;
         state.workers = self.workers;
+        state.subscriptions = self.subscriptions;
         for workflow in self.workflows {
             state.restore(workflow);
         }

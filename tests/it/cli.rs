@@ -16,6 +16,7 @@ mod golden;
 mod many;
 mod mistakes;
 mod remote;
+mod webhooks;
 
 /// Nobody listens on this port of the loopback interface.
 const NOBODY: &str = "http://127.0.0.1:9";

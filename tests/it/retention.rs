@@ -1,6 +1,8 @@
 //! Old log is released, and nothing that anybody still wants goes with it: not the results of ended workflows,
 //! not the workflow that waits, and not even when the store is lost afterwards.
 
+mod hooks;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};

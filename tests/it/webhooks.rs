@@ -1,10 +1,12 @@
-//! Webhooks, with the real binary and receivers on loopback: tasks that are handed on and answered by a callback.
+//! Webhooks, with the real binary and receivers on loopback: tasks that are handed on and answered by a callback, and
+//! subscriptions that are told of ends.
 
 mod callbacks;
 mod documented;
 mod hmac;
-mod receiver;
+pub mod receiver;
 mod restarts;
+mod subscriptions;
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use serde_json::{Value, json};
 use crate::harness::{Rest, Server, until};
 
 /// Generous: a debug build on a loaded machine.
-const SOON: Duration = Duration::from_mins(1);
+pub const SOON: Duration = Duration::from_mins(1);
 
 /// The secret that signs tasks without one of their own.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

@@ -226,7 +226,7 @@ impl Client {
         self.send(&self.http, &self.get(&["readyz"])).await.is_ok()
     }
 
-    async fn act(&self, kind: &str, id: &str, verb: &str) -> Result<Receipt, ClientError> {
+    pub(super) async fn act(&self, kind: &str, id: &str, verb: &str) -> Result<Receipt, ClientError> {
         self.fetch(self.post(&["api", "v1", kind, id, verb])).await
     }
 

@@ -10,6 +10,7 @@ mod streamed;
 mod transport;
 mod types;
 mod wait;
+mod webhooks;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub use types::{
     PageRequest, Receipt, Service, Shutdown, Stats, SubmitOptions, Submitted, TaskFailure, TaskInfo,
     TextFormat, Validation, Why, WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
 };
+pub use webhooks::{Delivery, NewWebhook, ResumeAt, Webhook, WebhookTest};
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

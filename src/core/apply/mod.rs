@@ -4,6 +4,7 @@ mod by_hand;
 mod change;
 mod end;
 mod submit;
+mod subscription;
 mod task;
 
 use std::sync::Arc;
@@ -76,6 +77,9 @@ impl State {
             Event::Released { up_to } => self.released = *up_to,
             Event::DeliveryTried { task, attempt, delivery } => self.deliver(*task, *attempt, delivery),
             Event::BreakerOpened { .. } | Event::BreakerClosed { .. } => {}
+            Event::Subscription { subscription, fact } => {
+                self.subscription_fact(*subscription, fact, seq, at);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Decision;
+use super::{Decision, subscription};
 use crate::core::carried::CarriedWorkflow;
 use crate::core::effect::Effect;
 use crate::core::event::Event;
@@ -34,7 +34,8 @@ pub(super) fn live(state: &State, id: WorkflowId, payloads: &BTreeMap<(Seq, u32)
 pub(super) fn services(state: &State) -> Decision {
     let services = state.services.iter().map(|(name, totals)| (Arc::clone(name), *totals)).collect();
     let workers = state.workers.iter().map(|(worker, name)| (worker.clone(), Arc::clone(name))).collect();
-    Decision::events(vec![Event::ServicesCarried { services, workers }])
+    let services = Event::ServicesCarried { services, workers };
+    Decision::events([services].into_iter().chain(subscription::carried(state)).collect())
 }
 
 /// The release never goes back.

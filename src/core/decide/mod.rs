@@ -9,6 +9,7 @@ mod end;
 mod held;
 mod report;
 mod schedule;
+mod subscription;
 mod verbs;
 mod worker;
 
@@ -127,6 +128,9 @@ pub fn decide(
         Command::CarryLive { workflow, payloads } => Ok(carry::live(state, *workflow, payloads)),
         Command::CarryServices => Ok(carry::services(state)),
         Command::ReleaseLog { up_to } => Ok(carry::release(state, *up_to)),
+        Command::OrderSubscription { subscription, order } => {
+            subscription::decide(state, presence, inputs, *subscription, order)
+        }
         Command::ReturnAttempt { task, attempt, why } => {
             Ok(report::return_attempt(state, inputs, *task, *attempt, *why))
         }

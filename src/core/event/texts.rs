@@ -40,7 +40,8 @@ impl Event {
             | Self::Released { .. }
             | Self::DeliveryTried { .. }
             | Self::BreakerOpened { .. }
-            | Self::BreakerClosed { .. } => Vec::new(),
+            | Self::BreakerClosed { .. }
+            | Self::Subscription { .. } => Vec::new(),
         }
     }
 
@@ -79,6 +80,7 @@ impl Event {
             | Self::ServicesCarried { .. }
             | Self::BreakerOpened { .. }
             | Self::BreakerClosed { .. }
+            | Self::Subscription { .. }
             | Self::DeliveryTried { .. }
             | Self::Released { .. } => {}
         }

@@ -63,6 +63,7 @@ impl Presence {
             | Event::ServicesCarried { .. }
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }
+            | Event::Subscription { .. }
             | Event::Released { .. }
             | Event::DeliveryTried { .. } => {}
         }

@@ -37,6 +37,7 @@ impl Presence {
             | Command::CarryLive { .. }
             | Command::CarryServices
             | Command::ReleaseLog { .. }
+            | Command::OrderSubscription { .. }
             | Command::FailDispatch { .. }
             | Command::ReturnAttempt { .. } => {}
         }
@@ -69,6 +70,7 @@ impl Presence {
             | Command::CarryLive { .. }
             | Command::CarryServices
             | Command::ReleaseLog { .. }
+            | Command::OrderSubscription { .. }
             | Command::FailDispatch { .. }
             | Command::ReturnAttempt { .. } => return,
         };

@@ -23,7 +23,8 @@ pub use task::{AttemptNote, Edited, SkipCause, StatusKind, Task, TaskStatus, Tro
 pub use timers::{Timer, Timers};
 pub use workflow::{Counts, Workflow, WorkflowStatus};
 
-use super::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid};
+use super::ids::{Fingerprint, Seq, SubscriptionId, TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid};
+use super::subscription::Subscription;
 
 #[derive(Debug)]
 pub struct State {
@@ -39,6 +40,8 @@ pub struct State {
     /// The service name of each worker that was ever seen, oldest dropped first.
     pub workers: BTreeMap<WorkerId, Arc<str>>,
     pub ready: Ready,
+    /// Webhooks. Readers share them; a change copies one.
+    pub subscriptions: BTreeMap<SubscriptionId, Arc<Subscription>>,
     pub timers: Timers,
     /// Events before this seq have been released.
     pub released: Seq,
@@ -61,6 +64,7 @@ impl Default for State {
             services: BTreeMap::new(),
             workers: BTreeMap::new(),
             ready: Ready::default(),
+            subscriptions: BTreeMap::new(),
             timers: Timers::default(),
             released: Seq::default(),
             listed: BTreeSet::new(),
@@ -105,6 +109,7 @@ impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
         self.next_seq == other.next_seq
             && self.services == other.services
+            && self.subscriptions == other.subscriptions
             && self.grants == other.grants
             && self.timers == other.timers
             && self.workflows.len() == other.workflows.len()

@@ -95,9 +95,16 @@ impl Outbound {
         Err(OutboundError::TooManyRedirects { to: request.target(), limit })
     }
 
+    /// Whether the request may be sent, as far as its text tells: a name is only resolved when it is sent.
+    ///
+    /// # Errors
+    /// [`OutboundError::Denied`]: its host is an address that no request may go to.
+    pub fn check(&self, request: &Request) -> Result<(), OutboundError> {
+        self.check_literal(&request.url).map_err(|closed| OutboundError::denied(request.target(), &closed))
+    }
+
     async fn exchange(&self, request: &Request) -> Result<reqwest::Response, OutboundError> {
-        self.check_literal(&request.url)
-            .map_err(|closed| OutboundError::denied(request.target(), &closed))?;
+        self.check(request)?;
         let sending = self
             .client()
             .request(request.method.clone(), request.url.clone())

@@ -109,7 +109,7 @@ fn text(members: &Members, key: &str) -> Option<String> {
 }
 
 /// Everything before the path. A URL that has no such part is refused when it is posted.
-fn origin_of(url: &str) -> String {
+pub(in crate::executor) fn origin_of(url: &str) -> String {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     let rest = url.get(after_scheme..).unwrap_or_default();
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

@@ -21,11 +21,13 @@ use crate::core::ids::{SessionId, WorkerId};
 use crate::core::rejection::Rejection;
 use crate::engine::{Assigned, EngineHandle, Reply};
 use crate::signing::{CallbackKey, WebhookSecret};
-use gate::Gate;
+pub(super) use backoff::retry_after_ms;
+pub(super) use gate::Gate;
 use letter::Letter;
+pub(super) use letter::origin_of;
 
 /// Nobody reads more of an answer than this; a receiver that sends more is not one.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
+pub(super) const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// As much of a refusal as its failure repeats.
 const SHOWN_ANSWER_CHARS: usize = 200;
 
@@ -115,7 +117,7 @@ impl Courier {
         Ok(match status {
             200..=299 => (DeliveryOutcome::Taken { status }, Then::Wait),
             408 | 425 | 429 | 500..=599 => {
-                let asked_ms = backoff::retry_after_ms(&response.headers);
+                let asked_ms = retry_after_ms(&response.headers);
                 (DeliveryOutcome::Refused { status }, self.again(letter, number, asked_ms))
             }
             _ => {
@@ -135,7 +137,7 @@ impl Courier {
 }
 
 /// The headers of the Standard Webhooks specification. Without a secret there is no signature.
-fn sign(
+pub(super) fn sign(
     request: &mut Request,
     id: &str,
     body: &[u8],

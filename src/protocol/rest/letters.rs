@@ -136,22 +136,7 @@ impl BulkRequest {
     }
 
     fn conditions(&self) -> Result<Vec<(String, String)>, Rejection> {
-        let mut conditions = Vec::new();
-        for (key, value) in &self.filter {
-            match (key.as_str(), value) {
-                ("metadata", Value::Object(members)) => {
-                    for (member, value) in members {
-                        conditions.push((format!("metadata.{member}"), plain(key, value)?));
-                    }
-                }
-                (_, Value::Array(values)) => {
-                    for value in values {
-                        conditions.push((key.clone(), plain(key, value)?));
-                    }
-                }
-                _ => conditions.push((key.clone(), plain(key, value)?)),
-            }
-        }
+        let conditions = conditions_of(&self.filter)?;
         if conditions.is_empty() {
             return Err(Rejection::new(
                 INVALID_ARGUMENT,
@@ -160,6 +145,30 @@ impl BulkRequest {
         }
         Ok(conditions)
     }
+}
+
+/// The conditions of a filter, one for each value.
+///
+/// # Errors
+/// Which condition has a value that is no text.
+pub(super) fn conditions_of(filter: &Map<String, Value>) -> Result<Vec<(String, String)>, Rejection> {
+    let mut conditions = Vec::new();
+    for (key, value) in filter {
+        match (key.as_str(), value) {
+            ("metadata", Value::Object(members)) => {
+                for (member, value) in members {
+                    conditions.push((format!("metadata.{member}"), plain(key, value)?));
+                }
+            }
+            (_, Value::Array(values)) => {
+                for value in values {
+                    conditions.push((key.clone(), plain(key, value)?));
+                }
+            }
+            _ => conditions.push((key.clone(), plain(key, value)?)),
+        }
+    }
+    Ok(conditions)
 }
 
 fn plain(key: &str, value: &Value) -> Result<String, Rejection> {

@@ -18,6 +18,9 @@ mod service;
 mod stats;
 mod task;
 mod usage;
+mod webhook;
+#[cfg(feature = "server")]
+mod webhook_request;
 mod why;
 mod workflow;
 
@@ -43,6 +46,9 @@ pub use service::{ReportedView, ServiceView, breaker, node_type};
 pub use stats::{Health, LogStats, Stats, TaskStats};
 pub use task::{AttemptView, ErrorView, ProgressView, TaskDetail, TaskView};
 pub use usage::UsageView;
+pub use webhook::{DeliveryView, FilterView, MissedView, TestView, WebhookMade, WebhookView, delivery_id};
+#[cfg(feature = "server")]
+pub use webhook_request::{ResumeRequest, SecretText, WebhookRequest};
 pub use why::{ReasonView, WhyView};
 pub use workflow::{Results, Submitted, WorkflowDetail, WorkflowView};
 

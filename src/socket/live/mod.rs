@@ -234,7 +234,7 @@ impl Live {
             Announcement::Status { worker, old, new, at } => {
                 server.broadcast(StatusChange::EVENT, &StatusChange::new(worker, *old, *new, *at));
             }
-            Announcement::Progress { .. } => {}
+            Announcement::Progress { .. } | Announcement::Subscriptions => {}
         }
     }
 }

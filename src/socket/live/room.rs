@@ -142,6 +142,7 @@ impl RoomState {
             | Event::ServicesCarried { .. }
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }
+            | Event::Subscription { .. }
             | Event::Released { .. }
             | Event::DeliveryTried { .. } => {}
         }

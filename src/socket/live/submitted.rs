@@ -107,6 +107,7 @@ impl Submitted {
             | Event::ServicesCarried { .. }
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }
+            | Event::Subscription { .. }
             | Event::Released { .. }
             | Event::DeliveryTried { .. } => {}
         }

@@ -7,7 +7,12 @@ use super::live::{Item, StoredPhase, StoredService};
 use super::task::{StoredResult, StoredStatus, StoredTask, StoredTasks};
 use super::trouble::{LastFailure, StoredEdit, StoredFailure, StoredNote, StoredTrouble};
 use super::usage::StoredUsage;
-use crate::core::ids::{Timestamp, WorkflowId};
+use crate::core::event::DeliveryOutcome;
+use crate::core::ids::{Seq, Timestamp, WorkflowId};
+use crate::core::subscription::{
+    AfterTry, DeliveryNote, DisabledFor, EndFilter, EndKind, Missed, SealedSecret, Subscription,
+    SubscriptionStatus, Terms, Told,
+};
 use crate::store::checkpoint::Current;
 use crate::store::kv::{Kv, MemoryKv, WriteBatch};
 use crate::store::views::UsedKey;
@@ -197,6 +202,51 @@ fn checkpoints() {
     check(
         &Item::Workflow { time: 12, id: [13; 16], head: b"head".to_vec() },
         expect!["040c0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0468656164"],
+    );
+}
+
+#[test]
+fn webhooks() {
+    let note = |seq, kind, task, outcome, then| DeliveryNote {
+        told: Told { seq: Seq(seq), kind, workflow: WorkflowId(7), task },
+        tries: 3,
+        first_at: Timestamp(8),
+        last_at: Timestamp(9),
+        outcome,
+        then,
+    };
+    let (taken, refused) = (DeliveryOutcome::Taken { status: 200 }, DeliveryOutcome::Refused { status: 500 });
+    let unanswered = DeliveryOutcome::Unanswered { reason: "no".into() };
+    let deliveries = [
+        note(1, EndKind::WorkflowCompleted, None, taken, AfterTry::Delivered),
+        note(2, EndKind::TaskFailed, Some(4), refused, AfterTry::GivenUp),
+        note(3, EndKind::TaskSkipped, Some(5), unanswered, AfterTry::RetryAt(Timestamp(300))),
+    ];
+    let metadata = vec![("team".to_owned(), "x".to_owned())];
+    let subscription = Subscription {
+        terms: Terms {
+            url: "https://x.example".into(),
+            description: Some("d".into()),
+            events: EndKind::ALL.into_iter().collect(),
+            filter: EndFilter { name: Some("n".into()), tags: vec!["t".into()], metadata },
+            secret: SealedSecret([1, 2, 3].into()),
+        },
+        status: SubscriptionStatus::Disabled(DisabledFor::Gone),
+        created_at: Timestamp(1_770_000_000_000),
+        changed_at: Timestamp(2),
+        cursor: Seq(3),
+        given_up: 4,
+        deliveries: deliveries.into(),
+        missed: Some(Missed { from: Seq(1), up_to: Seq(2), at: Timestamp(3) }),
+    };
+    let item = Item::Subscription { id: [9; 16], subscription: Box::new(subscription) };
+    check(
+        &item,
+        expect![["
+        05090909090909090909090909090909091168747470733a2f2f782e6578616d
+        706c65010164070001020304050601016e01017401047465616d017803010203
+        0201fd00a4381c9c010000020304030100070003080900c80002040701040308
+        0901fbf40102030607010503080902026e6f01fb2c0101010203"]],
     );
 }
 

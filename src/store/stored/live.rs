@@ -6,19 +6,46 @@ use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
 use super::head::{Head, Tasks, pack_whole};
-use crate::core::ids::{AttemptNo, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
+use crate::core::ids::{AttemptNo, Seq, SubscriptionId, TaskId, Timestamp, WorkerId, WorkflowId};
 use crate::core::state::{Grant, Phase, ServiceTotals, Workflow};
+use crate::core::subscription::Subscription;
 use crate::store::bytes::{self, Undecodable};
 use crate::store::job::CheckpointInput;
 
 /// One thing in a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Item {
-    State { next_seq: u64, now: u64, released: u64 },
-    Service { name: String, totals: StoredService },
-    Worker { worker: String, name: String },
-    Grant { worker: String, workflow: [u8; 16], index: u32, attempt: u32, phase: StoredPhase, since: u64 },
-    Workflow { time: u64, id: [u8; 16], head: Vec<u8> },
+    State {
+        next_seq: u64,
+        now: u64,
+        released: u64,
+    },
+    Service {
+        name: String,
+        totals: StoredService,
+    },
+    Worker {
+        worker: String,
+        name: String,
+    },
+    Grant {
+        worker: String,
+        workflow: [u8; 16],
+        index: u32,
+        attempt: u32,
+        phase: StoredPhase,
+        since: u64,
+    },
+    Workflow {
+        time: u64,
+        id: [u8; 16],
+        head: Vec<u8>,
+    },
+    /// As the log has it when it is carried.
+    Subscription {
+        id: [u8; 16],
+        subscription: Box<Subscription>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +89,11 @@ pub fn items(input: &CheckpointInput) -> impl Iterator<Item = Item> {
         let (time, id) = workflow.listed_at();
         Item::Workflow { time: time.0, id: id.0.to_be_bytes(), head: pack_whole(workflow) }
     });
-    [state].into_iter().chain(services).chain(workers).chain(grants).chain(workflows)
+    let subscriptions = input.subscriptions.iter().map(|(id, known)| Item::Subscription {
+        id: id.0.to_be_bytes(),
+        subscription: Box::new((**known).clone()),
+    });
+    [state].into_iter().chain(services).chain(workers).chain(grants).chain(workflows).chain(subscriptions)
 }
 
 /// A picture on its way back. The workflows still want to see their records.
@@ -82,6 +113,7 @@ impl Picture {
             grants: Vec::new(),
             services: std::collections::BTreeMap::new(),
             workers: std::collections::BTreeMap::new(),
+            subscriptions: std::collections::BTreeMap::new(),
         };
         Self { input, drafts: Vec::new() }
     }
@@ -102,6 +134,10 @@ impl Picture {
                 let task = TaskId::new(WorkflowId(u128::from_be_bytes(workflow)), index);
                 let grant = Grant { phase: phase.thaw(), since: Timestamp(since) };
                 input.grants.push((WorkerId::new(&worker), task, AttemptNo(attempt), grant));
+            }
+            Item::Subscription { id, subscription } => {
+                let id = SubscriptionId(u128::from_be_bytes(id));
+                input.subscriptions.insert(id, Arc::new(*subscription));
             }
             Item::Workflow { time, id, head } => {
                 let place = (Timestamp(time), WorkflowId(u128::from_be_bytes(id)));

@@ -46,6 +46,17 @@ impl Rest {
         request.send(body.to_string()).and_then(answer)
     }
 
+    pub fn patch(&self, path: &str, body: &Value) -> Answer {
+        let request = self.agent.patch(format!("{}{path}", self.base));
+        let answered = request.header("Content-Type", "application/json").send(body.to_string());
+        answered.and_then(answer).unwrap_or_else(|error| panic!("PATCH {path}: {error}"))
+    }
+
+    pub fn delete(&self, path: &str) -> Answer {
+        let answered = self.agent.delete(format!("{}{path}", self.base)).call();
+        answered.and_then(answer).unwrap_or_else(|error| panic!("DELETE {path}: {error}"))
+    }
+
     /// A body that need not be JSON.
     pub fn post_as(&self, content_type: &str, path: &str, body: &str) -> Answer {
         let request = self.agent.post(format!("{}{path}", self.base)).header("Content-Type", content_type);

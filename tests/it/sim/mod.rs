@@ -17,6 +17,7 @@
 mod checker;
 mod courier;
 mod crew;
+mod hooks;
 mod mischief;
 mod model;
 mod namesakes;

@@ -100,12 +100,7 @@ impl Model {
             Event::RoundStarted { workflow } => self.round(*workflow)?,
             Event::TasksRetried { workflow, tasks, .. } => self.retried(*workflow, tasks, Round::Anew)?,
             Event::TaskSettledByHand { task, how, again, .. } => self.settled(*task, how, again)?,
-            Event::ParametersEdited { task, .. } => {
-                let edited = self.workflows.get(&task.workflow).ok_or("there is no such workflow")?;
-                if edited.tasks[task.at()].fate == Fate::Completed {
-                    return Err("the task has a result".to_owned());
-                }
-            }
+            Event::ParametersEdited { task, .. } => self.edited(*task)?,
             Event::TaskOffered { task, attempt, worker } => self.offered(*task, *attempt, worker)?,
             Event::TaskAccepted { task, attempt } => {
                 self.holder(*task, *attempt)?;
@@ -155,7 +150,16 @@ impl Model {
             | Event::ServicesCarried { .. }
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }
+            | Event::Subscription { .. }
             | Event::Released { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn edited(&self, id: TaskId) -> Result<(), String> {
+        let edited = self.workflows.get(&id.workflow).ok_or("there is no such workflow")?;
+        if edited.tasks[id.at()].fate == Fate::Completed {
+            return Err("the task has a result".to_owned());
         }
         Ok(())
     }

@@ -73,7 +73,7 @@ impl World {
                 self.demand(Asked::Settle(task), Command::SettleTask { task, verdict, note });
             }
             13 => self.carry(id),
-            14 => self.demand(Asked::Other, Command::CarryServices),
+            14 => self.hook(),
             _ => {
                 let remote = self.rng.range(1, self.workers.len() as u64 - 1);
                 let worker = self.workers[usize::try_from(remote).unwrap()].facts.worker.clone();

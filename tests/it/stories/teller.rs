@@ -22,8 +22,11 @@
 //! | `full`, `history a` | the disk is full; what is remembered of a task's unsuccessful attempts |
 //! | `sleep 60s` | time passes without a turn |
 //! | `restart 5s`, `archive` | the process is down for a while, and the log is replayed; ended workflows leave memory |
+//! | `hook`, `hook off`, `hook takes e1`, ... | a webhook, and how its receiver takes the first end; see `hooks` |
+//! | `hooked`, `carry` | what is remembered of the webhook; services and webhooks are written again |
 //! | `checkpoint` | a picture is taken from which the next restart begins |
 
+mod hooks;
 mod outside;
 mod words;
 
@@ -148,6 +151,13 @@ impl Teller {
 
     fn tell_of_worker(&mut self, verb: &str, rest: &[&str]) {
         match (verb, rest) {
+            ("hook", ["fails", end]) => (0..16).for_each(|_| self.hook(&["refuses", end])),
+            ("hook", rest) => self.hook(rest),
+            ("hooked", []) => {
+                let line = self.show_hook();
+                writeln!(self.told, "   {line}").unwrap();
+            }
+            ("carry", []) => self.command(Command::CarryServices),
             ("worker" | "legacy", [name, as_whom @ ..]) => {
                 let fences = verb == "worker";
                 if as_whom.is_empty() || !self.sessions.contains_key(*name) {

@@ -25,6 +25,11 @@ fn a_task_is_posted_and_signed_and_its_callback_completes_it() {
     assert_eq!(body["parameters"]["external_parameters"], json!({"order": 17}));
     assert_eq!(body["external_task_type"], "webhook_handling");
     assert!(!String::from_utf8_lossy(&posted.body).contains("secret of its own"));
+    let shown = task(&rest, &workflow)["parameters"].clone();
+    assert_eq!(
+        (&shown["webhook_token"], &shown["service_url"]),
+        (&json!("(hidden)"), &json!(receiver.url()))
+    );
     assert!(body["callback_url"].as_str().unwrap().starts_with(&server.url()));
 
     let callback = posted.callback();

@@ -8,7 +8,7 @@ use super::{call, ended, serve};
 const PAGE: &str = include_str!("../../../docs/tasks/webhook.md");
 
 /// The code blocks of one language.
-fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
+pub(super) fn blocks<'p>(page: &'p str, language: &str) -> Vec<&'p str> {
     let opening = format!("```{language}\n");
     page.split(&opening).skip(1).filter_map(|rest| rest.split("\n```").next()).collect()
 }

@@ -38,3 +38,23 @@ fn these_are_the_real_ones() {
     assert_eq!(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     assert_eq!(["f", "fo", "foo"].map(|text| base64(text.as_bytes())), ["Zg==", "Zm8=", "Zm9v"]);
 }
+
+/// The way back.
+pub fn decoded(text: &str) -> Vec<u8> {
+    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let letters: Vec<usize> = text.chars().filter_map(|letter| LETTERS.find(letter)).collect();
+    let mut bytes = Vec::new();
+    for group in letters.chunks(4) {
+        let bits = group.iter().fold(0, |bits, value| bits << 6 | value) << (6 * (4 - group.len()));
+        let whole = [bits >> 16, bits >> 8, bits].map(|byte| u8::try_from(byte & 0xFF).expect("eight bits"));
+        bytes.extend_from_slice(&whole[..group.len() - 1]);
+    }
+    bytes
+}
+
+#[test]
+fn base64_leads_back() {
+    for text in ["", "f", "fo", "foo", "foob"] {
+        assert_eq!(decoded(&base64(text.as_bytes())), text.as_bytes());
+    }
+}

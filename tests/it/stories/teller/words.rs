@@ -2,6 +2,7 @@
 
 use gleitzeit::core::event::{AfterFailure, ByHand, DeliveryOutcome, Event, GrantAfter};
 use gleitzeit::core::ids::TaskId;
+use gleitzeit::core::subscription::{AfterTry, Occasion, SubscriptionFact};
 
 use super::{Teller, id};
 
@@ -66,6 +67,7 @@ impl Teller {
                 format!("{} {how} by hand{again}", self.name(*task))
             }
             Event::BreakerOpened { service } => format!("{service} pauses"),
+            Event::Subscription { fact, .. } => return hook(fact),
             Event::BreakerClosed { service } => format!("{service} works again"),
             Event::ParametersEdited { task, .. } => format!("{} edited", self.name(*task)),
             Event::EngineStarted { .. } if !self.records.is_empty() => "restart".to_owned(),
@@ -76,6 +78,32 @@ impl Teller {
             | Event::Released { .. } => return None,
         })
     }
+}
+
+fn hook(fact: &SubscriptionFact) -> Option<String> {
+    Some(match fact {
+        SubscriptionFact::Created { .. } => "hook made".to_owned(),
+        SubscriptionFact::Changed { .. } => "hook changed".to_owned(),
+        SubscriptionFact::Paused => "hook paused".to_owned(),
+        SubscriptionFact::Resumed { cursor } => format!("hook goes on at {}", cursor.0),
+        SubscriptionFact::Disabled { why } => format!("hook disabled: {why:?}"),
+        SubscriptionFact::Deleted => "hook deleted".to_owned(),
+        SubscriptionFact::Tried { told, number, occasion, outcome, then } => {
+            let then = match then {
+                AfterTry::Delivered => "",
+                // Those in the middle of many say nothing new.
+                AfterTry::RetryAt(_) if *number > 2 => return None,
+                AfterTry::RetryAt(_) => ", to be sent again",
+                AfterTry::GivenUp => ", given up",
+            };
+            let by_hand = if *occasion == Occasion::ByHand { " by hand" } else { "" };
+            let how = self::outcome(outcome);
+            format!("hook told {} {}{by_hand}, try {number}: {how}{then}", told.seq.0, told.kind.name())
+        }
+        SubscriptionFact::Passed { up_to } => format!("hook passed to {}", up_to.0),
+        SubscriptionFact::Missed { up_to } => format!("hook missed what was before {}", up_to.0),
+        SubscriptionFact::Carried { .. } => "hook written again".to_owned(),
+    })
 }
 
 const fn outcome(outcome: &DeliveryOutcome) -> &'static str {

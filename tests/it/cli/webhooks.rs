@@ -1,0 +1,60 @@
+//! `gleitzeit webhooks`, against a real server and a real receiver.
+
+use serde_json::Value;
+
+use super::remote::verb;
+use super::text;
+use crate::harness::{Server, until};
+use crate::webhooks::SOON;
+use crate::webhooks::receiver::{Receiver, Reply};
+
+/// Runs the verb and gives its exit code and what it printed.
+fn said(server: &Server, line: &str) -> (i32, String) {
+    let output = verb(server, line, "");
+    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
+    (output.status.code().expect("it ends by itself"), said)
+}
+
+#[test]
+fn webhooks_are_made_tried_and_deleted() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--http-allow", "127.0.0.1"]);
+    let receiver = Receiver::start();
+    let add = format!(
+        "webhooks add {} --event workflow.completed,task.failed --name hello --tag a --metadata team=x -o json",
+        receiver.url()
+    );
+    let (code, made) = said(&server, &add);
+    assert_eq!(code, 0, "{made}");
+    let made: Value = serde_json::from_str(&made).unwrap();
+    assert!(made["secret"].as_str().unwrap().starts_with("whsec_"));
+    assert_eq!(made["filter"], serde_json::json!({"name": "hello", "tag": ["a"], "metadata": {"team": "x"}}));
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(said(&server, "webhooks list -o name"), (0, format!("{id}\n")));
+    assert!(said(&server, "webhooks").1.contains("enabled  workflow.completed task.failed"));
+    let (code, shown) = said(&server, &format!("webhooks show {id}"));
+    assert!(code == 0 && shown.contains("\"team\":\"x\"") && !shown.contains("whsec_"), "{shown}");
+
+    assert_eq!(said(&server, &format!("webhooks test {id}")).0, 0);
+    receiver.script([Reply::Status(403)]);
+    let (code, failed) = said(&server, &format!("webhooks test {id}"));
+    assert!(code == 1 && failed.contains("answered 403"), "{failed}");
+    for verb in ["pause", "resume", "resume --now"] {
+        assert_eq!(said(&server, &format!("webhooks {verb} {id}")).0, 0);
+    }
+    let hello =
+        "name: Say hello\ntags: [a]\nmetadata: {team: x}\ntasks: [{name: U, function: generate_uuid}]\n";
+    assert!(verb(&server, "run -q -", hello).status.success());
+    let delivery = until("it is delivered", SOON, || {
+        let (_, names) = said(&server, &format!("webhooks deliveries {id} -o name"));
+        names.lines().next().map(str::to_owned)
+    });
+    let (code, again) = said(&server, &format!("webhooks redeliver {id} {delivery}"));
+    assert!(code == 0 && again.contains("workflow.completed  delivered"), "{again}");
+    assert_eq!(said(&server, &format!("webhooks redeliver {id} 1")).0, 8);
+
+    assert_eq!(said(&server, &format!("webhooks remove {id}")).0, 0);
+    let (code, unknown) = said(&server, &format!("webhooks show {id}"));
+    assert!(code == 8 && unknown.contains("GZ2070"), "{unknown}");
+    assert_eq!(said(&server, "webhooks add http://x --metadata team").0, 2);
+}
