@@ -25,20 +25,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_millis(1_500);
 
 /// A file system of its own, which goes with its owner.
-struct SmallDisk {
+pub struct SmallDisk {
     directory: tempfile::TempDir,
 }
 
 impl SmallDisk {
     /// Nothing where this process may not mount anything.
-    fn mount() -> Option<Self> {
+    pub fn mount() -> Option<Self> {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(directory.path());
         mount.output().is_ok_and(|done| done.status.success()).then_some(Self { directory })
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 }

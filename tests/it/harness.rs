@@ -23,6 +23,7 @@ pub struct Server {
     child: Child,
     data: PathBuf,
     flags: Vec<String>,
+    environment: Vec<(&'static str, PathBuf)>,
     port: u16,
     /// From the start of the process to its line.
     pub ready_after: Duration,
@@ -31,9 +32,14 @@ pub struct Server {
 impl Server {
     /// `flags` are those of `gleitzeit serve` besides the port and the directory.
     pub fn start(data: &Path, flags: &[&str]) -> Self {
+        Self::start_with(data, flags, Vec::new())
+    }
+
+    /// With variables of the environment, which are paths.
+    pub fn start_with(data: &Path, flags: &[&str], environment: Vec<(&'static str, PathBuf)>) -> Self {
         let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
-        let (child, port, ready_after) = spawn(data, &flags, 0);
-        Self { child, data: data.to_path_buf(), flags, port, ready_after }
+        let (child, port, ready_after) = spawn(data, &flags, &environment, 0);
+        Self { child, data: data.to_path_buf(), flags, environment, port, ready_after }
     }
 
     pub fn url(&self) -> String {
@@ -52,7 +58,7 @@ impl Server {
 
     /// Starts again on the same data and the same port, so that clients find it.
     pub fn restart(&mut self) {
-        let (child, port, ready_after) = spawn(&self.data, &self.flags, self.port);
+        let (child, port, ready_after) = spawn(&self.data, &self.flags, &self.environment, self.port);
         (self.child, self.port, self.ready_after) = (child, port, ready_after);
     }
 
@@ -107,12 +113,18 @@ pub fn gleitzeit() -> Command {
     command
 }
 
-fn spawn(data: &Path, flags: &[String], port: u16) -> (Child, u16, Duration) {
+fn spawn(
+    data: &Path,
+    flags: &[String],
+    environment: &[(&'static str, PathBuf)],
+    port: u16,
+) -> (Child, u16, Duration) {
     let begin = now();
     let mut child = gleitzeit()
         .args(["serve", "--port", &port.to_string(), "--data-dir"])
         .arg(data)
         .args(flags)
+        .envs(environment.iter().map(|(name, path)| (name, path)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -125,6 +125,10 @@ fn tree() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
+pub fn certificate_path() -> PathBuf {
+    tree().join("tests/clients/tls/certificate.pem")
+}
+
 pub fn certificate() -> Vec<u8> {
-    std::fs::read(tree().join("tests/clients/tls/certificate.pem")).unwrap()
+    std::fs::read(certificate_path()).unwrap()
 }

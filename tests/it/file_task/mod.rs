@@ -1,5 +1,7 @@
 //! `file` tasks through the real binary, in a folder of their own.
 
+mod endings;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

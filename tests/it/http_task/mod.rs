@@ -2,6 +2,7 @@
 
 pub mod peer;
 mod short_form;
+mod tls;
 
 use std::io::Write;
 use std::net::TcpStream;
