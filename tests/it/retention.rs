@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use gleitzeit::clock::EngineClock;
 use gleitzeit::config::{HttpConfig, ModelsConfig, WebhookConfig};
-use gleitzeit::core::command::Command;
+use gleitzeit::core::command::{Command, Edit};
+use gleitzeit::core::event::Note;
 use gleitzeit::core::ids::{AttemptNo, Seq, SessionId, TaskId, WorkflowId};
 use gleitzeit::core::limits::{Limits, SubmissionLimits};
+use gleitzeit::core::payload::Payload;
 use gleitzeit::core::state::{TaskStatus, WorkflowStatus};
 use gleitzeit::engine::{
     Assigned, EngineHandle, EngineParts, Outlet, Retention, Running, Stopped, Undelivered, Views, prepare,
@@ -145,6 +147,34 @@ async fn check(engine: &EngineHandle, ended: &[WorkflowId], waiting: WorkflowId)
     assert!(parameters.as_str().contains(&text(0)));
 }
 
+/// A workflow whose only task failed, and ran again with parameters that somebody gave it.
+async fn edited(engine: &EngineHandle) -> WorkflowId {
+    let wrong = json!({"name": "Count", "function": "count_words", "args": [5], "max_retries": 0});
+    let id = submit(engine, WORKFLOWS + 1, wrong).await;
+    engine.wait_for_end(id, Duration::from_secs(30)).await.unwrap();
+    let failed = engine.workflow(id).await.unwrap();
+    assert_eq!(failed.status, WorkflowStatus::Failed);
+    let parameters = json!({"function_name": "count_words", "args": [text(1)]}).to_string();
+    let edit = Edit { over: failed.spec.task(0).parameters.clone(), parameters: Payload::new(parameters) };
+    let note = Note { by: Some(Arc::from("ada")), reason: None };
+    let retry = Command::RetryTask { task: TaskId::new(id, 0), edit: Some(edit), note };
+    engine.submit(retry).await.unwrap();
+    engine.wait_for_end(id, Duration::from_secs(30)).await.unwrap();
+    id
+}
+
+async fn check_edited(engine: &EngineHandle, id: WorkflowId) {
+    let workflow = engine.workflow(id).await.unwrap();
+    assert_eq!(workflow.status, WorkflowStatus::Completed);
+    let submitted = engine.payload(&workflow.spec.task(0).parameters).await.unwrap();
+    assert!(submitted.as_str().contains("[5]"), "what was submitted stays what it was");
+    let edited = workflow.task(0).edited().expect("the task has other parameters");
+    let parameters = engine.payload(&edited.parameters).await.unwrap();
+    assert!(parameters.as_str().contains(&text(1)), "{}", parameters.as_str());
+    let TaskStatus::Completed { result, .. } = &workflow.task(0).status else { panic!("no result") };
+    assert_eq!(engine.payload(result).await.unwrap().as_str(), "1");
+}
+
 fn release(engine: &Engine, up_to: Seq) {
     let (_keep, stop): (Sender<()>, Receiver<()>) = channel();
     let retention = Retention {
@@ -164,6 +194,7 @@ async fn released_log_takes_nothing_with_it() {
     let external = json!({"name": "Wait", "external": "ml", "service": "Nobody", "operation": "train",
         "model_params": {"text": text(0)}});
     let waiting = submit(&handle, WORKFLOWS, external).await;
+    let edited = edited(&handle).await;
     let mut ended = Vec::new();
     for number in 0..WORKFLOWS {
         let task = json!({"name": "Encode", "function": "encode_base64", "args": [text(number)]});
@@ -173,23 +204,27 @@ async fn released_log_takes_nothing_with_it() {
         handle.wait_for_end(*id, Duration::from_secs(30)).await.unwrap();
     }
     check(&handle, &ended, waiting).await;
+    check_edited(&handle, edited).await;
 
     let before = engine.log.first_seq();
     let up_to = Seq(engine.log.durable_end().0 / 2);
     release(&engine, up_to);
     assert!(engine.log.first_seq() > before, "whole segments lie before {up_to:?}, and none was deleted");
     check(&handle, &ended, waiting).await;
+    check_edited(&handle, edited).await;
     let gone = handle.read_events(before, 1, |_| true).await.unwrap_err();
     assert_eq!(gone.code, gleitzeit::core::errors::EVENTS_RELEASED);
     engine.close().await;
 
     let engine = Engine::open(directory.path()).await;
     check(&engine.handle(), &ended, waiting).await;
+    check_edited(&engine.handle(), edited).await;
     engine.close().await;
 
     // The log alone is enough, without what was released.
     std::fs::remove_dir_all(directory.path().join("store")).unwrap();
     let engine = Engine::open(directory.path()).await;
     check(&engine.handle(), &ended, waiting).await;
+    check_edited(&engine.handle(), edited).await;
     engine.close().await;
 }
