@@ -39,7 +39,7 @@ pub struct Assigned {
 }
 
 impl Assignment {
-    pub(super) fn new(
+    pub fn new(
         workflow: &Workflow,
         task: TaskId,
         attempt: AttemptNo,

@@ -4,12 +4,13 @@ use std::ops::ControlFlow;
 
 use gleitzeit::core::command::Command;
 use gleitzeit::core::event::{Event, GrantAfter, LostReason, Record};
-use gleitzeit::core::ids::{Seq, TaskId, Timestamp};
+use gleitzeit::core::ids::{AttemptNo, Seq, TaskId, Timestamp};
 use gleitzeit::core::payload::{Payload, Stored};
-use gleitzeit::core::state::{Phase, State, StatusKind};
-use gleitzeit::engine::{Engine, Turn, decode};
+use gleitzeit::core::state::{Grant, Phase, State, StatusKind};
+use gleitzeit::engine::{Assignment, Engine, Output, Turn, decode};
 use gleitzeit::log::LogRead;
 
+use super::courier;
 use super::rng::Rng;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +33,12 @@ pub enum Planted {
     RunningTakenForLost,
     /// A worker that cannot fence is given less time to stop than it needs.
     ReleasedTooEarly,
+    /// An attempt that its receiver has is handed on again.
+    HandedOnAgain,
 }
 
 impl Planted {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ReleaseBeforeDurable,
         Self::RecordLostInReplay,
         Self::StaleReportTaken,
@@ -45,12 +48,14 @@ impl Planted {
         Self::Deaf,
         Self::RunningTakenForLost,
         Self::ReleasedTooEarly,
+        Self::HandedOnAgain,
     ];
 
     /// Words of the violation by which it must be noticed, where the log alone does not show it.
     pub const fn noticed_as(self) -> &'static str {
         match self {
             Self::RunningTakenForLost | Self::ReleasedTooEarly => "still runs",
+            Self::HandedOnAgain => "is posted again",
             Self::ReleaseBeforeDurable
             | Self::RecordLostInReplay
             | Self::StaleReportTaken
@@ -89,6 +94,9 @@ impl Planted {
             engine.presence.follow(&engine.state, &record.event, holder.as_ref(), at);
             turn.records.push(record);
         }
+        if planted == Some(Self::HandedOnAgain) && rng.chance(50) {
+            turn.outputs.extend(Self::handed_on_again(engine, now));
+        }
         let wanted = match planted {
             Some(Self::SecondGrant) => StatusKind::Processing,
             Some(Self::DependencyIgnored) => StatusKind::Pending,
@@ -99,7 +107,8 @@ impl Planted {
                 | Self::StaleReportTaken
                 | Self::Deaf
                 | Self::RunningTakenForLost
-                | Self::ReleasedTooEarly,
+                | Self::ReleasedTooEarly
+                | Self::HandedOnAgain,
             )
             | None => {
                 return;
@@ -153,8 +162,19 @@ impl Planted {
             | Self::SecondGrant
             | Self::DependencyIgnored
             | Self::SecondCompletion
-            | Self::Deaf => None,
+            | Self::Deaf
+            | Self::HandedOnAgain => None,
         }
+    }
+
+    /// What an engine would send that does not know which attempts their receivers have.
+    fn handed_on_again(engine: &Engine, now: Timestamp) -> Option<Output> {
+        let desk = engine.presence.of_session(courier::SESSION)?.facts.worker.clone();
+        let delivered = |held: &(TaskId, AttemptNo, Grant)| held.2.phase == Phase::Delivered;
+        let (task, attempt, _) = engine.state.grants.of(&desk).find(delivered)?;
+        let workflow = engine.state.workflow(task.workflow)?;
+        let assignment = Assignment::new(workflow, task, attempt, (courier::SESSION, desk), now);
+        Some(Output::Assign(Box::new(assignment)))
     }
 
     /// Replays all but one record of those that tasks are made of.
