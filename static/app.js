@@ -1,50 +1,122 @@
-// The status page: reads the REST API every two seconds while the tab is visible. Everything that comes from a
-// workflow or a service is written as text, never as markup.
+// The frame of the dashboard: navigation, the banner that tells of the connection, and the screen of the address.
+import { html, render, useEffect, useErrorBoundary, useState } from './html.js';
+import { duration, time } from './format.js';
+import { get, segment, tokenWanted, useToken } from './state/api.js';
+import { now } from './state/clock.js';
+import { connect, link, lostAt, outdated, returned } from './state/live.js';
+import { overview, startOverview } from './state/overview.js';
+import { usePoll } from './state/poll.js';
+import { address, go, route, workflowAddress } from './state/route.js';
+import { nextTheme, theme } from './state/theme.js';
+import { DialogHost, openDialog } from './ui/dialog.js';
+import { Help } from './ui/help.js';
+import { Icon } from './ui/icons.js';
+import { bind, focusFilter } from './ui/keyboard.js';
+import { lazy } from './ui/lazy.js';
+import { Palette } from './ui/palette.js';
+import { Empty, Failure, Loading } from './ui/pieces.js';
+import { toast, Toasts } from './ui/toast.js';
 
-const token = () => sessionStorage.getItem('token');
+const Now = lazy(() => import('./screens/now.js'), 'Now');
+const Workflows = lazy(() => import('./screens/workflows.js'), 'Workflows');
+const RunScreen = lazy(() => import('./run/screen.js'), 'RunScreen');
+const Services = lazy(() => import('./screens/services.js'), 'Services');
+const Events = lazy(() => import('./screens/events.js'), 'Events');
+const Errors = lazy(() => import('./screens/errors.js'), 'Errors');
+const Submit = lazy(() => import('./screens/submit.js'), 'Submit');
 
-async function get(path) {
-  const headers = token() ? { authorization: `Bearer ${token()}` } : {};
-  const response = await fetch(path, { headers });
-  document.getElementById('login').hidden = response.status !== 401;
-  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
-  return response.json();
+const PLACES = [
+  { path: '', icon: 'now', name: 'Now', key: 'n' }, { path: 'workflows', icon: 'flow', name: 'Workflows', key: 'w' },
+  { path: 'services', icon: 'plug', name: 'Services', key: 's' }, { path: 'events', icon: 'list', name: 'Events', key: 'e' },
+  { path: 'errors', icon: 'alert', name: 'Errors', key: 'r' }, { path: 'submit', icon: 'plus', name: 'Submit', key: 'c' },
+];
+
+function App() {
+  useEffect(() => bind({
+    '/': focusFilter, '?': () => openDialog(Help), 'ctrl+k': () => openDialog(Palette), Escape: back,
+    ...Object.fromEntries(PLACES.map((place) => [`g ${place.key}`, () => go(address(place.path ? [place.path] : []))])),
+  }), []);
+  useEffect(() => {
+    if (returned.value) toast(`The connection is back after ${duration(returned.value.seconds * 1000)}; what happened meanwhile has been read`);
+  }, [returned.value]);
+  return html`<a class="skip" href="#main">To the content</a>
+    <div class="frame"><${Nav} /><main class="stage" id="main"><${Banner} />${tokenWanted.value ? html`<${TokenPrompt} />` : html`<${Screen} key=${screenKey()} />`}</main></div>
+    <${DialogHost} /><${Toasts} />`;
 }
 
-function fill(id, rows) {
-  const lines = rows.map((cells) => {
-    const line = document.createElement('tr');
-    for (const cell of cells) line.insertCell().textContent = cell ?? '';
-    return line;
-  });
-  document.getElementById(id).replaceChildren(...lines);
+/** Escape goes up: from a run to the list. */
+function back() {
+  const { path } = route.value;
+  if (path.length > 1) go(address([path[0]]));
 }
 
-const time = (text) => (text ? new Date(text).toLocaleTimeString() : '');
+const screenKey = () => route.value.path.slice(0, route.value.path[0] === 'workflows' ? 2 : 1).join('/');
 
-async function refresh() {
-  const health = document.getElementById('health');
-  try {
-    const [workflows, services, state] = await Promise.all([
-      get('/api/v1/workflows?limit=50'), get('/api/v1/services'), get('/health'),
-    ]);
-    health.textContent = [state.status, ...state.problems].join(': ');
-    fill('workflows', workflows.items.map((w) => [
-      w.name, w.status, `${w.completed_tasks} of ${w.total_tasks}`, time(w.started_at), w.id,
-    ]));
-    fill('services', services.items.map((s) => [
-      s.name, s.status, `${s.active_tasks} of ${s.capacity}`, s.tasks_completed, s.tasks_failed,
-    ]));
-  } catch (error) {
-    health.textContent = error.message;
+function Screen() {
+  const [error, reset] = useErrorBoundary((caught) => { console.error(caught); });
+  const { path } = route.value;
+  if (error) return html`<div class="screen"><${Failure} error=${error} what="This screen" /><div class="row" style=${{ justifyContent: 'center' }}><button class="button" onClick=${reset}>Try again</button></div></div>`;
+  switch (path[0] ?? '') {
+    case '': return html`<${Now} />`;
+    case 'workflows': return path[1] ? html`<${RunScreen} id=${path[1]} tab=${path[2] ?? 'graph'} />` : html`<${Workflows} />`;
+    case 'tasks': return html`<${ToTask} id=${path[1] ?? ''} />`;
+    case 'services': return html`<${Services} id=${path[1] ?? ''} />`;
+    case 'events': return html`<${Events} />`;
+    case 'errors': return html`<${Errors} code=${path[1] ?? ''} />`;
+    case 'submit': return html`<${Submit} />`;
+    default: return html`<div class="screen"><${Empty} icon="search" title="There is no such page"><a class="link" href=${address([])}>Now</a></${Empty}></div>`;
   }
 }
 
-document.getElementById('login').addEventListener('submit', (event) => {
-  event.preventDefault();
-  sessionStorage.setItem('token', document.getElementById('token').value);
-  refresh();
-});
+/** A task's address leads to its run. */
+function ToTask({ id }) {
+  const { value, error } = usePoll((signal) => get(`/tasks/${segment(id)}`, signal), 0, [id]);
+  useEffect(() => {
+    if (value) go(workflowAddress(value.workflow_id, '', { task: value.id }), { replace: true });
+  }, [value]);
+  return html`<div class="screen">${error ? html`<${Failure} error=${error} what="This task" />` : html`<${Loading} what="the task" />`}</div>`;
+}
 
-refresh();
-setInterval(() => document.hidden || refresh(), 2000);
+function Nav() {
+  const at = route.value.path[0] ?? '';
+  const here = at === 'tasks' ? 'workflows' : at;
+  const words = { live: 'Live', connecting: 'Connecting', lost: 'Not connected' };
+  const open = overview.value?.services.filter((service) => service.breaker !== 'closed').length ?? 0;
+  return html`<nav class="nav" aria-label="Screens">
+    <a class="brand" href=${address([])}><svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" fill="#2457d6" /><path d="M23 11.5A8.5 8.5 0 1 0 24.5 17H17" fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round" stroke-linejoin="round" /></svg><span class="label">Gleitzeit</span></a>
+    ${PLACES.map((place) => html`<a key=${place.path} class="item" href=${address(place.path ? [place.path] : [])} aria-current=${here === place.path ? 'page' : undefined} title=${`g ${place.key}`}>
+      <${Icon} name=${place.icon} /><span class="label">${place.name}</span>${place.path === 'services' && open > 0 && html`<span class="badge" aria-label=${`${open} with an open breaker`}>${open}</span>`}</a>`)}
+    <div class="foot">
+      <button onClick=${() => openDialog(Palette)}><${Icon} name="search" /><span class="label">Go to</span><kbd>Ctrl K</kbd></button>
+      <button onClick=${() => openDialog(Help)}><${Icon} name="keys" /><span class="label">Keyboard</span><kbd>?</kbd></button>
+      <button onClick=${nextTheme}><${Icon} name="sun" /><span class="label">Theme: ${theme.value}</span></button>
+      <div class="link-state" data-state=${link.value} role="status"><span class="dot"></span><span class="label">${words[link.value]}</span></div>
+    </div>
+  </nav>`;
+}
+
+function Banner() {
+  if (link.value === 'lost') {
+    return html`<div class="banner bad" role="alert"><${Icon} name="lost" /><span class="grow">The server does not answer since ${time(lostAt.value)}. What you see is from then; this page goes on by itself when it is back.</span></div>`;
+  }
+  if (outdated.value) {
+    return html`<div class="banner" role="status"><${Icon} name="info" /><span class="grow">The server has been updated. This page is of the version before.</span><button class="button small" onClick=${() => location.reload()}>Load the new one</button></div>`;
+  }
+  const health = overview.value?.health;
+  if (health?.read_only) return html`<div class="banner bad" role="alert"><${Icon} name="disk" /><span class="grow">The disk is full: new work is refused, reports of what runs still land.</span></div>`;
+  return null;
+}
+
+function TokenPrompt() {
+  const [text, setText] = useState('');
+  const enter = (event) => {
+    event.preventDefault();
+    if (text.trim()) useToken(text.trim());
+  };
+  return html`<div class="screen"><div class="empty"><${Icon} name="lock" /><strong>This server asks for a token</strong><span>It stays in this tab.</span>
+    <form class="row" onSubmit=${enter}><input class="field" type="password" autocomplete="off" autofocus aria-label="Token" value=${text} onInput=${(event) => setText(event.target.value)} /><button class="button primary">Use it</button></form></div></div>`;
+}
+
+connect();
+startOverview();
+render(html`<${App} />`, /** @type {Element} */ (document.getElementById('app')));

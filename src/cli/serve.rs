@@ -1,6 +1,7 @@
 //! `gleitzeit serve`: the composition root, the only place that knows every module.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
@@ -21,7 +22,7 @@ use crate::engine::{self, EngineHandle, EngineParts, Retention, Views};
 use crate::executor::file::Root;
 use crate::executor::outbound::Outbound;
 use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools};
-use crate::http::{self, App, Callbacks, Files, KnownModels, Models, Receivers, Shutdown, Webhooks};
+use crate::http::{self, App, Assets, Callbacks, Files, KnownModels, Models, Receivers, Shutdown, Webhooks};
 use crate::log::{Log, LogOptions, LogRead, OpenReport, SegmentLog};
 use crate::protocol::submit::no_files_root;
 use crate::signing::{CallbackKey, SealKey};
@@ -37,6 +38,9 @@ const PEER_SILENCE: Duration = Duration::from_secs(45);
 pub(super) struct Serve {
     #[command(flatten)]
     config: RawConfig,
+    /// Serve the dashboard's files from this folder instead of those inside the binary, while working on them.
+    #[arg(long, env = "GLEITZEIT_STATIC_DIR", value_name = "DIR")]
+    static_dir: Option<PathBuf>,
 }
 
 impl Serve {
@@ -45,7 +49,7 @@ impl Serve {
         let config = self.config.resolve()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
-            let server = start(config).await?;
+            let server = start(config, self.static_dir.map_or(Assets::Embedded, Assets::OnDisk)).await?;
             println!("gleitzeit listening on {}", server.url());
             server.until_stopped().await
         })
@@ -73,7 +77,7 @@ pub struct Server {
 ///
 /// # Errors
 /// When the data directory is in use, damaged or too new, or the address cannot be bound.
-pub async fn start(config: Config) -> anyhow::Result<Server> {
+pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
     let began = crate::clock::instant();
     // Bound first: a taken port must not cost a replay.
     let listener = TcpListener::bind(config.address).await.with_context(|| {
@@ -130,7 +134,7 @@ pub async fn start(config: Config) -> anyhow::Result<Server> {
     let (shutdown, requests) = mpsc::channel(1);
     let callbacks = Callbacks { key: callback_key, limits: config.limits.clone() };
     let webhooks = Webhooks { seal, reach: receivers(&subscriptions) };
-    let app = app(&config, handle, token, callbacks, webhooks, shutdown, (files, models));
+    let app = app(&config, handle, token, callbacks, webhooks, shutdown, (files, models, assets));
     let (closing, closed) = watch::channel(false);
     let http = tokio::spawn(listen(listener, http::router(app).layer(layer), closed));
     info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
@@ -202,11 +206,23 @@ fn app(
     callbacks: Callbacks,
     webhooks: Webhooks,
     shutdown: mpsc::Sender<Shutdown>,
-    (files, models): (Files, Models),
+    (files, models, assets): (Files, Models, Assets),
 ) -> Arc<App> {
     let (limits, origins) = (config.limits.submission.clone(), config.origins.clone());
     let functions = super::registry::views();
-    Arc::new(App { engine, limits, token, origins, functions, models, callbacks, webhooks, shutdown, files })
+    Arc::new(App {
+        engine,
+        limits,
+        token,
+        origins,
+        functions,
+        models,
+        callbacks,
+        webhooks,
+        shutdown,
+        files,
+        assets,
+    })
 }
 
 fn models(tools: &Tools) -> Models {

@@ -57,14 +57,27 @@ impl EngineHandle {
     /// # Errors
     /// When there is none with this id.
     pub async fn workflow(&self, id: WorkflowId) -> Result<Arc<Workflow>, Rejection> {
-        let live = self.query(move |view| view.state.workflow(id).cloned()).await?;
+        self.workflow_at(id).await.map(|(workflow, _)| workflow)
+    }
+
+    /// The same, and the last position of the log that it holds.
+    ///
+    /// # Errors
+    /// When there is none with this id.
+    pub async fn workflow_at(&self, id: WorkflowId) -> Result<(Arc<Workflow>, Seq), Rejection> {
+        let look = move |view: &View<'_>| {
+            (view.state.workflow(id).cloned(), Seq(view.state.next_seq.0.saturating_sub(1)))
+        };
+        let (live, seq) = self.query(look).await?;
         if let Some(workflow) = live {
-            return Ok(Arc::new(workflow));
+            return Ok((Arc::new(workflow), seq));
         }
         let views = Arc::clone(self.views());
         let archived = blocking(move || views.load(id)).await?;
-        archived
-            .ok_or_else(|| Rejection::new(errors::WORKFLOW_NOT_FOUND, format!("there is no workflow {id}")))
+        let archived = archived.ok_or_else(|| {
+            Rejection::new(errors::WORKFLOW_NOT_FOUND, format!("there is no workflow {id}"))
+        })?;
+        Ok((archived, seq))
     }
 
     /// The task that a person or program names: by its generated id, or by its own id where that is a UUID.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
@@ -16,6 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::App;
 use super::body::Params;
+use super::encoding;
 use super::problem::Failed;
 use crate::core::event::Record;
 use crate::core::ids::{Seq, WorkflowId};
@@ -63,13 +65,42 @@ pub struct StreamQuery {
     /// The first position that is wanted; without it, what happens from now on.
     since: Option<u64>,
     workflow: Option<String>,
+    /// Of a page.
+    limit: Option<usize>,
 }
 
-pub async fn stream(
+/// A stream, or one page of it for those who ask for JSON.
+pub async fn all(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     Params(query): Params<StreamQuery>,
-) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, Failed> {
+) -> Result<Response, Failed> {
+    let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    if accepted.is_some_and(|accepted| accepted.contains("application/json")) {
+        let page = page(&app, &query).await?;
+        return Ok(encoding::json(&headers, &page));
+    }
+    Ok(stream(&app, &headers, &query).await?.into_response())
+}
+
+async fn page(app: &App, query: &StreamQuery) -> Result<Page<EventView>, Failed> {
+    let wanted = query.workflow.as_deref().map(WorkflowId::from_text);
+    let from = query.since.map_or_else(|| app.engine.feed().durable_end(), Seq);
+    let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
+    let is_wanted = move |record: &Record| wanted.is_none_or(|id| record.event.workflow() == Some(id));
+    let (found, next) = app.engine.read_events(from, limit, is_wanted).await?;
+    let more = next < app.engine.feed().durable_end();
+    Ok(Page {
+        items: found.iter().map(|(seq, record)| EventView::of(*seq, record)).collect(),
+        next_cursor: more.then(|| next.0.to_string()),
+    })
+}
+
+async fn stream(
+    app: &App,
+    headers: &HeaderMap,
+    query: &StreamQuery,
+) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>> + use<>>, Failed> {
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let since = seen.map(|seen| seen + 1).or(query.since);
     let wanted = query.workflow.as_deref().map(WorkflowId::from_text);

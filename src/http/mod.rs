@@ -6,11 +6,14 @@ mod batch;
 mod body;
 mod bulk;
 mod callbacks;
+mod definition;
 mod doubts;
 mod edits;
+mod encoding;
 mod errors;
 mod events;
 mod functions;
+mod graph;
 mod letters;
 mod problem;
 mod results;
@@ -29,6 +32,7 @@ use axum::{Router, middleware};
 use tokio::sync::mpsc;
 
 pub use crate::config::{Origins, Token};
+pub use assets::Assets;
 pub use callbacks::Callbacks;
 pub use doubts::{KnownModels, Models};
 pub use webhooks::{Receivers, Webhooks};
@@ -57,6 +61,8 @@ pub struct App {
     pub shutdown: mpsc::Sender<Shutdown>,
     /// Looks for the files of a batch.
     pub files: Files,
+    /// The dashboard.
+    pub assets: Assets,
 }
 
 /// Whoever can look into the files root, which is not known here.
@@ -90,6 +96,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/workflows/retry", post(bulk::retry_workflows).get(workflows::namesake))
         .route("/workflows/{id}", get(workflows::detail))
         .route("/workflows/{id}/tasks", get(workflows::tasks))
+        .route("/workflows/{id}/graph", get(graph::of_workflow))
+        .route("/workflows/{id}/definition", get(definition::of_workflow))
         .route("/workflows/{id}/results", get(results::of_workflow))
         .route("/workflows/{id}/events", get(events::of_workflow))
         .route("/workflows/{id}/cancel", post(workflows::cancel))
@@ -119,7 +127,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/services/{id}", get(services::detail))
         .route("/services/{id}/drain", post(services::drain))
         .route("/services/{id}/resume", post(services::resume))
-        .route("/events", get(events::stream))
+        .route("/events", get(events::all))
         .route("/errors", get(errors::list))
         .route("/errors/{code}", get(errors::detail))
         .route("/stats", get(stats::stats))
@@ -139,7 +147,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/livez", get(system::livez))
         .route("/readyz", get(system::readyz))
         .route("/", get(assets::index))
-        .route("/static/{name}", get(assets::asset))
+        .route("/dashboard", get(assets::index))
+        .route("/dashboard/{*screen}", get(assets::index))
+        .route("/static/{version}/{*name}", get(assets::asset))
         .fallback(problem::nothing_here)
         .method_not_allowed_fallback(problem::nothing_here)
         .layer(from_own_pages)

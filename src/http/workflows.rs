@@ -7,13 +7,13 @@ use axum::Json;
 use axum::extract::{MatchedPath, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use super::App;
 use super::body::{Body, Params};
 use super::doubts;
 use super::edits;
+use super::encoding;
 use super::problem::{Failed, invalid};
 use crate::core::command::Command;
 use crate::core::effect::{First, Receipt};
@@ -26,8 +26,8 @@ use crate::core::spec::references;
 use crate::core::state::{Workflow, WorkflowStatus};
 use crate::engine::Accepted;
 use crate::protocol::rest::{
-    Done, ListQuery, Page, RetryWorkflowRequest, Submitted, TaskView, WorkflowDetail, WorkflowView,
-    parse_request,
+    Done, ListQuery, Page, RetryWorkflowRequest, ShapeView, Submitted, TaskView, WorkflowDetail,
+    WorkflowView, parse_request,
 };
 use crate::protocol::submit::{ContentType, Submission, parse_with_files};
 
@@ -77,17 +77,37 @@ pub async fn submit(
     Ok(response)
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidateQuery {
+    /// Whether the answer has the tasks and what they wait for, too.
+    #[serde(default)]
+    graph: bool,
+}
+
 pub async fn validate(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
+    Params(query): Params<ValidateQuery>,
     Body(body): Body,
 ) -> Result<Response, Failed> {
     let submission = parse(&app, &headers, &body)?;
     let spec = &submission.spec;
     let warnings = doubts::of(&app, spec).await?;
-    let answer =
-        json!({"valid": true, "name": &*spec.name, "total_tasks": spec.total(), "warnings": warnings});
-    Ok(Json(answer).into_response())
+    let graph = query.graph.then(|| ShapeView::of_draft(spec));
+    let answer = Validated { valid: true, name: &spec.name, total_tasks: spec.total(), warnings, graph };
+    Ok(encoding::json(&headers, &answer))
+}
+
+#[derive(Debug, Serialize)]
+struct Validated<'a> {
+    valid: bool,
+    name: &'a str,
+    total_tasks: u32,
+    /// Functions and models that nobody has now.
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graph: Option<ShapeView>,
 }
 
 fn parse(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Submission, Failed> {

@@ -4,6 +4,7 @@ mod batch;
 mod by_hand;
 mod docs;
 mod functions;
+mod graph;
 mod letters;
 mod lists;
 mod namesakes;

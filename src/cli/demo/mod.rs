@@ -30,6 +30,7 @@ use super::serve::{self, Server};
 use super::telemetry;
 use crate::client::{Client, Shutdown, SubmitOptions, TextFormat, WorkflowStatus};
 use crate::config::{Config, DEFAULT_PORT, RawConfig};
+use crate::http::Assets;
 
 const PIPELINE: &str = include_str!("../../../examples/workflows/hybrid_ml_pipeline.yaml");
 const LOOPBACK: &str = "127.0.0.1";
@@ -112,11 +113,11 @@ impl Demo {
 
 /// On the port that is wished for, or on a free one.
 async fn start_server(mut config: Config) -> anyhow::Result<Server> {
-    match serve::start(config.clone()).await {
+    match serve::start(config.clone(), Assets::Embedded).await {
         Err(error) if is_port_taken(&error) => {
             eprintln!("port {} is taken: a free one is used instead", config.address.port());
             config.address.set_port(0);
-            serve::start(config).await
+            serve::start(config, Assets::Embedded).await
         }
         outcome => outcome,
     }

@@ -2,9 +2,13 @@
 
 #[cfg(feature = "server")]
 mod batch;
+#[cfg(feature = "server")]
+mod definition;
 mod event;
 #[cfg(feature = "server")]
 mod function;
+#[cfg(feature = "server")]
+mod graph;
 #[cfg(feature = "server")]
 mod letters;
 #[cfg(feature = "server")]
@@ -28,9 +32,13 @@ use serde::Serialize;
 
 #[cfg(feature = "server")]
 pub use batch::{BatchLine, batch_line};
+#[cfg(feature = "server")]
+pub use definition::{DefinitionHead, TaskDefinition};
 pub use event::EventView;
 #[cfg(feature = "server")]
 pub use function::{ExampleView, FunctionView, ParameterView};
+#[cfg(feature = "server")]
+pub use graph::{GraphView, ShapeView};
 #[cfg(feature = "server")]
 pub use letters::{BulkDone, BulkItem, BulkRefusal, BulkRequest, LetterQuery, LetterView, Rehearsal};
 #[cfg(feature = "server")]

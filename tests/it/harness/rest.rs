@@ -103,6 +103,14 @@ impl Rest {
         answer.body
     }
 
+    /// The body of a 200, of a route that has other forms as well.
+    pub fn read_json(&self, path: &str) -> Value {
+        let request = self.agent.get(format!("{}{path}", self.base)).header("Accept", "application/json");
+        let answer = request.call().and_then(answer).unwrap_or_else(|error| panic!("GET {path}: {error}"));
+        assert_eq!(answer.status, 200, "GET {path}: {}", answer.body);
+        answer.body
+    }
+
     /// The whole log as the event stream tells it, from its first event to the one at `last`.
     pub fn events_up_to(&self, last: u64) -> Vec<Value> {
         let url = format!("{}/events?since=0", self.base);

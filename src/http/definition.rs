@@ -1,0 +1,36 @@
+//! A workflow as it can be submitted again.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Serialize;
+
+use super::App;
+use super::encoding;
+use super::problem::Failed;
+use crate::core::ids::WorkflowId;
+use crate::protocol::rest::{DefinitionHead, TaskDefinition};
+
+#[derive(Debug, Serialize)]
+struct Definition {
+    #[serde(flatten)]
+    head: DefinitionHead,
+    tasks: Vec<TaskDefinition>,
+}
+
+/// Its parameters came in one body, so together they fit into one.
+pub async fn of_workflow(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Failed> {
+    let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
+    let mut tasks = Vec::with_capacity(workflow.tasks.len());
+    for index in 0..workflow.spec.total() {
+        let parameters = app.engine.payload(workflow.parameters_of(index)).await?;
+        tasks.push(TaskDefinition::of(&workflow, index, &parameters));
+    }
+    Ok(encoding::json(&headers, &Definition { head: DefinitionHead::from(&*workflow.spec), tasks }))
+}

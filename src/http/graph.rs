@@ -1,0 +1,22 @@
+//! A workflow with all of its tasks, for those who draw it.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::App;
+use super::encoding;
+use super::problem::Failed;
+use crate::core::ids::WorkflowId;
+use crate::protocol::rest::GraphView;
+
+pub async fn of_workflow(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Failed> {
+    let (workflow, seq) = app.engine.workflow_at(WorkflowId::from_text(&id)).await?;
+    Ok(encoding::json(&headers, &GraphView::of(&workflow, seq, app.engine.now())))
+}

@@ -1,0 +1,311 @@
+// The graph of a run on a canvas: pan, zoom, fold, and a walk along the edges by the keyboard.
+import { html, useEffect, useRef, useState } from '../html.js';
+import { duration, plural } from '../format.js';
+import { themeEpoch } from '../state/theme.js';
+import { bind } from '../ui/keyboard.js';
+import { Icon } from '../ui/icons.js';
+import { wordOf } from '../ui/status.js';
+import { draw, palette } from './draw.js';
+import { NODE } from './layout.js';
+import { Scene } from './scene.js';
+
+const SCALE_MIN = 0.01;
+const SCALE_MAX = 2.5;
+/** At this scale names are read without effort. */
+const READABLE = 0.8;
+
+/**
+ * @param {{run: import('./model.js').Run, chosen: number, open: (task: number) => void, asTable: () => void, draft?: boolean}} props
+ */
+export function Graph({ run, chosen, open, asTable, draft }) {
+  const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
+  const board = useRef(/** @type {Board | null} */ (null));
+  const [told, setTold] = useState('');
+  const [state, setState] = useState({ nodes: 0, took: 0, ready: false, everything: false, opened: 0 });
+  useEffect(() => {
+    const element = canvas.current;
+    if (!element) return undefined;
+    const made = new Board(element, run, { open, told: setTold, state: setState });
+    board.current = made;
+    return () => made.end();
+  }, [run]);
+  useEffect(() => board.current?.choose(chosen), [chosen, state.ready]);
+  useEffect(() => { if (board.current) board.current.open = open; });
+  const version = run.version.value;
+  useEffect(() => board.current?.redraw(), [version]);
+  const theme = themeEpoch.value;
+  useEffect(() => board.current?.recolour(), [theme]);
+  useEffect(() => bind({
+    '+': () => board.current?.zoom(1.25), '=': () => board.current?.zoom(1.25), '-': () => board.current?.zoom(0.8), 0: () => board.current?.fit(),
+  }), []);
+  const folds = state.ready && state.nodes < run.total;
+  return html`<div class="board" data-graph-ready=${state.ready ? state.nodes : undefined} data-layout-ms=${Math.round(state.took)}>
+    <canvas ref=${canvas} tabindex="0" role="application" aria-label=${`Graph of ${plural(run.total, 'task')}. Arrow keys walk along the edges, Enter opens a task or a stack. The tab Tasks has the same as a table.`}></canvas>
+    <div class="hidden-text" aria-live="polite">${told}</div>
+    ${!state.ready && html`<div class="waiting">Placing ${plural(run.total, 'task')}</div>`}
+    <div class="tools">
+      ${!draft && html`<button class="button small" onClick=${asTable}><${Icon} name="table" />As a table</button>`}
+      ${(folds || state.everything || state.opened > 0) && html`<button class="button small" aria-pressed=${!state.everything && state.opened === 0}
+        onClick=${() => board.current?.toggleFolding()}><${Icon} name="fold" />${state.everything || state.opened > 0 ? 'Fold' : 'Unfold all'}</button>`}
+      <button class="button small square" aria-label="Further away" onClick=${() => board.current?.zoom(0.75)}>−</button>
+      <button class="button small square" aria-label="Closer" onClick=${() => board.current?.zoom(1.33)}>+</button>
+      <button class="button small square" aria-label="Show all of it" onClick=${() => board.current?.fit()}><${Icon} name="fit" /></button>
+    </div>
+    ${state.ready && html`<div class="figures">${folds ? `${plural(run.total, 'task')} in ${plural(state.nodes, 'node')}` : plural(run.total, 'task')} · placed in ${duration(state.took)}</div>`}
+  </div>`;
+}
+
+class Board {
+  constructor(element, run, { open, told, state }) {
+    this.element = element;
+    this.context = element.getContext('2d');
+    this.run = run;
+    this.open = open;
+    this.told = told;
+    this.state = state;
+    this.view = { scale: 1, x: 0, y: 0 };
+    /** @type {Scene | null} */
+    this.scene = null;
+    this.hovered = -1;
+    this.chosen = -1;
+    this.chosenTask = -1;
+    this.near = new Set();
+    this.opened = new Set();
+    this.everything = false;
+    this.ticket = 0;
+    this.frame = 0;
+    this.width = 0;
+    this.height = 0;
+    this.colours = palette();
+    this.worker = new Worker(new URL('./layout-worker.js', import.meta.url), { type: 'module' });
+    this.worker.onmessage = (message) => this.placed(message.data);
+    this.watcher = new ResizeObserver(() => this.resize());
+    this.watcher.observe(element);
+    this.off = new AbortController();
+    this.listen();
+    this.ask(true);
+  }
+
+  end() {
+    this.worker.terminate();
+    this.watcher.disconnect();
+    this.off.abort();
+    cancelAnimationFrame(this.frame);
+  }
+
+  ask(first = false) {
+    const { route, offsets, parents, childOffsets, children } = this.run.shape;
+    const shape = first ? { total: this.run.total, route, offsets, parents, childOffsets, children } : undefined;
+    this.ticket += 1;
+    this.worker.postMessage({ shape, opened: [...this.opened], everything: this.everything, ticket: this.ticket });
+  }
+
+  placed({ ticket, folded, placed, took }) {
+    if (ticket !== this.ticket) return;
+    const first = this.scene === null;
+    this.scene = new Scene(this.run, folded, placed);
+    this.state({ nodes: folded.keys.length, took, ready: true, everything: this.everything, opened: this.opened.size });
+    this.choose(this.chosenTask);
+    if (first || this.everything) this.fit();
+    this.redraw();
+  }
+
+  toggleFolding() {
+    this.everything = !(this.everything || this.opened.size > 0);
+    this.opened.clear();
+    this.ask();
+  }
+
+  resize() {
+    const { clientWidth, clientHeight } = this.element;
+    const before = this.width;
+    this.width = clientWidth;
+    this.height = clientHeight;
+    this.element.width = Math.round(clientWidth * devicePixelRatio);
+    this.element.height = Math.round(clientHeight * devicePixelRatio);
+    if (before === 0) this.fit();
+    this.redraw();
+  }
+
+  recolour() {
+    this.colours = palette();
+    this.redraw();
+  }
+
+  redraw() {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      if (!this.scene || !this.width) return;
+      this.context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+      draw(this.context, this.scene, this.view, {
+        width: this.width, height: this.height, colours: this.colours, hovered: this.hovered, chosen: this.chosen, near: this.near,
+      });
+      this.element.dataset.drawn = String(this.run.version.peek());
+    });
+  }
+
+  fit() {
+    if (!this.scene || !this.width) return;
+    const { width, height } = this.scene.placed;
+    const room = 40;
+    const scale = Math.min(1.1, (this.width - room * 2) / width, (this.height - room * 2 - 20) / height);
+    this.view.scale = Math.max(SCALE_MIN, scale);
+    this.view.x = (this.width - width * this.view.scale) / 2;
+    this.view.y = (this.height - height * this.view.scale) / 2;
+    // Whoever follows a link to a task wants to read it, not to see where in the whole it lies.
+    if (this.chosen >= 0 && this.view.scale < READABLE) {
+      this.view.scale = READABLE;
+      this.view.x = this.width / 2 - (this.scene.placed.x[this.chosen] + NODE.width / 2) * READABLE;
+      this.view.y = this.height / 2 - this.scene.placed.y[this.chosen] * READABLE;
+    }
+    this.redraw();
+  }
+
+  zoom(by, x = this.width / 2, y = this.height / 2) {
+    const scale = Math.max(SCALE_MIN, Math.min(SCALE_MAX, this.view.scale * by));
+    const ratio = scale / this.view.scale;
+    this.view = { scale, x: x - (x - this.view.x) * ratio, y: y - (y - this.view.y) * ratio };
+    this.redraw();
+  }
+
+  /** Marks a task, and moves it into view when it is out of it. */
+  choose(task) {
+    this.chosenTask = task;
+    if (!this.scene) return;
+    this.chosen = task >= 0 ? this.scene.folded.nodeOf[task] : -1;
+    this.near = new Set();
+    if (this.chosen >= 0) {
+      const { from, to } = this.scene.placed;
+      for (let edge = 0; edge < from.length; edge += 1) {
+        if (from[edge] === this.chosen) this.near.add(to[edge]);
+        if (to[edge] === this.chosen) this.near.add(from[edge]);
+      }
+      this.reveal(this.chosen);
+    }
+    this.redraw();
+  }
+
+  reveal(node) {
+    if (!this.scene) return;
+    const { x, y } = this.scene.placed;
+    const left = x[node] * this.view.scale + this.view.x;
+    const top = y[node] * this.view.scale + this.view.y;
+    const inside = left > 20 && top > 40 && left < this.width - 200 && top < this.height - 60;
+    if (!inside) {
+      this.view.x += this.width / 3 - left;
+      this.view.y += this.height / 2 - top;
+    }
+  }
+
+  nodeAt(event) {
+    const box = this.element.getBoundingClientRect();
+    if (!this.scene) return -1;
+    return this.scene.at((event.clientX - box.left - this.view.x) / this.view.scale, (event.clientY - box.top - this.view.y) / this.view.scale);
+  }
+
+  activate(node) {
+    if (!this.scene) return;
+    const members = this.scene.membersOf(node);
+    if (members.length === 1) {
+      this.open(members[0]);
+    } else {
+      this.opened.add(this.scene.folded.keys[node]);
+      this.ask();
+    }
+  }
+
+  listen() {
+    const { signal } = this.off;
+    const on = (name, run, more = {}) => this.element.addEventListener(name, run, { signal, ...more });
+    /** @type {{x: number, y: number} | null} */
+    let from = null;
+    let moved = false;
+    on('pointerdown', (event) => {
+      from = { x: event.clientX, y: event.clientY };
+      moved = false;
+      this.element.setPointerCapture(event.pointerId);
+    });
+    on('pointermove', (event) => {
+      if (from) {
+        moved = moved || Math.hypot(event.clientX - from.x, event.clientY - from.y) > 4;
+        if (!moved) return;
+        this.view.x += event.movementX;
+        this.view.y += event.movementY;
+        this.redraw();
+        return;
+      }
+      const hovered = this.nodeAt(event);
+      if (hovered !== this.hovered) {
+        this.hovered = hovered;
+        this.element.style.cursor = hovered >= 0 ? 'pointer' : 'grab';
+        this.redraw();
+      }
+    });
+    on('pointerup', (event) => {
+      const node = moved || !from ? -1 : this.nodeAt(event);
+      from = null;
+      if (node >= 0) this.activate(node);
+    });
+    on('pointercancel', () => { from = null; });
+    on('wheel', (event) => {
+      event.preventDefault();
+      const box = this.element.getBoundingClientRect();
+      if (event.ctrlKey || !event.shiftKey) this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0016)), event.clientX - box.left, event.clientY - box.top);
+      else this.view.x -= event.deltaY;
+      this.redraw();
+    }, { passive: false });
+    on('keydown', (event) => this.key(event));
+  }
+
+  key(event) {
+    if (!this.scene) return;
+    const at = this.chosen >= 0 ? this.chosen : 0;
+    if (event.key === 'Enter' || event.key === ' ') {
+      event.preventDefault();
+      event.stopPropagation();
+      this.activate(at);
+      return;
+    }
+    const { down } = this.scene.placed;
+    const to = (down ? { ArrowDown: 1, ArrowUp: -1, ArrowRight: 2, ArrowLeft: -2 } : { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 2, ArrowUp: -2 })[event.key];
+    if (!to) return;
+    event.preventDefault();
+    const next = this.chosen < 0 ? 0 : this.neighbour(at, to);
+    if (next < 0) return;
+    this.chosen = next;
+    const members = this.scene.membersOf(next);
+    this.chosenTask = members[0];
+    this.reveal(next);
+    this.redraw();
+    const name = members.length === 1 ? this.run.shape.names[members[0]] : `${this.scene.labelOf(next)}, ${members.length} tasks`;
+    this.told(`${name}, ${wordOf(members.length === 1 ? this.run.word(members[0]) : this.scene.mainStateOf(members))}`);
+  }
+
+  /** Along an edge (1 forth, -1 back), or to the nearest of the same layer (2 onward, -2 back). */
+  neighbour(node, to) {
+    if (!this.scene) return -1;
+    const { x, y, from, to: ends, down } = this.scene.placed;
+    const [along, across] = down ? [y, x] : [x, y];
+    let best = -1;
+    let least = Infinity;
+    if (Math.abs(to) === 1) {
+      for (let edge = 0; edge < from.length; edge += 1) {
+        const other = to === 1 ? (from[edge] === node ? ends[edge] : -1) : ends[edge] === node ? from[edge] : -1;
+        if (other >= 0 && Math.abs(across[other] - across[node]) < least) {
+          least = Math.abs(across[other] - across[node]);
+          best = other;
+        }
+      }
+      return best;
+    }
+    for (let other = 0; other < x.length; other += 1) {
+      const away = (across[other] - across[node]) * Math.sign(to);
+      if (other !== node && Math.abs(along[other] - along[node]) < NODE.height && away > 0 && away < least) {
+        least = away;
+        best = other;
+      }
+    }
+    return best;
+  }
+}

@@ -1,0 +1,32 @@
+// Small pieces that many screens share.
+import { html } from '../html.js';
+import { address } from '../state/route.js';
+import { Icon } from './icons.js';
+
+/** @param {{what: string}} props */
+export function Loading({ what }) {
+  return html`<div class="empty" role="status">Reading ${what}</div>`;
+}
+
+/** @param {{error: any, what?: string}} props */
+export function Failure({ error, what }) {
+  return html`<div class="empty" role="alert"><${Icon} name="alert" /><strong>${what ? `${what} cannot be shown` : 'This did not work'}</strong>
+    <span class="wrap">${error.code && html`<a class="link mono" href=${address(['errors', error.code])}>${error.code}</a> `}${error.message}</span>
+    ${error.fix && html`<span>${error.fix}</span>`}</div>`;
+}
+
+/** A code of the catalogue, with its page. @param {{code: string}} props */
+export function Code({ code }) {
+  return html`<a class="link mono" href=${address(['errors', code])}>${code}</a>`;
+}
+
+/** @param {{icon?: string, title: string, children?: any}} props */
+export function Empty({ icon = 'ring', title, children }) {
+  return html`<div class="empty"><${Icon} name=${icon} /><strong>${title}</strong>${children}</div>`;
+}
+
+/** @param {{name: string, options: [string, string][], value: string, change: (value: string) => void}} props */
+export function Choice({ name, options, value, change }) {
+  return html`<div class="chips" role="group" aria-label=${name}>${options.map(([key, title]) => html`<button key=${key} class="chip" aria-pressed=${value === key}
+    onClick=${() => change(value === key ? '' : key)}>${title}</button>`)}</div>`;
+}

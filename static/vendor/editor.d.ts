@@ -1,0 +1,3 @@
+// The editor is used through one function, which takes all of it.
+declare const kit: any;
+export = kit;
