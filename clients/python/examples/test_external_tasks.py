@@ -46,7 +46,7 @@ async def main() -> int:
     service.register_task_handler("data_processing", statistics)
     service.register_task_handler("custom_processing", unsteady)
     await service.open()
-    cluster.on("task_completed", lambda done: print(f"  {done['task_name']}: {done['result']}"))
+    cluster.on("task_completed", lambda done: print(f"  {done['task_name']}: {str(done['result'])[:80]}"))
 
     workflow = cluster.create_workflow("External tasks")
     workflow.add_python_task("Numbers", "random_data", ["numbers", 1000, 1, 6])

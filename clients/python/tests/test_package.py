@@ -66,6 +66,7 @@ def test_the_wheel_holds_what_it_needs(built):
     assert wheel.read(licence) == (REPOSITORY / "LICENSE").read_bytes()
     required = re.findall(r"^Requires-Dist: (\S+)", metadata, re.MULTILINE)
     assert sorted(re.match(r"[\w-]+(\[[\w-]+\])?", each)[0] for each in required) == [
+        "aiohttp",
         "httpx",
         "python-socketio[asyncio-client]",
     ]
