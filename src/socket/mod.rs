@@ -19,6 +19,7 @@ mod outbound;
 mod rooms;
 mod session;
 mod sessions;
+mod short_polls;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,8 +30,10 @@ use serde_json::value::to_raw_value;
 use socketioxide::layer::SocketIoLayer;
 use socketioxide::{SocketIo, TransportType};
 use tokio::task::AbortHandle;
+use tower::layer::util::Stack;
 use tracing::info;
 
+use self::short_polls::ShortPolls;
 use crate::config::{Origins, Token};
 use crate::core::limits::Limits;
 use crate::engine::EngineHandle;
@@ -113,13 +116,16 @@ pub enum Farewell {
     WithServices,
 }
 
+/// What brings the shell into a router.
+pub type SocketLayers = Stack<SocketIoLayer, ShortPolls>;
+
 impl SocketServer {
-    /// Starts the shell inside the current runtime, and gives the layer that brings it into a router. The engine
+    /// Starts the shell inside the current runtime, and gives the layers that bring it into a router. The engine
     /// need not run yet.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn new(config: SocketConfig, engine: EngineHandle) -> (Self, SocketIoLayer) {
+    pub fn new(config: SocketConfig, engine: EngineHandle) -> (Self, SocketLayers) {
         let per_worker = usize::try_from(config.limits.worker_capacity_max).unwrap_or(usize::MAX);
         // Up to the limit a refusal can be told in words; the transports know no words.
         let transport_max = 2 * config.message_bytes_max;
@@ -148,7 +154,8 @@ impl SocketServer {
             tokio::spawn(monitor::sample(Arc::clone(&server))).abort_handle(),
             tokio::spawn(connection::keep_house(Arc::clone(&server))).abort_handle(),
         ];
-        (Self { server, _tasks: Arc::new(Tasks(tasks.into())) }, layer)
+        let layers = Stack::new(layer, ShortPolls::default());
+        (Self { server, _tasks: Arc::new(Tasks(tasks.into())) }, layers)
     }
 
     /// Tells the clients that the server stops, and waits until the words are on their way. It closes nothing:

@@ -173,9 +173,8 @@ async def test_an_executor_node_does_internal_tasks(house, transports):
 async def test_ten_slots_full_of_tasks_all_the_time(house, transports):
     """As many at once as a service takes unless it says otherwise, together with what everybody is told."""
     service = await house.service("busy", {"custom_processing": echo}, heartbeat=0.2, transports=transports)
-    # A python-socketio client gives up on an answer to a poll that holds more than 16 packets, which is the limit of
-    # that client and no rule of the protocol; a room with so much to tell is watched over a websocket.
-    observer = await house.observer()
+    # A python-socketio client gives up on an answer to a poll that holds more than 16 packets.
+    observer = await house.observer(transports=transports)
     workflow = await observer.submit([wire_task(f"t{n}", max_retries=0) for n in range(200)])
     ended = await observer.next("workflow:completed", 120)
     assert (ended["workflow_id"], ended["completed_tasks"]) == (workflow, 200)

@@ -74,6 +74,8 @@ class Ledger:
             self.failed += 1
         else:
             self.cancelled += 1
+        # What it was asked need not be kept for as long as the report is.
+        attempt.data = {}
         if not attempt.forgotten:
             self.outbox.push(report)
 
