@@ -3,8 +3,9 @@
     gleitzeit conformance --null --tasks 100000 &
     python bench/noop_service.py
 
-It takes the address from GLEITZEIT_URL (http://localhost:8000 unless set), and the number of tasks it holds at once from
-WINDOW (100). With `--blocking` the handler is an ordinary function, which runs on a thread. The measurement ends it.
+It takes the address from GLEITZEIT_URL (http://localhost:8000 unless set), and the number of tasks it holds at once
+from WINDOW (100). With `--blocking` the handler is an ordinary function, which runs on a thread. The measurement ends
+it.
 """
 
 import os
