@@ -10,7 +10,7 @@ from .facts import NodeFacts
 from .handlers import Bound
 from .ledger import Admission, Ledger
 from .link import Link
-from .reports import Attempt
+from .reports import Attempt, Report
 from .runner import Runner
 
 log = logging.getLogger("gleitzeit_cluster")
@@ -29,13 +29,20 @@ class Inbound:
     """On the connection's thread."""
 
     def __init__(
-        self, facts: NodeFacts, ledger: Ledger, runner: Runner, chooser: Chooser, stop: Callable[[float], None]
+        self,
+        facts: NodeFacts,
+        ledger: Ledger,
+        runner: Runner,
+        chooser: Chooser,
+        report: Callable[[Report], None],
+        stop: Callable[[float], None],
     ):
         self.link: Optional[Link] = None
         self._facts = facts
         self._ledger = ledger
         self._runner = runner
         self._chooser = chooser
+        self._report = report
         self._stop = stop
         self._node_members = f'"node_id":{reports.encode(facts.node_id)},"service_name":{reports.encode(facts.name)}'
 
@@ -57,7 +64,7 @@ class Inbound:
         bound = self._chooser.choose(data, self._facts.capabilities)
         if bound is None:
             wanted = data.get("external_task_type") or data.get("task_type")
-            link.send("task:failed", reports.refused(attempt, f"No handler registered for task type: {wanted}"))
+            self._report(reports.without_handler(attempt, str(wanted)))
             return
         admission, earlier = self._ledger.admit(attempt)
         for outdated in earlier:

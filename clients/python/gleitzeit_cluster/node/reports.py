@@ -152,6 +152,11 @@ def failed(attempt: Attempt, error: BaseException) -> Report:
     return Report(attempt, "task:failed", _failure(attempt.members, error), FAILED)
 
 
+def without_handler(attempt: Attempt, wanted: str) -> Report:
+    error = f"No handler registered for task type: {wanted}"
+    return Report(attempt, "task:failed", refused(attempt, error), FAILED)
+
+
 def cancelled(attempt: Attempt) -> Report:
     return Report(attempt, "task:failed", refused(attempt, CANCELLED), STOPPED)
 

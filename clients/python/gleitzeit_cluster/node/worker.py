@@ -52,7 +52,7 @@ class Worker:
         self._interval = facts.heartbeat_seconds
         self._registering: Optional[asyncio.Task[None]] = None
         self._pulse: Pulse = Pulse(self._loop)
-        self._inbound = Inbound(facts, self.ledger, self._runner, chooser, self._begin_stop)
+        self._inbound = Inbound(facts, self.ledger, self._runner, chooser, self._report, self._begin_stop)
         self._thread = threading.Thread(target=self._main, name=f"gleitzeit-link-{facts.name}", daemon=True)
 
     def start(self) -> None:
@@ -295,6 +295,12 @@ class Worker:
     def _finish(self, attempt: Attempt, report: Report) -> None:
         self.ledger.finish(attempt, report)
         self._pulse.set()
+
+    def _report(self, report: Report) -> None:
+        """The end of an attempt that was never begun."""
+        if not self.ledger.outbox.holds(report.key):
+            self.ledger.outbox.push(report)
+            self._pulse.set()
 
     def _on_answer(self, link: Link, ident: int, answer: Any) -> None:
         reply = Reply(answer)
