@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+
+from gleitzeit_cluster import ExternalServiceNode
+
 from support.proxy import Proxy
 from support.rest import Api
 from support.scripted import task
 from support.server import Server
-
-from gleitzeit_cluster import ExternalServiceNode
 
 PACKAGE = Path(__file__).resolve().parents[1]
 REPOSITORY = PACKAGE.parents[1]

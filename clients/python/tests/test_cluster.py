@@ -4,10 +4,6 @@ import asyncio
 import threading
 
 import pytest
-from conftest import TOKEN, House
-from model import Model
-from support.rest import until
-from support.server import Server
 
 from gleitzeit_cluster import (
     ApiError,
@@ -20,6 +16,11 @@ from gleitzeit_cluster import (
     WorkflowFailed,
     WorkflowStatus,
 )
+
+from conftest import TOKEN, House
+from model import Model
+from support.rest import until
+from support.server import Server
 
 
 @pytest.fixture

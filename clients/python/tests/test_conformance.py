@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from conftest import PACKAGE
 from programs import SECONDS, Running
-
 from support.server import binary
 
 

@@ -10,11 +10,12 @@ import time
 import urllib.request
 
 import pytest
+
+from gleitzeit_cluster import TokenRefused
+
 from conftest import PACKAGE, work
 from support.rest import until
 from support.server import Server
-
-from gleitzeit_cluster import TokenRefused
 
 
 async def test_the_first_connect_is_retried(house):

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+
+from gleitzeit_cluster import GleitzeitCluster
+
 from conftest import PACKAGE, REPOSITORY, House
 from model import Model
 from programs import Running, free_port, run
 from support.rest import until
 from support.server import Server
-
-from gleitzeit_cluster import GleitzeitCluster
 
 EXAMPLES = REPOSITORY / "examples"
 

@@ -6,8 +6,6 @@ import re
 
 import pytest
 from aiohttp import web
-from programs import end, free_port, run
-from support.server import binary
 
 from gleitzeit_cluster import (
     GleitzeitCluster,
@@ -16,6 +14,9 @@ from gleitzeit_cluster import (
     ServerTooOld,
     ServerUnreachable,
 )
+
+from programs import end, free_port, run
+from support.server import binary
 
 
 async def test_a_started_server_ends_with_stop(tmp_path, capfd, monkeypatch):

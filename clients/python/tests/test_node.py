@@ -8,11 +8,12 @@ from datetime import date
 
 import numpy
 import pytest
+
+from gleitzeit_cluster import ExternalServiceNode, Fatal, Retryable
+
 from conftest import work
 from support.peer import Peer
 from support.rest import until
-
-from gleitzeit_cluster import ExternalServiceNode, Fatal, Retryable
 
 
 async def test_async_and_blocking_handlers_do_their_work(house):

@@ -9,10 +9,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import PACKAGE, REPOSITORY
-from programs import Running, environment, free_port, run
 
 import gleitzeit_cluster
+
+from conftest import PACKAGE, REPOSITORY
+from programs import Running, environment, free_port, run
 
 SOURCES = PACKAGE / "gleitzeit_cluster"
 

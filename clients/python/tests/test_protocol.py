@@ -3,10 +3,11 @@
 import asyncio
 
 import pytest
-from scripted import ScriptedServer
-from support.rest import until
 
 from gleitzeit_cluster import ExternalServiceCapability, ExternalServiceNode
+
+from scripted import ScriptedServer
+from support.rest import until
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
+
+from gleitzeit_cluster import GleitzeitCluster
+
 from conftest import House
 from model import Model
 from programs import Running, end, free_port, run
 from support.rest import Api, until
 from support.server import Server
-
-from gleitzeit_cluster import GleitzeitCluster
 
 SCRIPTS = Path(__file__).parent / "quick_start"
 SERVICE, WORKFLOW = SCRIPTS / "service.py", SCRIPTS / "workflow.py"
