@@ -282,3 +282,19 @@ async def test_a_service_registers_what_its_machine_has(tmp_path):
     finally:
         await house.close()
         await server.stop()
+
+
+async def test_a_stopped_service_leaves_no_threads_behind(house):
+    before = {thread.name for thread in threading.enumerate()}
+    for place in range(3):
+        node = await house.serve(lambda task: threading.current_thread().name, f"brief-{place}")
+        results = await house.api.completed(
+            await house.api.submit([work(f"t{n}", service=f"brief-{place}") for n in range(5)])
+        )
+        assert all(name.startswith("gleitzeit-brief") for name in results.values())
+        await node.stop()
+
+    def ended() -> bool:
+        return not [each for each in threading.enumerate() if "brief" in each.name and each.name not in before]
+
+    await until(ended, 20, "all of them have ended")

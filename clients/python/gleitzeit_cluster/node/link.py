@@ -161,19 +161,27 @@ class Link:
         try:
             if text.startswith(EVENT):
                 event = json.loads(text[len(EVENT) - 1 :])
-                self._event(event[0], event[1] if len(event) > 1 else None)
-                return True
-            if text.startswith(ACK):
+                name, data = event[0], event[1] if len(event) > 1 else None
+            elif text.startswith(ACK):
                 begin = text.index("[", len(ACK))
                 ident = int(text[len(ACK) : begin])
                 if ident < FIRST_ACK:
                     return False
                 answer = json.loads(text[begin:])
-                self._answered(ident, answer[0] if answer else None)
-                return True
+            else:
+                return False
         except (ValueError, IndexError):
             log.warning("a message of the server cannot be read: %.100s", text)
-        return False
+            return False
+        # A mistake in what is done about a message must not end the reading of others.
+        try:
+            if text.startswith(EVENT):
+                self._event(name, data)
+            else:
+                self._answered(ident, answer[0] if answer else None)
+        except Exception:
+            log.exception("a message of the server could not be dealt with: %.100s", text)
+        return True
 
     def _taken(self, event: str, *arguments: Any) -> None:
         self._event(event, arguments[0] if arguments else None)
@@ -238,7 +246,9 @@ class Link:
         try:
             return await asyncio.wait_for(answer, seconds)
         except asyncio.TimeoutError:
-            raise ServerUnreachable(f"`{event}` was not answered within {seconds:.0f} s") from None
+            raise ServerUnreachable(
+                f"`{event}` was not answered within {seconds:.0f} s; a server that never answers it is too old"
+            ) from None
         finally:
             self._waiting.discard(answer)
 

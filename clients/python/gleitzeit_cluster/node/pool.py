@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 
 class Pool:
@@ -13,7 +13,7 @@ class Pool:
 
     def __init__(self, name: str):
         self._name = name
-        self._work: queue.SimpleQueue[Tuple[Callable[..., Any], Tuple[Any, ...]]] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Optional[Tuple[Callable[..., Any], Tuple[Any, ...]]]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._free = 0
         self._started = 0
@@ -28,11 +28,20 @@ class Pool:
                 threading.Thread(target=self._run, name=f"{self._name}-{self._started}", daemon=True).start()
         self._work.put((call, arguments))
 
+    def close(self) -> None:
+        """Its threads end once they have nothing to do. Nothing is submitted any more."""
+        with self._lock:
+            for _ in range(self._started):
+                self._work.put(None)
+
     def _run(self) -> None:
         while True:
-            call, arguments = self._work.get()
+            work = self._work.get()
+            if work is None:
+                return
+            call, arguments = work
             call(*arguments)
             # Not kept alive by this frame while the thread waits.
-            del call, arguments
+            del work, call, arguments
             with self._lock:
                 self._free += 1

@@ -44,6 +44,9 @@ class Runner:
         attempt.cancelled = True
         self._mailbox.post(self._interrupt, attempt)
 
+    def close(self) -> None:
+        self._pool.close()
+
     def _launch(self, attempt: Attempt, bound: Bound) -> None:
         task = self._loop.create_task(self._run(attempt, bound))
         attempt.task = task

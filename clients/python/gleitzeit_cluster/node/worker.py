@@ -118,6 +118,7 @@ class Worker:
             self._settle(error)
         finally:
             self._settle(None)
+            self._runner.close()
             self._loop.run_until_complete(_end_tasks())
             self._loop.close()
 
