@@ -1859,9 +1859,11 @@ function tooOld(url, what) {
 /** @param {string} url @param {{message?: unknown} | undefined} greeting */
 function checkGreeting(url, greeting) {
   const said = String(greeting?.message ?? "");
+  if (!said.startsWith("Gleitzeit ")) throw tooOld(url, `it greets with "${said}"`);
   const version = /^Gleitzeit (\d+)\.(\d+)\.(\d+)/.exec(said)?.slice(1).map(Number);
+  // Whoever plays the server need not have a version.
+  if (!version) return;
   const oldest = OLDEST_SERVER.split(".").map(Number);
-  if (!version) throw tooOld(url, `it greets with "${said}"`);
   const differs = version.findIndex((part, place) => part !== oldest[place]);
   if (differs >= 0 && Number(version[differs]) < Number(oldest[differs])) throw tooOld(url, `it is version ${version.join(".")}`);
 }

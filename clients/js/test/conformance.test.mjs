@@ -1,0 +1,38 @@
+// The binary plays the server and judges this client: with --null by speed alone, which no test looks at.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { LIMIT } from "./house.mjs";
+
+const SERVICE = fileURLToPath(new URL("processes/conformance.mjs", import.meta.url));
+
+/** What the kit reports of the service, which it ends. */
+async function judged(options, capacity) {
+  const kit = spawn(process.env.GLEITZEIT_BIN, ["conformance", "--listen", "127.0.0.1:0", "--json", ...options]);
+  let report = "";
+  let told = "";
+  kit.stdout.on("data", (data) => (report += data));
+  const listening = new Promise((resolve, reject) => {
+    createInterface({ input: kit.stderr }).on("line", (line) => {
+      told += `${line}\n`;
+      const found = /listening on (http:\S+);/.exec(line);
+      if (found) resolve(found[1]);
+    });
+    kit.once("exit", (code) => reject(new Error(`the kit ended with ${code}: ${told}`)));
+  });
+  const service = spawn(process.execPath, [SERVICE, await listening, capacity], { stdio: "ignore" });
+  const ended = once(service, "exit");
+  const [code] = await once(kit, "close");
+  assert.equal(code, 0, told + report);
+  assert.deepEqual(await ended, [0, null], "the service left when it was told to");
+  return JSON.parse(report);
+}
+
+test("tasks that do nothing, as fast as they come", LIMIT, async () => {
+  const { completed, failed, refused, stray_reports: stray } = await judged(["--null", "--tasks", "5000"], "100");
+  assert.deepEqual([completed, failed, refused, stray], [5_000, 0, 0, 0]);
+});
