@@ -63,16 +63,19 @@ test("a node that is started before its server waits for it", LIMIT, async () =>
   const told = [];
   const log = (level, message) => told.push([level, message]);
   const node = new ExternalServiceNode("early", { url: `http://127.0.0.1:${server.port}`, capabilities: ["custom_processing"], log });
-  const started = node.handler("custom_processing", () => "at last").start();
-  await until(() => told.length >= 2, "it has tried twice");
-  assert.equal(node.status().phase, "connecting");
-  assert.equal(told[0][0], "warn");
-  assert.match(told[0][1], /cannot reach http:.*ECONNREFUSED.*start a server with `gleitzeit serve`.*trying again/);
-  assert.equal(told[1][0], "debug", "the same again is no news");
-  await server.start();
-  await started;
-  assert.deepEqual((await server.ended(await server.submit([task("a")]))).results, { a: "at last" });
-  await node.stop();
+  try {
+    const started = node.handler("custom_processing", () => "at last").start();
+    await until(() => told.length >= 2, "it has tried twice");
+    assert.equal(node.status().phase, "connecting");
+    assert.equal(told[0][0], "warn");
+    assert.match(told[0][1], /cannot reach http:.*ECONNREFUSED.*start a server with `gleitzeit serve`.*trying again/);
+    assert.equal(told[1][0], "debug", "the same again is no news");
+    await server.start();
+    await started;
+    assert.deepEqual((await server.ended(await server.submit([task("a")]))).results, { a: "at last" });
+  } finally {
+    await node.stop();
+  }
   assert.equal(node.status().phase, "stopped");
   await server.close();
 });
