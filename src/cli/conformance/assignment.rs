@@ -43,9 +43,7 @@ impl Order {
                 });
                 (task_type, Some((Arc::from(wanted), Arc::clone(&facts.name))), parameters)
             }
-            WorkerKind::Executor | WorkerKind::BuiltIn => {
-                (offered(wanted).unwrap_or_else(first), None, asked.clone())
-            }
+            WorkerKind::Executor | WorkerKind::BuiltIn => (Arc::from(wanted), None, asked.clone()),
         };
         Self { task_type, external, parameters: to_raw_value(&parameters).expect("a value is JSON") }
     }

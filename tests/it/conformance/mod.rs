@@ -1,4 +1,8 @@
 //! `gleitzeit conformance` as a process of its own, against real services.
 
+mod flaws;
 mod kit;
 mod null;
+mod proxy;
+mod rules;
+mod service;
