@@ -27,6 +27,9 @@ mod docs;
 mod documented;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod examples;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod file_task;
 #[cfg(test)]
 #[cfg(feature = "server")]

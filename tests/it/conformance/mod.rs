@@ -1,7 +1,7 @@
 //! `gleitzeit conformance` as a process of its own, against real services.
 
 mod flaws;
-mod kit;
+pub mod kit;
 mod null;
 mod proxy;
 mod rules;

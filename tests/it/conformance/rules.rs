@@ -10,11 +10,16 @@ use super::kit::{Kit, documented_service, python};
 use super::proxy::{self, Fate};
 use super::service;
 
+const PAGE: &str = include_str!("../../../docs/conformance.md");
+
 /// What each rule came to, by its name.
 fn outcomes(report: &Value) -> BTreeMap<String, String> {
     let rules = report["rules"].as_array().expect("it lists the rules");
-    let text = |value: &Value| value.as_str().expect("a text").to_owned();
     rules.iter().map(|rule| (text(&rule["rule"]), text(&rule["outcome"]))).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a text").to_owned()
 }
 
 /// The rules that came to this.
@@ -35,6 +40,10 @@ async fn the_rust_client_keeps_every_rule() {
     let (code, report) = report(kit).await;
     assert_eq!((code, with_outcome(&report, "passed").len()), (0, FLAWS.len()), "{report:#}");
     assert_eq!(report["service"]["node_id"], "under-test-1");
+    for rule in report["rules"].as_array().expect("it lists the rules") {
+        let row = format!("| `{}` | {} |", text(&rule["rule"]), text(&rule["expected"]));
+        assert!(PAGE.contains(&row), "docs/conformance.md lacks {row}");
+    }
     assert!(node.status().registrations >= 4, "it was cut off three times: {:?}", node.status());
 }
 
