@@ -2,6 +2,8 @@
 //!
 //! It leaves out what the client of this crate does: acknowledgements, heartbeats, cancellation, coming back.
 
+#![expect(clippy::indexing_slicing, reason = "a JSON value gives null for what is not there")]
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::{connect_async, tungstenite::Message};

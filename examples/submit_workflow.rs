@@ -23,17 +23,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .add_external_task(
             "Sum",
             "data_processing",
-            "Sums",
+            Some("Sums"),
             // A reference is a dependency by itself.
             json!({"numbers": "{{Numbers.result}}"}),
             None,
             &[],
         )
-        .timeout(Duration::from_secs(60));
+        .timeout(Duration::from_mins(1));
 
     let submitted = client.submit(&workflow).await?;
     println!("submitted {}", submitted.id);
-    let results = client.wait_for(&submitted.id, Duration::from_secs(300)).await?;
+    let results = client.wait_for(&submitted.id, Duration::from_mins(5)).await?;
     for (name, result) in &results.results {
         println!("{name}: {result}");
     }

@@ -16,6 +16,7 @@ use super::verdict::Missed;
 use crate::cli::conformance::assignment::{Order, WORKFLOW};
 use crate::cli::conformance::listen::{Listening, listen};
 use crate::cli::conformance::peer::Peer;
+use crate::clock;
 use crate::core::command::WorkerFacts;
 use crate::protocol::socket::{Cancel, Shutdown, first_argument, read};
 
@@ -96,7 +97,7 @@ impl Stage {
         what: &str,
         mut look: impl FnMut(&Self) -> Option<T>,
     ) -> Result<T, Missed> {
-        let deadline = Instant::now() + limit;
+        let deadline = Instant::from_std(clock::instant() + limit);
         loop {
             if let Some(found) = look(self) {
                 return Ok(found);

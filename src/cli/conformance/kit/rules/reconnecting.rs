@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::{acks, heartbeats};
 use crate::cli::conformance::kit::record::{Kind, shown};
 use crate::cli::conformance::kit::stage::Stage;
 use crate::cli::conformance::kit::verdict::{Checked, Missed, deviation, failed, not_applicable, passed};
+use crate::clock;
 
 /// How many times the usual patience a service may take to come back: the earlier clients try again after up to 30 s.
 const RETURN_PATIENCE: u32 = 5;
@@ -51,7 +51,7 @@ async fn outage(stage: &mut Stage) -> Result<Outage, Missed> {
 
 async fn bring_about(stage: &mut Stage) -> Result<Outage, Missed> {
     let node_id = stage.facts().map(|facts| facts.worker.0.to_string()).unwrap_or_default();
-    let began = Instant::now();
+    let began = clock::instant();
     let long_ms = u64::try_from(LONG.as_millis()).expect("some seconds");
     let long = stage.start(&json!({"do": "sleep", "ms": long_ms, "value": "through the outage"})).await?;
     let short = stage.start(&json!({"do": "sleep", "ms": SHORT_MS, "value": "during the outage"})).await?;
