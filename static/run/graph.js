@@ -29,7 +29,7 @@ export function Graph({ run, chosen, open, asTable, draft }) {
     board.current = made;
     return () => made.end();
   }, [run]);
-  useEffect(() => board.current?.choose(chosen), [chosen, state.ready]);
+  useEffect(() => board.current?.choose(chosen), [run, chosen]);
   useEffect(() => { if (board.current) board.current.open = open; });
   const version = run.version.value;
   useEffect(() => board.current?.redraw(), [version]);

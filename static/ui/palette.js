@@ -8,7 +8,7 @@ import { Help } from './help.js';
 import { Icon } from './icons.js';
 import { glyphOf, wordOf } from './status.js';
 
-/** @typedef {{icon: string, name: string, hint: string, run: () => void}} Choice */
+/** @typedef {{icon: string, name: string, hint: string, id?: string, run: () => void}} Choice */
 
 /** @type {Choice[]} */
 const COMMANDS = [
@@ -49,7 +49,8 @@ export function Palette({ close }) {
     };
   }, [text]);
   const wanted = text.trim().toLowerCase();
-  const choices = [...COMMANDS.filter((command) => command.name.toLowerCase().includes(wanted)), ...found];
+  // What was found for the letters before still has to fit those that came since.
+  const choices = [...COMMANDS, ...found].filter((choice) => `${choice.name} ${choice.id ?? ''}`.toLowerCase().includes(wanted));
   const take = (choice) => {
     close();
     choice?.run();
@@ -91,7 +92,7 @@ async function search(wanted, signal) {
   // An id of the submitter's own is a workflow's address, too.
   const own = await get(`/workflows/${segment(wanted)}`, signal).catch(() => null);
   if (own && !named.some((one) => one.name === own.name)) {
-    named.unshift({ icon: glyphOf(own.status), name: own.name, hint: own.id, run: () => go(workflowAddress(own.id)) });
+    named.unshift({ icon: glyphOf(own.status), name: own.name, hint: own.id, id: own.id, run: () => go(workflowAddress(own.id)) });
   }
   return named;
 }

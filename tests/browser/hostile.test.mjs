@@ -59,6 +59,7 @@ test('not in the palette, the messages and the dialogs', async () => {
   const { page, context, notes } = await openPage();
   const run = `/workflows/${encodeURIComponent(id)}`;
   await page.goto(`${house.url}/dashboard${run}`);
+  await page.locator('[data-graph-ready]').waitFor();
   await page.keyboard.press('Control+k');
   await page.getByRole('combobox').fill('Name <img');
   await page.getByRole('option', { name: /Name <img/ }).waitFor();
