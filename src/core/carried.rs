@@ -1,13 +1,23 @@
-//! A whole workflow as one value: written again when the log before it is released, or when it is reopened.
+//! A whole workflow in records of its own: written again when the log before it is released, or when it is reopened.
+//!
+//! The first record says everything but for tasks that did not fit in; those follow, and with the last of them the
+//! workflow counts. Large payloads are moved before, so that what refers to them is small.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::Event;
 use super::ids::{AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
-use super::payload::{Payload, Stored};
+use super::payload::Stored;
 use super::spec::WorkflowSpec;
 use super::state::{Grant, State, Task, Workflow, WorkflowStatus};
+
+/// Tasks of one record take about this; it fits into the smallest segment with any one task more.
+const TASKS_BYTES_MAX: u64 = 4 << 10;
+/// A grant takes at most this, but for the name of its worker.
+const GRANT_BYTES: u64 = 48;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CarriedWorkflow {
@@ -21,21 +31,50 @@ pub struct CarriedWorkflow {
     pub started_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub second_round: bool,
+    /// What the release of old log takes away of its history.
+    pub released: Option<History>,
+    pub first: CarriedTasks,
+}
+
+/// Some tasks of a workflow, in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CarriedTasks {
+    /// The index of the first one.
+    pub from: u32,
     pub tasks: Vec<Task>,
-    /// Attempts that workers hold or may still run.
+    /// Attempts of these that workers hold or may still run.
     pub grants: Vec<(WorkerId, TaskId, AttemptNo, Grant)>,
 }
 
+/// Records of a workflow that are not kept: what proves that a copy of them is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    pub records: u64,
+    /// Of the last record; see [`Self::add`].
+    pub digest: Fingerprint,
+}
+
+/// Where payloads have been moved: from the record and its part, to another.
+pub type Moved = BTreeMap<(Seq, u32), (Seq, u32)>;
+
 impl CarriedWorkflow {
-    /// The workflow as it stands. Its payloads stay where they are until they are [embedded](Self::embed).
+    /// The workflow as it stands.
     pub fn of(workflow: &Workflow, state: &State) -> Self {
-        let grants = state.grants.all().filter(|(_, task, _, _)| task.workflow == workflow.id);
-        let grants = grants.map(|(worker, task, attempt, grant)| (worker.clone(), task, attempt, grant));
-        Self { grants: grants.collect(), ..Self::ended(workflow) }
+        let mut carried = Self::without_grants(workflow);
+        carried.take_grants(state);
+        carried
     }
 
-    /// A workflow of which nobody holds anything any more.
-    pub fn ended(workflow: &Workflow) -> Self {
+    /// Adds what workers hold of it, or may still run although it has ended.
+    pub fn take_grants(&mut self, state: &State) {
+        let grants = state.grants.of_workflow(self.id);
+        let grants = grants.map(|(worker, task, attempt, grant)| (worker.clone(), task, attempt, grant));
+        self.first.grants = grants.collect();
+    }
+
+    /// The workflow as it stands, but for what workers hold of it.
+    pub fn without_grants(workflow: &Workflow) -> Self {
+        let tasks = workflow.tasks.iter().cloned().collect();
         Self {
             id: workflow.id,
             spec: Arc::clone(&workflow.spec),
@@ -47,25 +86,24 @@ impl CarriedWorkflow {
             started_at: workflow.started_at,
             ended_at: workflow.ended_at,
             second_round: workflow.second_round,
-            tasks: workflow.tasks.iter().cloned().collect(),
-            grants: Vec::new(),
+            released: None,
+            first: CarriedTasks { from: 0, tasks, grants: Vec::new() },
         }
     }
 
-    /// Writes every payload that `find` has into this value; the others stay where they are.
-    pub fn embed(&mut self, find: impl Fn(Seq, u32) -> Option<Payload>) {
-        let mut next_part = 0;
-        let mut embed = |stored: &mut Stored| {
+    /// Refers to payloads where they are now.
+    pub fn follow(&mut self, moved: &Moved) {
+        let follow = |stored: &mut Stored| {
             if let Stored::Logged { seq, part, .. } = stored
-                && let Some(payload) = find(*seq, *part)
+                && let Some(now) = moved.get(&(*seq, *part))
             {
-                *stored = Stored::fresh(payload, &mut next_part);
+                (*seq, *part) = *now;
             }
         };
-        for task in &mut Arc::make_mut(&mut self.spec).tasks {
-            embed(&mut task.parameters);
+        if !moved.is_empty() {
+            Arc::make_mut(&mut self.spec).tasks.iter_mut().for_each(|task| follow(&mut task.parameters));
+            self.first.tasks.iter_mut().flat_map(Task::payloads_mut).for_each(follow);
         }
-        self.tasks.iter_mut().flat_map(Task::payloads_mut).for_each(embed);
     }
 
     /// Every payload of a workflow that lies before `up_to` in the log.
@@ -79,11 +117,56 @@ impl CarriedWorkflow {
         parameters.chain(kept).filter_map(below).collect()
     }
 
-    /// The large payloads, in the order of their part numbers.
-    pub fn own_texts(&self) -> Vec<&Payload> {
-        let parameters = self.spec.tasks.iter().map(|task| &task.parameters);
-        let kept = self.tasks.iter().flat_map(Task::payloads);
-        parameters.chain(kept).filter_map(Stored::own_text).collect()
+    /// The records in which the workflow is written.
+    pub fn into_events(mut self) -> Vec<Event> {
+        let workflow = self.id;
+        let mut parts = std::mem::take(&mut self.first).cut().into_iter();
+        self.first = parts.next().unwrap_or_default();
+        let first = Event::WorkflowCarried { workflow: Box::new(self) };
+        let others = parts.map(|tasks| Event::TasksCarried { workflow, tasks: Box::new(tasks) });
+        [first].into_iter().chain(others).collect()
+    }
+}
+
+impl History {
+    pub const NONE: Self = Self { records: 0, digest: Fingerprint(0) };
+
+    /// Adds a record: the digest is the one of the record before it, its seq, and its pieces with their lengths, all
+    /// numbers as 64 bits with the highest byte first, but for the digest, which has 128.
+    pub fn add<'a>(&mut self, seq: Seq, pieces: impl Iterator<Item = &'a [u8]>) {
+        let mut hashed = self.digest.0.to_be_bytes().to_vec();
+        hashed.extend(seq.0.to_be_bytes());
+        for piece in pieces {
+            hashed.extend((piece.len() as u64).to_be_bytes());
+            hashed.extend_from_slice(piece);
+        }
+        self.digest = Fingerprint::of(&hashed);
+        self.records += 1;
+    }
+}
+
+impl CarriedTasks {
+    fn cut(self) -> Vec<Self> {
+        let mut parts = vec![Self { from: self.from, ..Self::default() }];
+        let mut bytes = 0;
+        let mut grants: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+        for grant in self.grants {
+            grants.entry(grant.1.index).or_default().push(grant);
+        }
+        for (index, task) in (self.from..).zip(self.tasks) {
+            let grants = grants.remove(&index).unwrap_or_default();
+            let size = bincode::serialized_size(&task).expect("plain types in memory always encode")
+                + grants.iter().map(|(worker, ..)| GRANT_BYTES + worker.0.len() as u64).sum::<u64>();
+            if bytes > 0 && bytes + size > TASKS_BYTES_MAX {
+                parts.push(Self { from: index, ..Self::default() });
+                bytes = 0;
+            }
+            bytes += size;
+            let part = parts.last_mut().expect("there is always one");
+            part.tasks.push(task);
+            part.grants.extend(grants);
+        }
+        parts
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::carried::CarriedWorkflow;
+use super::carried::{CarriedWorkflow, History, Moved};
 use super::event::{Delivery, Failure, Note};
 use super::ids::{AttemptNo, Fingerprint, Seq, SessionId, SubscriptionId, TaskId, WorkerId, WorkflowId};
 use super::payload::{Payload, Stored};
@@ -122,14 +122,21 @@ pub enum Command {
         attempt: AttemptNo,
         failure: Failure,
     },
-    /// An ended workflow that the store holds is written again, with all its payloads.
+    /// Payloads of a workflow that would be lost with the old log are written again.
+    CarryPayloads {
+        workflow: WorkflowId,
+        payloads: Vec<Payload>,
+    },
+    /// An ended workflow that the store holds is written again. `ended_seq` says which of its ends was read.
     CarryArchived {
         workflow: Box<CarriedWorkflow>,
+        ended_seq: Option<Seq>,
     },
-    /// A workflow in memory is written again; `payloads` are those that would be lost with the old log.
+    /// A workflow in memory is written again, with its payloads at their new places.
     CarryLive {
         workflow: WorkflowId,
-        payloads: BTreeMap<(Seq, u32), Payload>,
+        moved: Moved,
+        released: Option<History>,
     },
     CarryServices,
     /// Everything that was alive before `up_to` has been carried and stored.

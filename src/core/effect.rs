@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::command::{Progress, WorkerFacts, WorkerStatus};
-use super::ids::{AttemptNo, SessionId, TaskId, WorkerId, WorkflowId};
+use super::ids::{AttemptNo, Seq, SessionId, TaskId, WorkerId, WorkflowId};
 use super::subscription::{AfterTry, SubscriptionStatus};
 
 #[derive(Debug, Clone)]
@@ -57,6 +57,10 @@ pub enum Receipt {
     Submitted {
         workflow: WorkflowId,
         first: First,
+    },
+    /// The record in which payloads are now, in the order in which they were given.
+    Carried {
+        seq: Seq,
     },
     /// What the worker still holds, by the ids it knows the tasks by.
     Registered {

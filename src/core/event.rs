@@ -1,13 +1,16 @@
 //! Facts, in the past tense. They are stored for ever: new variants and new fields of new variants go last, and
 //! a golden test pins the bytes of each.
 
+mod reasons;
 mod texts;
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::carried::CarriedWorkflow;
+pub use reasons::{LateOutcome, LostReason, RefusalReason};
+
+use super::carried::{CarriedTasks, CarriedWorkflow};
 use super::command::FailureReport;
 use super::errors::{self, Code};
 use super::ids::{AttemptNo, Fingerprint, Seq, SubscriptionId, TaskId, Timestamp, WorkerId, WorkflowId};
@@ -180,6 +183,16 @@ pub enum Event {
         subscription: SubscriptionId,
         fact: SubscriptionFact,
     },
+    /// More tasks of the workflow that the record before it began to carry.
+    TasksCarried {
+        workflow: WorkflowId,
+        tasks: Box<CarriedTasks>,
+    },
+    /// Payloads of a workflow at a new place, which will be referred to.
+    PayloadsCarried {
+        workflow: WorkflowId,
+        payloads: Vec<Stored>,
+    },
 }
 
 /// What became of a task by hand.
@@ -250,6 +263,11 @@ impl Failure {
         Self { code, message: message.into(), service_code: None, details: None }
     }
 
+    /// Whether the worker had a part in it. Parameters that could not be filled, or read, never reached it.
+    pub fn is_of_worker(&self) -> bool {
+        ![errors::PARAMETER_SUBSTITUTION_FAILED, errors::STORAGE_FAILED].contains(&self.code)
+    }
+
     /// A failure as a worker reported it. A code that is not in the catalogue is the service's own.
     pub fn of(report: &FailureReport) -> Self {
         let known = report.code.as_deref().and_then(Code::parse);
@@ -276,50 +294,6 @@ pub enum GrantAfter {
     ReleasingUntil(Timestamp),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum LostReason {
-    /// The worker's connection broke and did not come back in time.
-    Disconnected,
-    /// The worker was connected but silent.
-    Silent,
-    /// Not accepted in time.
-    NotAccepted,
-    /// The worker came back without it.
-    Forgotten,
-    /// The worker stopped it although nobody had asked.
-    Abandoned,
-}
-
-impl LostReason {
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Disconnected => "the worker's connection broke and did not come back in time",
-            Self::Silent => "the worker was silent for longer than its limit",
-            Self::NotAccepted => "the worker did not accept the task in time",
-            Self::Forgotten => "the worker came back without the task",
-            Self::Abandoned => "the worker stopped the task although nobody had asked",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum RefusalReason {
-    AtCapacity,
-    NoHandler,
-    /// Its connection had no room for the assignment.
-    NoRoom,
-    /// What it would need is not to be had before.
-    Postponed {
-        until: Timestamp,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum LateOutcome {
-    Completed,
-    Failed,
-}
-
 impl Event {
     /// The workflow this fact is about: its partition.
     pub fn workflow(&self) -> Option<WorkflowId> {
@@ -330,7 +304,9 @@ impl Event {
             | Self::WorkflowCancelled { workflow, .. }
             | Self::WorkflowEnded { workflow, .. }
             | Self::RoundStarted { workflow }
-            | Self::TasksRetried { workflow, .. } => Some(*workflow),
+            | Self::TasksRetried { workflow, .. }
+            | Self::TasksCarried { workflow, .. }
+            | Self::PayloadsCarried { workflow, .. } => Some(*workflow),
             Self::WorkflowCarried { workflow } => Some(workflow.id),
             Self::TaskOffered { .. }
             | Self::TaskAccepted { .. }
@@ -383,6 +359,8 @@ impl Event {
             | Self::TasksRetried { .. }
             | Self::WorkerNamed { .. }
             | Self::WorkflowCarried { .. }
+            | Self::TasksCarried { .. }
+            | Self::PayloadsCarried { .. }
             | Self::ServicesCarried { .. }
             | Self::Released { .. }
             | Self::BreakerOpened { .. }

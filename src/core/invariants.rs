@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ids::{Seq, Timestamp};
 use super::presence::Presence;
-use super::state::{ClassId, Phase, Standing, State, StatusKind, Task, TaskStatus, Timer, Turn, Workflow};
+use super::state::{
+    Census, ClassId, Phase, Standing, State, StatusKind, Task, TaskStatus, Timer, Turn, Workflow,
+};
 use super::subscription::{AfterTry, DELIVERIES_KEPT, DeliveryNote};
 
 /// The first violation, if there is one.
@@ -55,6 +57,9 @@ fn check_subscriptions(state: &State) -> Result<(), String> {
 /// # Errors
 /// As [`check`].
 pub fn check_progress(state: &State) -> Result<(), String> {
+    if let Some(id) = state.arriving.keys().next() {
+        return Err(format!("only a part of workflow {id} was written again"));
+    }
     let stuck =
         state.workflows.values().find(|known| !known.status.has_ended() && known.counts.active() == 0);
     stuck.map_or(Ok(()), |workflow| {
@@ -157,6 +162,17 @@ pub fn check_indexes(state: &State) -> Result<(), String> {
     }
     if let Some(class) = state.ready.inconsistent(|class| users.get(&class).copied().unwrap_or_default()) {
         return Err(format!("the queues of {class:?} do not fit together"));
+    }
+    let mut census = Census::default();
+    for workflow in state.workflows.values() {
+        census.add(workflow.status);
+    }
+    if census != state.census {
+        return Err(format!("the census says {:?}, but memory holds {census:?}", state.census));
+    }
+    let current = state.grants.all().filter(|(_, _, _, grant)| grant.phase.is_current()).count();
+    if current != state.grants.current() {
+        return Err(format!("{current} attempts are held, but {} are counted", state.grants.current()));
     }
     let listed: BTreeSet<_> = state.workflows.values().map(Workflow::listed_at).collect();
     if listed != state.listed {

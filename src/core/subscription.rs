@@ -91,6 +91,8 @@ impl EndKind {
             | Event::GrantReleased { .. }
             | Event::LateReportSeen { .. }
             | Event::WorkflowCarried { .. }
+            | Event::TasksCarried { .. }
+            | Event::PayloadsCarried { .. }
             | Event::ServicesCarried { .. }
             | Event::Released { .. }
             | Event::ParametersEdited { .. }

@@ -69,6 +69,7 @@ impl Kind {
             | Command::PauseWorkflow { .. }
             | Command::ResumeWorkflow { .. }
             | Command::CancelTask { .. }
+            | Command::CarryPayloads { .. }
             | Command::CarryArchived { .. }
             | Command::CarryLive { .. }
             | Command::CarryServices

@@ -11,6 +11,7 @@ use tracing::{error, warn};
 use super::assign::{Assigned, Assignment};
 use super::feed::{Feed, FeedItem, unreadable};
 use super::handle::EngineHandle;
+use super::lookup::LookupJob;
 use super::turn::Output;
 use crate::core::command::{Command, Progress, Returned, WorkerFacts, WorkerStatus};
 use crate::core::errors;
@@ -89,6 +90,7 @@ pub(super) struct Dispatcher {
     /// The executor inside the binary.
     pub built_in: Arc<dyn Outlet>,
     pub sockets: Arc<dyn Outlet>,
+    pub lookups: Sender<LookupJob>,
     pub store: Sender<StoreJob>,
     pub store_status: Arc<StoreStatus>,
 }
@@ -111,6 +113,13 @@ impl Dispatcher {
             Output::Close(session) => self.outlet(session).close(session),
             Output::Announce(announcement) => {
                 self.feed.publish(FeedItem::Announcement(Arc::new(announcement)));
+            }
+            // A thread that has stopped reads for nobody.
+            Output::LookUp(lookup) => {
+                let _ = self.lookups.send(LookupJob::Read(lookup));
+            }
+            Output::Discard(workflow) => {
+                let _ = self.lookups.send(LookupJob::Discard(workflow));
             }
             // A store that has stopped misses nothing: the log has everything.
             Output::Archive(workflow) => {

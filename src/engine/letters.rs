@@ -61,7 +61,7 @@ impl EngineHandle {
             })
             .await?;
         let views = Arc::clone(self.views());
-        let (archived, archived_next) = blocking(move || views.with_failures(before, LOOKED_MAX)).await?;
+        let (archived, archived_next) = blocking(move || views.with_failures(before, LOOKED_MAX)).await??;
         // Beyond the point where one source stopped short, the other may not go on yet.
         let floor = [live_next, archived_next].into_iter().flatten().max();
         let mut candidates: Candidates = archived.into_iter().map(|place| (place, None)).collect();
@@ -114,7 +114,7 @@ impl EngineHandle {
             return Ok(workflow);
         }
         let views = Arc::clone(self.views());
-        blocking(move || views.load(id)).await
+        blocking(move || views.load(id)).await?
     }
 }
 

@@ -13,7 +13,7 @@ use crate::core::ids::{Seq, TaskId, Timestamp, WorkerId, WorkflowId, canonical_u
 use crate::core::listing::{ListFilter, Listed, Place, Summary};
 use crate::core::payload::{Payload, Stored};
 use crate::core::rejection::Rejection;
-use crate::core::state::{Breaker, ServiceTotals, Workflow};
+use crate::core::state::{Breaker, ServiceTotals, Workflow, WorkflowStatus};
 use crate::core::why::{self, Reason, Why};
 
 /// Live workflows that one list call looks at; a longer search goes on with its cursor.
@@ -73,7 +73,7 @@ impl EngineHandle {
             return Ok((Arc::new(workflow), seq));
         }
         let views = Arc::clone(self.views());
-        let archived = blocking(move || views.load(id)).await?;
+        let archived = blocking(move || views.load(id)).await??;
         let archived = archived.ok_or_else(|| {
             Rejection::new(errors::WORKFLOW_NOT_FOUND, format!("there is no workflow {id}"))
         })?;
@@ -90,7 +90,9 @@ impl EngineHandle {
             Some(id) => id,
             None => self.find_own(name).await?.ok_or_else(missing)?,
         };
-        let workflow = self.workflow(id.workflow).await.map_err(|_| missing())?;
+        let workflow = self.workflow(id.workflow).await.map_err(|rejection| {
+            if rejection.code == errors::WORKFLOW_NOT_FOUND { missing() } else { rejection }
+        })?;
         if workflow.tasks.get(id.at()).is_none() {
             return Err(missing());
         }
@@ -105,7 +107,7 @@ impl EngineHandle {
             return Ok(live);
         }
         let views = Arc::clone(self.views());
-        blocking(move || views.find_task(uuid)).await
+        blocking(move || views.find_task(uuid)).await?
     }
 
     /// Why a task is where it is; nothing for a task of an archived workflow.
@@ -150,7 +152,7 @@ impl EngineHandle {
         let wanted = filter.clone();
         let live = self.query(move |view| live_page(view, &wanted, before, limit)).await?;
         let views = Arc::clone(self.views());
-        let archived = blocking(move || views.list(&filter, before, limit)).await?;
+        let archived = blocking(move || views.list(&filter, before, limit)).await??;
         Ok(merged(live, archived, limit))
     }
 
@@ -166,25 +168,14 @@ impl EngineHandle {
     /// That the engine is overloaded or stopping.
     pub async fn picture(&self) -> Result<EnginePicture, Rejection> {
         self.query(|view| {
-            let count =
-                |status| view.state.workflows.values().filter(|workflow| workflow.status == status).count();
-            let statuses = crate::core::state::WorkflowStatus::ALL;
+            let census = view.state.census;
+            let by_status = WorkflowStatus::ALL.map(|status| (status.name(), census.of(status)));
             EnginePicture {
                 seq: view.state.next_seq.0 - 1,
-                live_workflows: view
-                    .state
-                    .workflows
-                    .values()
-                    .filter(|known| !known.status.has_ended())
-                    .count(),
-                workflows: statuses.into_iter().map(|status| (status.name(), count(status))).collect(),
+                live_workflows: census.open(),
+                workflows: by_status.to_vec(),
                 queued: view.state.ready.waiting_by_priority(),
-                running_tasks: view
-                    .state
-                    .grants
-                    .all()
-                    .filter(|(_, _, _, grant)| grant.phase.is_current())
-                    .count(),
+                running_tasks: view.state.grants.current(),
                 workers: workers(view),
                 now: view.now,
             }

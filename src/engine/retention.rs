@@ -4,7 +4,8 @@
 //! The order is what makes it safe at every moment: carry, durable; archive and checkpoint, synced; `Released`,
 //! durable; delete. A crash between any two of these leaves a log that still holds everything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -13,13 +14,15 @@ use tracing::{info, warn};
 
 use super::handle::EngineHandle;
 use super::subscriptions;
-use crate::core::carried::CarriedWorkflow;
+use crate::core::carried::{CarriedWorkflow, History, Moved};
 use crate::core::command::Command;
+use crate::core::effect::Receipt;
 use crate::core::ids::{Seq, Timestamp, WorkflowId};
 use crate::core::payload::Payload;
 use crate::core::rejection::Rejection;
 use crate::core::state::Workflow;
 use crate::log::{LogError, LogRead};
+use crate::store::record::decode;
 use crate::store::{Store, StoreError};
 
 /// How often it looks. Disk fills over days.
@@ -30,8 +33,10 @@ const RECORDS_MIN: u64 = 100_000;
 const SHARE: u64 = 4;
 /// Carrying more than one workflow for each so many records would write more than it frees.
 const RECORDS_PER_CARRIED: u64 = 20;
-/// Workflows that are taken out of the store at a time.
-const EXPIRED_GROUP: usize = 1_000;
+/// Workflows that are taken out of the store, or listed, at a time.
+const GROUP: usize = 1_000;
+/// Payloads that are written again as one record. A larger one goes alone.
+const PAYLOADS_BYTES_MAX: usize = 32 << 10;
 /// A checkpoint comes within a minute or so; one that does not ends this attempt.
 const CHECKPOINT_WAIT: Duration = Duration::from_mins(2);
 
@@ -56,6 +61,8 @@ pub enum Kept {
     Log(#[from] LogError),
     #[error("no checkpoint came in time")]
     NoCheckpoint,
+    #[error("something that ended meanwhile refers to it")]
+    StillWanted,
 }
 
 impl Retention {
@@ -85,11 +92,11 @@ impl Retention {
     fn expire(&self) -> Result<(), Kept> {
         let before = Timestamp(self.engine.now().0.saturating_sub(self.keep_ms));
         loop {
-            let removed = self.store.expire(before, EXPIRED_GROUP)?;
+            let removed = self.store.expire(before, GROUP)?;
             if removed > 0 {
                 info!(workflows = removed, "ended workflows have expired");
             }
-            if removed < EXPIRED_GROUP {
+            if removed < GROUP {
                 return Ok(());
             }
         }
@@ -110,21 +117,14 @@ impl Retention {
         if up_to <= self.log.first_seq() {
             return Ok(());
         }
-        for id in self.live_below(up_to)? {
-            self.carry_live(id, up_to)?;
+        let (live, archived) = (self.live_below(up_to)?, self.archived_below(up_to)?);
+        let released = self.histories(up_to, &live.iter().chain(&archived).copied().collect())?;
+        for id in live {
+            self.carry_live(id, up_to, released.get(&id).copied())?;
         }
-        let mut from = None;
-        let mut carried = 0_usize;
-        loop {
-            let holding = self.store.holding_back(up_to, from, EXPIRED_GROUP)?;
-            carried += holding.workflows.len();
-            for id in holding.workflows {
-                self.carry_archived(id)?;
-            }
-            from = holding.next;
-            if from.is_none() {
-                break;
-            }
+        let carried = archived.len();
+        for id in archived {
+            self.carry_archived(id, up_to, released.get(&id).copied())?;
         }
         let safe = self.engine.submit_blocking(Command::CarryServices)?.seq;
         self.wait_for_checkpoint(safe, stop)?;
@@ -132,7 +132,7 @@ impl Retention {
         if !self.store.holding_back(up_to, None, 1)?.workflows.is_empty()
             || !self.live_below(up_to)?.is_empty()
         {
-            return Err(Kept::NoCheckpoint);
+            return Err(Kept::StillWanted);
         }
         self.engine.submit_blocking(Command::ReleaseLog { up_to })?;
         info!(up_to = up_to.0, carried, "released the oldest part of the log");
@@ -149,29 +149,102 @@ impl Retention {
         Ok(live)
     }
 
-    fn carry_live(&self, id: WorkflowId, up_to: Seq) -> Result<(), Kept> {
+    fn archived_below(&self, up_to: Seq) -> Result<Vec<WorkflowId>, Kept> {
+        let mut all = Vec::new();
+        let mut from = None;
+        loop {
+            let holding = self.store.holding_back(up_to, from, GROUP)?;
+            all.extend(holding.workflows);
+            from = holding.next;
+            if from.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// What the release will take away of each of these workflows.
+    fn histories(
+        &self,
+        up_to: Seq,
+        wanted: &BTreeSet<WorkflowId>,
+    ) -> Result<BTreeMap<WorkflowId, History>, Kept> {
+        let mut histories: BTreeMap<WorkflowId, History> = BTreeMap::new();
+        let mut broken = None;
+        self.log.scan(self.log.first_seq(), &mut |view| {
+            if view.seq >= up_to {
+                return ControlFlow::Break(());
+            }
+            match decode(&view) {
+                Ok(record) => {
+                    if let Some(id) = record.event.workflow().filter(|id| wanted.contains(id)) {
+                        let parts = view.parts.iter().map(str::as_bytes);
+                        let pieces = [view.body].into_iter().chain(parts);
+                        histories.entry(id).or_insert(History::NONE).add(view.seq, pieces);
+                    }
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    broken = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        broken.map_or(Ok(histories), |error| Err(StoreError::from(error).into()))
+    }
+
+    fn carry_live(&self, id: WorkflowId, up_to: Seq, released: Option<History>) -> Result<(), Kept> {
         let seen = self.engine.query_blocking(move |view| view.state.workflow(id).cloned())?;
         let Some(workflow) = seen else { return Ok(()) };
-        let payloads = self.payloads(&workflow, up_to)?;
-        self.engine.submit_blocking(Command::CarryLive { workflow: id, payloads })?;
+        let moved = self.move_payloads(&workflow, up_to)?;
+        self.engine.submit_blocking(Command::CarryLive { workflow: id, moved, released })?;
         Ok(())
     }
 
-    fn carry_archived(&self, id: WorkflowId) -> Result<(), Kept> {
+    fn carry_archived(&self, id: WorkflowId, up_to: Seq, released: Option<History>) -> Result<(), Kept> {
         let Some(workflow) = self.store.load(id)? else { return Ok(()) };
-        let payloads = self.payloads(&workflow, Seq(u64::MAX))?;
-        let mut carried = CarriedWorkflow::ended(&workflow);
-        carried.embed(|seq, part| payloads.get(&(seq, part)).cloned());
-        self.engine.submit_blocking(Command::CarryArchived { workflow: Box::new(carried) })?;
+        let mut carried = CarriedWorkflow::without_grants(&workflow);
+        carried.follow(&self.move_payloads(&workflow, up_to)?);
+        carried.released = released;
+        let ended_seq = workflow.ended_seq;
+        self.engine.submit_blocking(Command::CarryArchived { workflow: Box::new(carried), ended_seq })?;
         Ok(())
     }
 
-    fn payloads(&self, workflow: &Workflow, up_to: Seq) -> Result<BTreeMap<(Seq, u32), Payload>, Kept> {
-        let references = CarriedWorkflow::references_below(workflow, up_to);
-        references
-            .into_iter()
-            .map(|(seq, part)| Ok(((seq, part), Payload::new(self.log.part(seq, part)?))))
-            .collect()
+    /// Writes the payloads before `up_to` again, several in a record, and says where they are now.
+    fn move_payloads(&self, workflow: &Workflow, up_to: Seq) -> Result<Moved, Kept> {
+        let mut moved = Moved::new();
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        let wanted: BTreeSet<(Seq, u32)> =
+            CarriedWorkflow::references_below(workflow, up_to).into_iter().collect();
+        for place in wanted {
+            let payload = Payload::new(self.log.part(place.0, place.1)?);
+            let size = payload.as_str().len();
+            if bytes + size > PAYLOADS_BYTES_MAX && !group.is_empty() {
+                self.write_payloads(workflow.id, std::mem::take(&mut group), &mut moved)?;
+                bytes = 0;
+            }
+            bytes += size;
+            group.push((place, payload));
+        }
+        if !group.is_empty() {
+            self.write_payloads(workflow.id, group, &mut moved)?;
+        }
+        Ok(moved)
+    }
+
+    fn write_payloads(
+        &self,
+        workflow: WorkflowId,
+        group: Vec<((Seq, u32), Payload)>,
+        moved: &mut Moved,
+    ) -> Result<(), Kept> {
+        let (places, payloads): (Vec<(Seq, u32)>, Vec<Payload>) = group.into_iter().unzip();
+        let accepted = self.engine.submit_blocking(Command::CarryPayloads { workflow, payloads })?;
+        if let Receipt::Carried { seq } = accepted.receipt {
+            moved.extend(places.into_iter().zip((0..).map(|part| (seq, part))));
+        }
+        Ok(())
     }
 
     /// The checkpoint stands in the store's queue behind everything that had ended before it, so all of that is

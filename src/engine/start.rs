@@ -12,6 +12,7 @@ use super::commit::Committer;
 use super::dispatch::{Dispatcher, Outlet};
 use super::feed::Feed;
 use super::handle::EngineHandle;
+use super::lookup;
 use super::step::{Engine, Input};
 use super::turns::{CheckpointPace, Writer};
 use super::views::Views;
@@ -133,6 +134,7 @@ impl Prepared {
         let Self { parts, handle, inbox, archived, waiting, feed, committer } = self;
         let stop = Arc::new(AtomicBool::new(false));
         let (outputs, released) = channel();
+        let (lookups, wanted) = channel();
 
         let mut log = parts.log;
         let mut engine = Engine::new(parts.state, parts.limits, Arc::clone(&parts.views), parts.seed);
@@ -140,7 +142,7 @@ impl Prepared {
         let writer = Writer {
             engine,
             inbox,
-            waiting,
+            waiting: Arc::clone(&waiting),
             committer: committer.clone(),
             store: Arc::clone(&parts.store_status),
             clock: parts.clock,
@@ -152,9 +154,11 @@ impl Prepared {
             engine: handle.clone(),
             built_in,
             sockets,
+            lookups,
             store: parts.store,
             store_status: parts.store_status,
         };
+        let (views, found, found_waiting) = (parts.views, archived.clone(), Arc::clone(&waiting));
         let (stopping, stopped) = (Arc::clone(&stop), committer.clone());
         let threads = vec![
             spawn("engine", move || writer.run(&stopping)),
@@ -165,6 +169,7 @@ impl Prepared {
                 }
             }),
             spawn("dispatch", move || dispatcher.run(&released)),
+            spawn("lookup", move || lookup::run(&wanted, &*views, &found, &found_waiting)),
         ];
         Running { handle, stop, committer: stopped, wake: archived, threads }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::admission::{Admission, Kind};
 use super::assign::Assignment;
 use super::dispatch::{Announcement, Stopped};
+use super::lookup::Found;
 use super::turn::{Accepted, Delivery, Output, Reply, Turn};
 use super::views::Views;
 use crate::core::command::Command;
@@ -37,6 +38,8 @@ pub enum Input {
     Query(Box<dyn FnOnce(&View<'_>) -> Delivery + Send>),
     /// Somebody needs the state on the disk now.
     Checkpoint,
+    /// A command about a workflow that had to be read first.
+    Found(Box<Found>),
     /// The store holds this end of a workflow.
     Archived {
         workflow: WorkflowId,
@@ -60,6 +63,8 @@ pub struct Engine {
     /// Bytes that one record may have.
     pub record_bytes_max: u64,
     pub(super) views: Arc<dyn Views>,
+    /// Commands that wait for their workflows to be read.
+    pub(super) lookups: usize,
     random: u64,
     /// When the latest turn began.
     last_turn: Timestamp,
@@ -76,6 +81,7 @@ impl Engine {
             admission: Admission::Open,
             record_bytes_max: u64::MAX,
             views,
+            lookups: 0,
             random: seed,
             last_turn,
         }
@@ -141,12 +147,8 @@ impl Engine {
 
     fn handle(&mut self, input: Input, now: Timestamp, turn: &mut Turn) {
         match input {
-            Input::Command { command, reply } => {
-                let answer = self.command(&command, now, turn);
-                if let Some(reply) = reply {
-                    turn.outputs.push(Output::Answer { reply, answer });
-                }
-            }
+            Input::Command { command, reply } => self.receive(command, reply, now, turn),
+            Input::Found(found) => self.resume(*found, now, turn),
             Input::Query(look) => {
                 let view = View { state: &self.state, presence: &self.presence, now };
                 turn.outputs.push(Output::Deliver(look(&view)));
@@ -158,11 +160,17 @@ impl Engine {
         }
     }
 
-    fn command(&mut self, command: &Command, now: Timestamp, turn: &mut Turn) -> Result<Accepted, Rejection> {
+    pub(super) fn command(
+        &mut self,
+        command: &Command,
+        existing: Existing,
+        now: Timestamp,
+        turn: &mut Turn,
+    ) -> Result<Accepted, Rejection> {
         let kind = Kind::of(command, &self.state);
         self.admission.admit(kind)?;
         self.presence.hear(&self.state, command, now);
-        let inputs = Inputs { now, seed: self.next_random(), existing: self.existing(command, now) };
+        let inputs = Inputs { now, seed: self.next_random(), existing };
         let decision = decide::decide(&self.state, &self.presence, &inputs, command)?;
         self.check_size(&decision, kind)?;
         let Decision { events, effects, answer } = decision;
@@ -308,6 +316,7 @@ impl fmt::Debug for Input {
         match self {
             Self::Command { command, .. } => f.debug_tuple("Command").field(command).finish(),
             Self::Query(_) => f.write_str("Query"),
+            Self::Found(found) => f.debug_tuple("Found").field(found).finish(),
             Self::Checkpoint => f.write_str("Checkpoint"),
             Self::Archived { workflow, .. } => f.debug_tuple("Archived").field(workflow).finish(),
         }

@@ -37,7 +37,7 @@ impl EngineHandle {
     /// Several workflows, live or archived, by one look into memory; nothing for those that nobody knows.
     ///
     /// # Errors
-    /// That the engine is overloaded or stopping.
+    /// That the engine is overloaded or stopping, or that the store cannot be read.
     pub async fn workflows(&self, ids: Vec<WorkflowId>) -> Result<Vec<Option<Arc<Workflow>>>, Rejection> {
         let wanted = ids.clone();
         let live: Vec<Option<Workflow>> = self
@@ -46,12 +46,12 @@ impl EngineHandle {
         let views = Arc::clone(self.views());
         let found = move || {
             let known = |(live, id): (Option<Workflow>, WorkflowId)| match live {
-                Some(workflow) => Some(Arc::new(workflow)),
+                Some(workflow) => Ok(Some(Arc::new(workflow))),
                 None => views.load(id),
             };
             live.into_iter().zip(ids).map(known).collect()
         };
-        blocking(found).await
+        blocking(found).await?
     }
 
     /// The first record that the log still has.

@@ -1,9 +1,11 @@
 //! What one step brings about: records that must become durable, and what may happen once they are.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::assign::Assignment;
 use super::dispatch::{Announcement, Stopped};
+use super::lookup::Lookup;
 use crate::core::effect::Receipt;
 use crate::core::event::Record;
 use crate::core::ids::{Seq, SessionId};
@@ -48,6 +50,10 @@ pub enum Output {
     },
     Close(SessionId),
     Announce(Announcement),
+    /// A command waits for its workflow, which has left memory.
+    LookUp(Box<Lookup>),
+    /// An archived workflow that is not needed any more.
+    Discard(Arc<Workflow>),
     /// A workflow that has ended moves to the store.
     Archive(Box<Workflow>),
     Checkpoint(Box<CheckpointInput>),
@@ -72,6 +78,8 @@ impl fmt::Debug for Output {
             Self::Cancel { stopped, .. } => f.debug_tuple("Cancel").field(stopped).finish(),
             Self::Close(session) => f.debug_tuple("Close").field(session).finish(),
             Self::Announce(announcement) => f.debug_tuple("Announce").field(announcement).finish(),
+            Self::LookUp(lookup) => f.debug_tuple("LookUp").field(lookup).finish(),
+            Self::Discard(workflow) => f.debug_tuple("Discard").field(&workflow.id).finish(),
             Self::Archive(workflow) => f.debug_tuple("Archive").field(&workflow.id).finish(),
             Self::Checkpoint(_) => f.write_str("Checkpoint"),
         }

@@ -109,7 +109,12 @@ impl Writer {
     fn stop(self) {
         // Whoever still waits for an answer learns that nothing was done.
         for input in self.inbox.try_iter() {
-            if let Input::Command { reply: Some(reply), .. } = input {
+            let reply = match input {
+                Input::Command { reply, .. } => reply,
+                Input::Found(found) => found.lookup.reply,
+                Input::Query(_) | Input::Checkpoint | Input::Archived { .. } => None,
+            };
+            if let Some(reply) = reply {
                 reply(Err(super::handle::stopping()));
             }
         }

@@ -118,7 +118,10 @@ async fn answer_lines(mut waiting: mpsc::Receiver<Sent>, answers: mpsc::Sender<B
                             let id = if WorkflowId::from_text(&label) == workflow { label } else { made };
                             BatchLine::stored(number, (&id, &name), total_tasks, first, accepted.seq)
                         }
-                        Receipt::Done | Receipt::Registered { .. } | Receipt::Tried { .. } => continue,
+                        Receipt::Done
+                        | Receipt::Registered { .. }
+                        | Receipt::Carried { .. }
+                        | Receipt::Tried { .. } => continue,
                     },
                     Err(rejection) => BatchLine::refused(number, &rejection),
                 }

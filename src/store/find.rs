@@ -9,7 +9,7 @@ use super::kv::{Direction, Kv};
 use super::pages;
 use super::stored::Head;
 use super::views::{Store, UsedKey, place_of};
-use crate::core::ids::{Fingerprint, TaskId, Timestamp, WorkflowId};
+use crate::core::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkflowId};
 use crate::core::listing::{Label, ListFilter, Listed, Place};
 use crate::core::state::WorkflowStatus;
 
@@ -43,6 +43,21 @@ impl Store {
             let workflow = WorkflowId(u128::from_be_bytes(used.workflow));
             let body = Fingerprint(u128::from_be_bytes(used.body));
             Ok((!used.is_expired(now)).then_some((workflow, body)))
+        })
+    }
+
+    /// The record that ended the archived workflow with this id.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn archived_end(&self, id: WorkflowId) -> Result<Option<Seq>, StoreError> {
+        self.read(|kv| {
+            let Some(place) = place_of(kv, id)?.filter(|place| !self.is_beyond(*place)) else {
+                return Ok(None);
+            };
+            let Some(encoded) = pages::find(kv, place)? else { return Ok(None) };
+            let head = Head::decode(&encoded)?;
+            Ok(head.ended_seq.map(|distance| head.base(place).seq(distance)))
         })
     }
 

@@ -55,7 +55,10 @@ impl Replay<'_> {
         self.count += 1;
         let may_end = matches!(
             record.event,
-            Event::WorkflowEnded { .. } | Event::WorkflowCancelled { .. } | Event::WorkflowCarried { .. }
+            Event::WorkflowEnded { .. }
+                | Event::WorkflowCancelled { .. }
+                | Event::WorkflowCarried { .. }
+                | Event::TasksCarried { .. }
         );
         if may_end {
             self.ended.extend(record.event.workflow());

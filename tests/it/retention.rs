@@ -12,7 +12,7 @@ use std::time::Duration;
 use gleitzeit::clock::EngineClock;
 use gleitzeit::config::{HttpConfig, ModelsConfig, WebhookConfig};
 use gleitzeit::core::command::{Command, Edit};
-use gleitzeit::core::event::Note;
+use gleitzeit::core::event::{Event, Note};
 use gleitzeit::core::ids::{AttemptNo, Seq, SessionId, TaskId, WorkflowId};
 use gleitzeit::core::limits::{Limits, SubmissionLimits};
 use gleitzeit::core::payload::Payload;
@@ -227,4 +227,80 @@ async fn released_log_takes_nothing_with_it() {
     check(&engine.handle(), &ended, waiting).await;
     check_edited(&engine.handle(), edited).await;
     engine.close().await;
+}
+
+/// More than the log takes in one record: results beside their tasks, results of their own, and a retry.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_larger_than_any_record_is_carried_and_can_be_retried() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::open(directory.path()).await;
+    let handle = engine.handle();
+    let small = |number: usize| {
+        json!({"name": format!("Small {number}"), "function": "random_data",
+            "args": {"count": 200, "min": 1, "max": 9}})
+    };
+    let large = |number: usize| json!({"name": format!("Large {number}"), "function": "random_data", "args": {"count": 2_000}});
+    let mut tasks: Vec<serde_json::Value> = (0..2_300).map(small).chain((0..100).map(large)).collect();
+    tasks.push(json!({"name": "Wrong", "function": "decode_base64", "args": ["?"],
+        "retry": {"max_attempts": 1}}));
+    let body = json!({"name": "Wide", "error_strategy": "continue", "tasks": tasks}).to_string();
+    let submission =
+        parse_submission(body.as_bytes(), ContentType::Json, &SubmissionLimits::default()).unwrap();
+    let id = engine.handle().fresh_workflow_id();
+    let spec = Arc::new(submission.spec);
+    let command = Command::SubmitWorkflow { workflow: id, spec, body: submission.body, key: None };
+    handle.submit(command).await.unwrap();
+    handle.wait_for_end(id, Duration::from_mins(1)).await.unwrap();
+    let before = results(&handle, id).await;
+    let inline: usize = before.iter().map(String::len).filter(|len| *len <= 512).sum();
+    assert!(inline > 768 << 10, "{inline} bytes of small results fit into one record");
+    // Something has to follow, so that whole segments lie before it.
+    for number in 0..WORKFLOWS {
+        let task = json!({"name": "Encode", "function": "encode_base64", "args": [text(number)]});
+        let last = submit(&handle, number, task).await;
+        handle.wait_for_end(last, Duration::from_secs(30)).await.unwrap();
+    }
+
+    let ended = handle.workflow(id).await.unwrap().ended_seq.unwrap();
+    release(&engine, ended.next());
+    assert!(engine.log.first_seq() > Seq::FIRST, "nothing was released");
+    assert!(results(&handle, id).await == before);
+    let events = handle
+        .read_events(engine.log.first_seq(), 1_000_000, move |record| record.event.workflow() == Some(id));
+    let (events, _) = events.await.unwrap();
+    let carried = events.iter().find_map(|(_, record)| {
+        if let Event::WorkflowCarried { workflow } = &record.event { workflow.released } else { None }
+    });
+    assert!(
+        carried.unwrap().records > 6_000,
+        "three records at least of each task were released: {carried:?}"
+    );
+
+    let note = Note::default();
+    handle.submit(Command::RetryWorkflow { workflow: id, edits: Vec::new(), note }).await.unwrap();
+    handle.wait_for_end(id, Duration::from_secs(30)).await.unwrap();
+    assert!(results(&handle, id).await == before);
+    assert_eq!(handle.workflow(id).await.unwrap().status, WorkflowStatus::Failed);
+    engine.close().await;
+
+    std::fs::remove_dir_all(directory.path().join("store")).unwrap();
+    let engine = Engine::open(directory.path()).await;
+    assert!(results(&engine.handle(), id).await == before);
+    engine.close().await;
+}
+
+/// Every result of a workflow, and the code of what failed.
+async fn results(engine: &EngineHandle, id: WorkflowId) -> Vec<String> {
+    let workflow = engine.workflow(id).await.unwrap();
+    let mut results = Vec::new();
+    for task in workflow.tasks.iter() {
+        results.push(if let TaskStatus::Completed { result, .. } = &task.status {
+            engine.payload(result).await.unwrap().as_str().to_owned()
+        } else if let TaskStatus::Failed { failure } = &task.status {
+            failure.code.to_string()
+        } else {
+            panic!("{:?}", task.status)
+        });
+    }
+    results
 }

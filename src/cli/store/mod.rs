@@ -1,5 +1,6 @@
 //! `gleitzeit store`: the data directory of a server that does not run.
 
+mod compact;
 mod dump;
 mod repair;
 mod verify;
@@ -27,6 +28,7 @@ pub(super) struct Store {
 enum Verb {
     Verify(verify::Verify),
     Repair(repair::Repair),
+    Compact(compact::Compact),
     Dump(dump::Dump),
 }
 
@@ -35,6 +37,7 @@ impl Store {
         match self.verb {
             Verb::Verify(verify) => verify.run(),
             Verb::Repair(repair) => repair.run(),
+            Verb::Compact(compact) => compact.run(),
             Verb::Dump(dump) => dump.run(),
         }
     }

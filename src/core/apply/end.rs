@@ -78,13 +78,13 @@ impl State {
         let Some(workflow) = self.workflows.get_mut(&id).filter(|known| known.status.has_ended()) else {
             return;
         };
-        workflow.status = WorkflowStatus::Running;
         workflow.ended_at = None;
         workflow.ended_seq = None;
         workflow.timed_from = at;
         if let Some(deadline) = workflow.total_deadline() {
             self.timers.set(deadline, Timer::Total(id));
         }
+        self.set_status(id, WorkflowStatus::Running);
     }
 
     /// Gives ended tasks a fresh start, and recounts what they and their dependents wait for.
@@ -126,10 +126,10 @@ impl State {
 
     fn close(&mut self, id: WorkflowId, status: WorkflowStatus, seq: Seq, at: Timestamp) {
         let Some(workflow) = self.workflows.get_mut(&id) else { return };
-        workflow.status = status;
         workflow.ended_at = Some(at);
         workflow.ended_seq = Some(seq);
         let handle = workflow.clone();
         self.clear_total(&handle);
+        self.set_status(id, status);
     }
 }

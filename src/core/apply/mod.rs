@@ -13,7 +13,7 @@ pub use submit::{count, graph_of};
 
 use super::event::{Event, Record};
 use super::ids::{AttemptNo, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
-use super::state::{Grant, Phase, State, Task, Timer, Turn, WorkflowStatus};
+use super::state::{ClassId, Grant, Phase, State, Task, Timer, Turn, WorkflowStatus};
 
 /// Worker names that are remembered. Beyond it those that hold nothing are forgotten.
 const WORKER_NAMES_MAX: usize = 50_000;
@@ -27,7 +27,11 @@ impl State {
         self.next_seq = seq.next();
         self.now = self.now.max(at);
         match &record.event {
-            Event::EngineStarted { release_until, .. } => self.extend_releases(*release_until),
+            Event::EngineStarted { release_until, .. } => {
+                // A crash cut those off before they were whole.
+                self.arriving.clear();
+                self.extend_releases(*release_until);
+            }
             Event::WorkflowSubmitted { workflow, spec, body, key } => {
                 self.submit(*workflow, spec, *body, *key, seq, at);
             }
@@ -70,13 +74,15 @@ impl State {
                 }
             }
             Event::WorkflowCarried { workflow } => self.carry(workflow, seq),
+            Event::TasksCarried { workflow, tasks } => self.carry_tasks(*workflow, tasks, seq),
             Event::ServicesCarried { services, workers } => {
-                self.services.extend(services.iter().cloned());
-                self.workers.extend(workers.iter().cloned());
+                // Whatever a replay without the released part has made of them before is wrong.
+                self.services = services.iter().cloned().collect();
+                self.workers = workers.iter().cloned().collect();
             }
             Event::Released { up_to } => self.released = *up_to,
             Event::DeliveryTried { task, attempt, delivery } => self.deliver(*task, *attempt, delivery),
-            Event::BreakerOpened { .. } | Event::BreakerClosed { .. } => {}
+            Event::PayloadsCarried { .. } | Event::BreakerOpened { .. } | Event::BreakerClosed { .. } => {}
             Event::Subscription { subscription, fact } => {
                 self.subscription_fact(*subscription, fact, seq, at);
             }
@@ -101,10 +107,17 @@ impl State {
         }
     }
 
-    fn set_open_status(&mut self, id: WorkflowId, status: WorkflowStatus) {
+    fn set_status(&mut self, id: WorkflowId, status: WorkflowStatus) {
         let Some(workflow) = self.workflows.get_mut(&id) else { return };
+        self.census.remove(workflow.status);
+        self.census.add(status);
+        workflow.status = status;
+    }
+
+    fn set_open_status(&mut self, id: WorkflowId, status: WorkflowStatus) {
+        let Some(workflow) = self.workflows.get(&id) else { return };
         let never_started = status == WorkflowStatus::Running && workflow.started_at.is_none();
-        workflow.status = if never_started { WorkflowStatus::Pending } else { status };
+        self.set_status(id, if never_started { WorkflowStatus::Pending } else { status });
         self.settle_turn(id);
     }
 
@@ -139,9 +152,16 @@ impl State {
             return;
         };
         let classes = Arc::clone(&workflow.classes);
+        self.take_out(id, &classes);
+    }
+
+    /// Removes a workflow that has left all queues and timers.
+    fn take_out(&mut self, id: WorkflowId, classes: &[ClassId]) {
         self.drop_indexes(id);
-        self.workflows.remove(&id);
-        for class in classes.iter() {
+        if let Some(workflow) = self.workflows.remove(&id) {
+            self.census.remove(workflow.status);
+        }
+        for class in classes {
             self.ready.leave(*class);
         }
     }

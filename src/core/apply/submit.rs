@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::core::carried::{CarriedWorkflow, settled_spec};
+use crate::core::carried::{CarriedTasks, CarriedWorkflow, settled_spec};
 use crate::core::graph::Graph;
 use crate::core::ids::{
     AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid,
 };
 use crate::core::spec::WorkflowSpec;
-use crate::core::state::{Chunks, Counts, Grant, State, Task, Timer, Workflow, WorkflowStatus};
+use crate::core::state::{Arriving, Chunks, Counts, Grant, State, Task, Timer, Workflow, WorkflowStatus};
 
 impl State {
     pub(super) fn submit(
@@ -44,47 +44,46 @@ impl State {
         });
     }
 
-    /// Takes a workflow over from a record that holds all of it. What memory knew of it before is replaced.
+    /// Begins to take a workflow over. What memory knew of it before is replaced when it is whole.
     pub(super) fn carry(&mut self, carried: &CarriedWorkflow, seq: Seq) {
-        let mut tasks = carried.tasks.clone();
-        for task in &mut tasks {
-            for stored in task.payloads_mut() {
-                *stored = stored.settled(seq);
-            }
-            task.ended_seq = task.ended_seq.map(|_| seq);
-            // Those of a workflow that was not in memory may have been released meanwhile.
-            if let Some(trouble) = &mut task.trouble {
-                trouble.lingering = 0;
-            }
+        self.arrive(Arriving::new(carried, seq));
+    }
+
+    pub(super) fn carry_tasks(&mut self, id: WorkflowId, tasks: &CarriedTasks, seq: Seq) {
+        if let Some(mut arriving) = self.arriving.remove(&id) {
+            arriving.take(tasks, seq);
+            self.arrive(arriving);
         }
-        for (_, task, _, grant) in &carried.grants {
-            let trouble = tasks.get_mut(task.at()).and_then(|task| task.trouble.as_mut());
-            if let (Some(trouble), false) = (trouble, grant.phase.is_current()) {
-                trouble.lingering += 1;
-            }
+    }
+
+    fn arrive(&mut self, arriving: Arriving) {
+        if !arriving.is_whole() {
+            self.arriving.insert(arriving.head.id, arriving);
+            return;
         }
+        let Arriving { head, seq, tasks, grants } = arriving;
         let tasks: Chunks<Task> = tasks.into_iter().collect();
         self.restore(Workflow {
-            id: carried.id,
-            spec: settled_spec(&carried.spec, seq),
-            graph: Arc::new(graph_of(&carried.spec)),
+            id: head.id,
+            graph: Arc::new(graph_of(&head.spec)),
+            spec: head.spec,
             spec_seq: seq,
-            body: carried.body,
-            key: carried.key,
-            status: carried.status,
-            created_at: carried.created_at,
-            timed_from: carried.timed_from,
-            started_at: carried.started_at,
-            ended_at: carried.ended_at,
-            ended_seq: carried.ended_at.map(|_| seq),
-            second_round: carried.second_round,
+            body: head.body,
+            key: head.key,
+            status: head.status,
+            created_at: head.created_at,
+            timed_from: head.timed_from,
+            started_at: head.started_at,
+            ended_at: head.ended_at,
+            ended_seq: head.ended_at.map(|_| seq),
+            second_round: head.second_round,
             counts: count(&tasks),
             tasks,
             classes: Arc::default(),
         });
-        for (worker, task, attempt, grant) in &carried.grants {
-            self.free(worker, *task, *attempt);
-            self.hold(worker, *task, *attempt, *grant);
+        for (worker, task, attempt, grant) in grants {
+            self.free(&worker, task, attempt);
+            self.hold(&worker, task, attempt, grant);
         }
     }
 
@@ -96,11 +95,7 @@ impl State {
                 self.leave_for_good(TaskId::new(id, index));
             }
             self.clear_total(&old);
-            self.drop_indexes(id);
-            self.workflows.remove(&id);
-            for class in old.classes.iter() {
-                self.ready.leave(*class);
-            }
+            self.take_out(id, &old.classes);
         }
         self.insert(workflow);
     }
@@ -131,6 +126,7 @@ impl State {
         }
         let total = workflow.spec.total();
         self.listed.insert(workflow.listed_at());
+        self.census.add(workflow.status);
         self.workflows.insert(id, workflow);
         for index in 0..total {
             self.enter_restored(TaskId::new(id, index));

@@ -18,6 +18,8 @@ impl State {
         workflow.started_at.get_or_insert(at);
         if workflow.status == WorkflowStatus::Pending {
             workflow.status = WorkflowStatus::Running;
+            self.census.remove(WorkflowStatus::Pending);
+            self.census.add(WorkflowStatus::Running);
         }
         if let Some(task) = workflow.tasks.get_mut(id.at()) {
             task.attempt = attempt;
@@ -85,8 +87,7 @@ impl State {
         }
         let worker = self.holder(id, attempt);
         if let Some(worker) = &worker {
-            // Parameters that could not be filled never reached the worker.
-            if failure.code != errors::PARAMETER_SUBSTITUTION_FAILED {
+            if failure.is_of_worker() {
                 self.count_failure(worker, at);
             }
             self.settle_grant(worker, id, attempt, grant);

@@ -1,34 +1,48 @@
 //! Writing again what is alive, so that the log before it can be released.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Decision, subscription};
-use crate::core::carried::CarriedWorkflow;
-use crate::core::effect::Effect;
+use super::{Decision, Inputs, subscription};
+use crate::core::carried::{CarriedWorkflow, History, Moved};
+use crate::core::effect::{Effect, Receipt};
 use crate::core::event::Event;
 use crate::core::ids::{Seq, WorkflowId};
-use crate::core::payload::Payload;
+use crate::core::payload::{Payload, Stored};
 use crate::core::state::State;
 
-/// A workflow that has come back into memory meanwhile is carried from there.
-pub(super) fn archived(state: &State, workflow: &CarriedWorkflow) -> Decision {
-    if state.workflow(workflow.id).is_some() {
+/// Payloads get a new place. Whoever refers to them still refers to the old one.
+pub(super) fn payloads(state: &State, workflow: WorkflowId, payloads: &[Payload]) -> Decision {
+    let mut next_part = 0;
+    let payloads = payloads.iter().map(|payload| Stored::fresh(payload.clone(), &mut next_part)).collect();
+    let answer = Ok(Receipt::Carried { seq: state.next_seq });
+    Decision { answer, ..Decision::events(vec![Event::PayloadsCarried { workflow, payloads }]) }
+}
+
+/// A workflow that has come back into memory since it was read is carried from there, and one that has ended anew
+/// is read again.
+pub(super) fn archived(
+    state: &State,
+    inputs: &Inputs,
+    workflow: &CarriedWorkflow,
+    ended_seq: Option<Seq>,
+) -> Decision {
+    if state.workflow(workflow.id).is_some() || inputs.existing.archived_end != ended_seq {
         return Decision::nothing();
     }
     let effects = vec![Effect::Archive { workflow: workflow.id }];
-    let events = vec![Event::WorkflowCarried { workflow: Box::new(workflow.clone()) }];
-    Decision { events, effects, ..Decision::nothing() }
+    let mut carried = workflow.clone();
+    carried.take_grants(state);
+    Decision { effects, ..Decision::events(carried.into_events()) }
 }
 
-pub(super) fn live(state: &State, id: WorkflowId, payloads: &BTreeMap<(Seq, u32), Payload>) -> Decision {
+pub(super) fn live(state: &State, id: WorkflowId, moved: &Moved, released: Option<History>) -> Decision {
     let Some(workflow) = state.workflow(id) else { return Decision::nothing() };
     let mut carried = CarriedWorkflow::of(workflow, state);
-    carried.embed(|seq, part| payloads.get(&(seq, part)).cloned());
+    carried.follow(moved);
+    carried.released = released;
     let ended = workflow.status.has_ended();
     let effects = ended.then_some(Effect::Archive { workflow: id }).into_iter().collect();
-    let events = vec![Event::WorkflowCarried { workflow: Box::new(carried) }];
-    Decision { events, effects, ..Decision::nothing() }
+    Decision { effects, ..Decision::events(carried.into_events()) }
 }
 
 pub(super) fn services(state: &State) -> Decision {

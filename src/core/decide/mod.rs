@@ -18,7 +18,7 @@ use std::sync::Arc;
 use super::command::Command;
 use super::effect::{Effect, Receipt};
 use super::event::Event;
-use super::ids::{Fingerprint, Timestamp, WorkflowId};
+use super::ids::{Fingerprint, Seq, Timestamp, WorkflowId};
 use super::presence::Presence;
 use super::rejection::Rejection;
 use super::state::{State, Workflow};
@@ -43,6 +43,8 @@ pub struct Existing {
     pub submitted: Option<(WorkflowId, Fingerprint)>,
     /// The ended workflow that a command is about.
     pub workflow: Option<Arc<Workflow>>,
+    /// The record that ended the archived workflow which is about to be written again.
+    pub archived_end: Option<Seq>,
 }
 
 #[derive(Debug)]
@@ -122,10 +124,15 @@ pub fn decide(
             deliver::take_callback(state, presence, inputs, *task, *attempt, callback)
         }
         Command::FailDispatch { task, attempt, failure } => {
-            Ok(report::fail_dispatch(state, *task, *attempt, failure))
+            Ok(report::fail_dispatch(state, inputs, *task, *attempt, failure))
         }
-        Command::CarryArchived { workflow } => Ok(carry::archived(state, workflow)),
-        Command::CarryLive { workflow, payloads } => Ok(carry::live(state, *workflow, payloads)),
+        Command::CarryPayloads { workflow, payloads } => Ok(carry::payloads(state, *workflow, payloads)),
+        Command::CarryArchived { workflow, ended_seq } => {
+            Ok(carry::archived(state, inputs, workflow, *ended_seq))
+        }
+        Command::CarryLive { workflow, moved, released } => {
+            Ok(carry::live(state, *workflow, moved, *released))
+        }
         Command::CarryServices => Ok(carry::services(state)),
         Command::ReleaseLog { up_to } => Ok(carry::release(state, *up_to)),
         Command::OrderSubscription { subscription, order } => {

@@ -262,7 +262,7 @@ pub(super) fn failed(
 /// Whether this failure is one too many for the service whose worker holds the task.
 fn breaker_opened(state: &State, task: TaskId, failure: &Failure) -> Option<Event> {
     let worker = state.task(task)?.holder()?;
-    if worker.is_built_in() || failure.code == errors::PARAMETER_SUBSTITUTION_FAILED {
+    if worker.is_built_in() || !failure.is_of_worker() {
         return None;
     }
     let service = state.service_of(worker);
@@ -270,13 +270,23 @@ fn breaker_opened(state: &State, task: TaskId, failure: &Failure) -> Option<Even
     (before.saturating_add(1) >= BREAKER_FAILURES).then_some(Event::BreakerOpened { service })
 }
 
-/// The parameters could not be filled: no worker has seen the attempt, and trying again would not help.
-pub(super) fn fail_dispatch(state: &State, task: TaskId, attempt: AttemptNo, failure: &Failure) -> Decision {
+/// The parameters could not be filled: no worker has seen the attempt. A disk that cannot be read now may be read
+/// later; for every other reason trying again would not help.
+pub(super) fn fail_dispatch(
+    state: &State,
+    inputs: &Inputs,
+    task: TaskId,
+    attempt: AttemptNo,
+    failure: &Failure,
+) -> Decision {
     let current = state.task(task).is_some_and(|known| known.attempt == attempt && known.holder().is_some());
     if !current {
         return Decision::nothing();
     }
-    Decision::events(failed(state, task, attempt, failure.clone(), AfterFailure::Final, GrantAfter::Freed))
+    let plan =
+        retry::Report { retryable: Some(failure.code == errors::STORAGE_FAILED), retry_after_ms: None };
+    let next = retry::next(state, task, failure.code, &plan, inputs);
+    Decision::events(failed(state, task, attempt, failure.clone(), next, GrantAfter::Freed))
 }
 
 /// No try is consumed. A worker whose connection had no room is treated as full for a moment; one that put the task off

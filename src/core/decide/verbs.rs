@@ -281,7 +281,7 @@ pub(super) fn written_again(state: &State, workflow: &Workflow) -> Result<Vec<Ev
     if state.workflow(workflow.id).is_none() {
         taken_task_id(state, &workflow.spec)?;
     }
-    Ok(vec![Event::WorkflowCarried { workflow: Box::new(CarriedWorkflow::of(workflow, state)) }])
+    Ok(CarriedWorkflow::of(workflow, state).into_events())
 }
 
 pub(super) fn cancel_task(

@@ -3,7 +3,6 @@
 use super::{ByHand, Event};
 use crate::core::carried::drop_spec_texts;
 use crate::core::payload::{Payload, Stored};
-use crate::core::state::Task;
 
 impl Event {
     /// The large payloads of this event, in the order of their part numbers.
@@ -13,7 +12,7 @@ impl Event {
                 spec.tasks.iter().filter_map(|task| task.parameters.own_text()).collect()
             }
             Self::TaskCompleted { result, .. } => result.own_text().into_iter().collect(),
-            Self::WorkflowCarried { workflow } => workflow.own_texts(),
+            Self::PayloadsCarried { payloads, .. } => payloads.iter().filter_map(Stored::own_text).collect(),
             Self::TaskSettledByHand { how, .. } => {
                 how.result().and_then(Stored::own_text).into_iter().collect()
             }
@@ -36,6 +35,8 @@ impl Event {
             | Self::TaskSkipped { .. }
             | Self::GrantReleased { .. }
             | Self::LateReportSeen { .. }
+            | Self::WorkflowCarried { .. }
+            | Self::TasksCarried { .. }
             | Self::ServicesCarried { .. }
             | Self::Released { .. }
             | Self::DeliveryTried { .. }
@@ -50,10 +51,7 @@ impl Event {
         match self {
             Self::WorkflowSubmitted { spec, .. } => drop_spec_texts(spec),
             Self::TaskCompleted { result, .. } => result.drop_text(),
-            Self::WorkflowCarried { workflow } => {
-                drop_spec_texts(&mut workflow.spec);
-                workflow.tasks.iter_mut().flat_map(Task::payloads_mut).for_each(Stored::drop_text);
-            }
+            Self::PayloadsCarried { payloads, .. } => payloads.iter_mut().for_each(Stored::drop_text),
             Self::TaskSettledByHand { how, .. } => match how {
                 ByHand::Completed { result } | ByHand::Skipped { with: Some(result) } => result.drop_text(),
                 ByHand::Failed { .. } | ByHand::Skipped { with: None } => {}
@@ -77,6 +75,8 @@ impl Event {
             | Self::TaskSkipped { .. }
             | Self::GrantReleased { .. }
             | Self::LateReportSeen { .. }
+            | Self::WorkflowCarried { .. }
+            | Self::TasksCarried { .. }
             | Self::ServicesCarried { .. }
             | Self::BreakerOpened { .. }
             | Self::BreakerClosed { .. }

@@ -60,6 +60,8 @@ impl Presence {
             | Event::TaskSkipped { .. }
             | Event::LateReportSeen { .. }
             | Event::WorkflowCarried { .. }
+            | Event::TasksCarried { .. }
+            | Event::PayloadsCarried { .. }
             | Event::ServicesCarried { .. }
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }

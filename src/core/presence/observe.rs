@@ -33,6 +33,7 @@ impl Presence {
             | Command::SettleTask { .. }
             | Command::RecordDelivery { .. }
             | Command::TakeCallback { .. }
+            | Command::CarryPayloads { .. }
             | Command::CarryArchived { .. }
             | Command::CarryLive { .. }
             | Command::CarryServices
@@ -66,6 +67,7 @@ impl Presence {
             | Command::SettleTask { .. }
             | Command::RecordDelivery { .. }
             | Command::TakeCallback { .. }
+            | Command::CarryPayloads { .. }
             | Command::CarryArchived { .. }
             | Command::CarryLive { .. }
             | Command::CarryServices

@@ -1,5 +1,7 @@
 //! Everything the engine knows for a fact: a fold of the log, and the indexes that follow from it.
 
+mod arriving;
+mod census;
 mod chunks;
 mod grants;
 mod lanes;
@@ -14,6 +16,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+pub(in crate::core) use arriving::Arriving;
+pub use census::Census;
 pub use chunks::Chunks;
 pub use grants::{Grant, Grants, Phase};
 pub(in crate::core) use ready::Standing;
@@ -45,6 +49,10 @@ pub struct State {
     pub timers: Timers,
     /// Events before this seq have been released.
     pub released: Seq,
+    /// Workflows that are being written again, and of which not all tasks have come yet.
+    pub(in crate::core) arriving: BTreeMap<WorkflowId, Arriving>,
+    /// The workflows in memory, by status.
+    pub census: Census,
     /// The workflows in memory in the order of their creation.
     pub listed: BTreeSet<(Timestamp, WorkflowId)>,
     /// Idempotency keys of the workflows in memory.
@@ -67,6 +75,8 @@ impl Default for State {
             subscriptions: BTreeMap::new(),
             timers: Timers::default(),
             released: Seq::default(),
+            arriving: BTreeMap::new(),
+            census: Census::default(),
             listed: BTreeSet::new(),
             keys: FxHashMap::default(),
             own_ids: FxHashMap::default(),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::core::carried::History;
 use crate::core::event::{
     AfterFailure, ByHand, Delivery, DeliveryOutcome, Event, GrantAfter, LateOutcome, LostReason, Note,
     Outcome, Record, RefusalReason,
@@ -91,15 +92,17 @@ fn described(event: &Event, at: Timestamp) -> (&'static str, Value) {
             ("grant_released", json!({"attempt": attempt.0, "worker": &*worker.0}))
         }
         Event::LateReportSeen { attempt, worker, outcome, .. } => {
-            let outcome = match outcome {
-                LateOutcome::Completed => "completed",
-                LateOutcome::Failed => "failed",
-            };
+            let outcome = late_name(*outcome);
             ("late_report_seen", json!({"attempt": attempt.0, "worker": &*worker.0, "outcome": outcome}))
         }
         Event::WorkflowCarried { workflow } => {
-            ("workflow_carried", json!({"status": workflow.status.name()}))
+            let released = workflow.released.as_ref().map(released);
+            ("workflow_carried", json!({"status": workflow.status.name(), "released": released}))
         }
+        Event::TasksCarried { tasks, .. } => {
+            ("tasks_carried", json!({"from": tasks.from, "tasks": tasks.tasks.len()}))
+        }
+        Event::PayloadsCarried { payloads, .. } => ("payloads_carried", json!({"payloads": payloads.len()})),
         Event::ServicesCarried { services, .. } => ("services_carried", json!({"services": services.len()})),
         Event::BreakerOpened { service } => {
             ("breaker_opened", json!({"service": &**service, "open_until": time(at.plus(BREAKER_OPEN_MS))}))
@@ -109,6 +112,17 @@ fn described(event: &Event, at: Timestamp) -> (&'static str, Value) {
         Event::Subscription { subscription, fact } => super::webhook::told::fact(*subscription, fact),
         Event::DeliveryTried { attempt, delivery, .. } => ("delivery_tried", tried(*attempt, delivery)),
     }
+}
+
+const fn late_name(outcome: LateOutcome) -> &'static str {
+    match outcome {
+        LateOutcome::Completed => "completed",
+        LateOutcome::Failed => "failed",
+    }
+}
+
+fn released(history: &History) -> Value {
+    json!({"records": history.records, "digest": format!("{:032x}", history.digest.0)})
 }
 
 fn settled_by_hand(how: &ByHand, again: &[u32], note: &Note) -> (&'static str, Value) {

@@ -139,6 +139,8 @@ impl RoomState {
             | Event::TaskSettledByHand { .. }
             | Event::ParametersEdited { .. }
             | Event::WorkflowCarried { .. }
+            | Event::TasksCarried { .. }
+            | Event::PayloadsCarried { .. }
             | Event::ServicesCarried { .. }
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }

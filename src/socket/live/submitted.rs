@@ -86,7 +86,10 @@ impl Submitted {
                 self.tell_progress_of(id, at);
             }
             // Which of its tasks begin anew cannot be told from the counts alone.
-            Event::TasksRetried { .. } | Event::WorkflowCarried { .. } => {
+            Event::TasksRetried { .. }
+            | Event::WorkflowCarried { .. }
+            | Event::TasksCarried { .. }
+            | Event::PayloadsCarried { .. } => {
                 self.rooms.remove(&id);
             }
             Event::TaskFailed { .. }

@@ -9,7 +9,7 @@ use bincode::Options;
 use expect_test::expect_file;
 
 use super::options;
-use crate::core::carried::CarriedWorkflow;
+use crate::core::carried::{CarriedTasks, CarriedWorkflow, History, settled_spec};
 use crate::core::errors;
 use crate::core::event::{
     AfterFailure, ByHand, Delivery, DeliveryOutcome, Event, Failure, GrantAfter, LateOutcome, LostReason,
@@ -153,7 +153,7 @@ fn carried() -> CarriedWorkflow {
         TaskStatus::Assigned { worker: worker(), since: AT },
         TaskStatus::Processing { worker: worker(), since: AT },
         TaskStatus::Retrying { due: LATER },
-        TaskStatus::Completed { result: large(), worker: Some(worker()), usage },
+        TaskStatus::Completed { result: large().settled(Seq(5)), worker: Some(worker()), usage },
         TaskStatus::Failed { failure: Arc::new(failure()) },
         TaskStatus::Cancelled { code: errors::TASK_CANCELLED },
         TaskStatus::Skipped { cause: SkipCause::Dependency(1) },
@@ -163,7 +163,7 @@ fn carried() -> CarriedWorkflow {
     let grant = |phase| (worker(), self::task(), FIRST, Grant { phase, since: AT });
     CarriedWorkflow {
         id: WORKFLOW,
-        spec: Arc::new(spec()),
+        spec: settled_spec(&Arc::new(spec()), Seq(5)),
         body: Fingerprint(7),
         key: Some(Fingerprint(8)),
         status: WorkflowStatus::Paused,
@@ -172,8 +172,8 @@ fn carried() -> CarriedWorkflow {
         started_at: Some(AT),
         ended_at: None,
         second_round: true,
-        tasks: statuses.map(task).into(),
-        grants: phases.map(grant).into(),
+        released: Some(History { records: 3, digest: Fingerprint(9) }),
+        first: CarriedTasks { from: 0, tasks: statuses.map(task).into(), grants: phases.map(grant).into() },
     }
 }
 
@@ -206,6 +206,8 @@ fn about_workflows() -> Vec<Event> {
         Event::TasksRetried { workflow, tasks: vec![1, 2], note: note() },
         Event::WorkerNamed { worker: worker(), name: Arc::from("ML") },
         Event::WorkflowCarried { workflow: Box::new(carried()) },
+        Event::TasksCarried { workflow: WORKFLOW, tasks: Box::new(carried().first) },
+        Event::PayloadsCarried { workflow: WORKFLOW, payloads: vec![large()] },
         Event::ServicesCarried {
             services: vec![(Arc::from("ML"), totals())],
             workers: vec![(worker(), Arc::from("ML"))],
@@ -305,6 +307,8 @@ const fn place(event: &Event) -> usize {
         Event::BreakerOpened { .. } => 26,
         Event::BreakerClosed { .. } => 27,
         Event::Subscription { .. } => 28,
+        Event::TasksCarried { .. } => 29,
+        Event::PayloadsCarried { .. } => 30,
     }
 }
 

@@ -6,7 +6,7 @@ use super::base::Base;
 use super::head::Head;
 use super::task::{StoredTasks, Thawed};
 use crate::core::apply::{count, graph_of};
-use crate::core::carried::{CarriedWorkflow, settled_spec};
+use crate::core::carried::{CarriedTasks, settled_spec};
 use crate::core::event::Event;
 use crate::core::ids::{Fingerprint, Seq, TaskId, WorkflowId};
 use crate::core::listing::Place;
@@ -87,22 +87,25 @@ impl Draft {
         if let Event::WorkflowSubmitted { workflow, spec, .. } = event {
             return (*workflow == self.id).then_some(spec);
         }
-        self.carried_in(event).map(|carried| &carried.spec)
+        let Event::WorkflowCarried { workflow } = event else { return None };
+        (workflow.id == self.id).then_some(&workflow.spec)
     }
 
     fn result_in<'a>(&self, event: &'a Event, index: u32) -> Option<&'a Stored> {
         if let Event::TaskCompleted { task, result, .. } = event {
             return (*task == TaskId::new(self.id, index)).then_some(result);
         }
-        let task = self.carried_in(event)?.tasks.get(index as usize)?;
+        let carried = self.carried_in(event)?;
+        let task = carried.tasks.get(index.checked_sub(carried.from)? as usize)?;
         if let TaskStatus::Completed { result, .. } = &task.status { Some(result) } else { None }
     }
 
-    fn carried_in<'a>(&self, event: &'a Event) -> Option<&'a CarriedWorkflow> {
+    fn carried_in<'a>(&self, event: &'a Event) -> Option<&'a CarriedTasks> {
         if let Event::WorkflowCarried { workflow } = event {
-            return (workflow.id == self.id).then_some(workflow);
+            return (workflow.id == self.id).then_some(&workflow.first);
         }
-        None
+        let Event::TasksCarried { workflow, tasks } = event else { return None };
+        (*workflow == self.id).then_some(tasks)
     }
 
     fn misled(&self, seq: Seq, what: &'static str) -> StoreError {

@@ -110,10 +110,7 @@ fn carried_workflows_refer_to_their_new_record() {
     let workflow = world.finished("carried", 3);
     world.archive(&workflow);
     let loaded = world.store.load(workflow.id).unwrap().unwrap();
-    let mut carried = crate::core::carried::CarriedWorkflow::of(&loaded, &world.state);
-    let log = world.reader();
-    carried.embed(|seq, part| Some(crate::core::payload::Payload::new(log.part(seq, part).unwrap())));
-    let seq = world.tell(Event::WorkflowCarried { workflow: Box::new(carried) });
+    let seq = world.carry(&loaded);
     let now = world.state.workflow(workflow.id).unwrap().clone();
     assert_eq!((now.spec_seq, now.ended_seq), (seq, Some(seq)));
     world.archive(&now);

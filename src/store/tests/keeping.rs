@@ -1,11 +1,9 @@
 //! Retention, verification and the dump.
 
 use super::world::{World, spec};
-use crate::core::carried::CarriedWorkflow;
-use crate::core::event::{AfterFailure, Event, Outcome};
+use crate::core::event::{AfterFailure, Outcome};
 use crate::core::ids::{Seq, TaskId, Timestamp, WorkflowId};
 use crate::core::listing::ListFilter;
-use crate::core::payload::Payload;
 use crate::core::state::Workflow;
 use crate::store::dump_log;
 
@@ -60,10 +58,7 @@ fn expired_workflows_leave_nothing_behind() {
 /// Appends a workflow again, as the release of its log demands.
 fn carry(world: &mut World, id: WorkflowId) {
     let loaded = world.store.load(id).unwrap().unwrap();
-    let mut carried = CarriedWorkflow::of(&loaded, &world.state);
-    let log = world.reader();
-    carried.embed(|seq, part| Some(Payload::new(log.part(seq, part).unwrap())));
-    world.tell(Event::WorkflowCarried { workflow: Box::new(carried) });
+    world.carry(&loaded);
     let now = world.state.workflow(id).unwrap().clone();
     world.archive(&now);
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::core::carried::{CarriedWorkflow, Moved};
 use crate::core::errors;
 use crate::core::event::{AfterFailure, Event, Failure, GrantAfter, LostReason, Outcome, Record};
 use crate::core::ids::{AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
@@ -69,6 +70,25 @@ impl World {
         assert_eq!(self.state.next_seq, seq);
         self.state.apply(&record);
         seq
+    }
+
+    /// Writes an archived workflow again, with all its payloads, and returns where it begins now.
+    pub fn carry(&mut self, workflow: &Workflow) -> Seq {
+        let log = self.reader();
+        let mut moved = Moved::new();
+        for (seq, part) in CarriedWorkflow::references_below(workflow, Seq(u64::MAX)) {
+            let payload = Payload::new(log.part(seq, part).unwrap());
+            let payloads = vec![Stored::fresh(payload, &mut 0)];
+            let now = self.tell(Event::PayloadsCarried { workflow: workflow.id, payloads });
+            moved.insert((seq, part), (now, 0));
+        }
+        let mut carried = CarriedWorkflow::of(workflow, &self.state);
+        carried.follow(&moved);
+        let begin = self.state.next_seq;
+        for event in carried.into_events() {
+            self.tell(event);
+        }
+        begin
     }
 
     pub fn fresh_id(&mut self) -> WorkflowId {

@@ -78,18 +78,33 @@ fn data_is_verified_without_the_keys_of_the_server() {
 #[test]
 fn only_one_process_uses_a_directory() {
     let data = tempfile::tempdir().expect("a temporary directory");
-    for verb in ["verify", "repair --accept-loss", "dump"] {
+    for verb in ["verify", "repair --accept-loss", "compact", "dump"] {
         let output = store(verb, data.path());
         assert!(text(&output.stderr).contains("is not a data directory"), "{}", text(&output.stderr));
     }
     assert_eq!(std::fs::read_dir(data.path()).expect("it can be listed").count(), 0, "nothing was made");
     let server = Server::start(data.path(), &[]);
-    for verb in ["verify", "repair --accept-loss", "dump"] {
+    for verb in ["verify", "repair --accept-loss", "compact", "dump"] {
         let output = store(verb, data.path());
         assert_eq!(output.status.code(), Some(9), "{verb}");
         assert!(text(&output.stderr).starts_with("error[GZ5012]: "), "{}", text(&output.stderr));
     }
     drop(server);
+}
+
+#[test]
+fn compaction_leaves_everything_where_it_was() {
+    let (data, ids) = used(200);
+    let compacted = store("compact", data.path());
+    let said = text(&compacted.stdout);
+    assert_eq!(compacted.status.code(), Some(0), "{said}{}", text(&compacted.stderr));
+    assert!(said.contains("before") && said.contains("after"), "{said}");
+    assert!(!data.path().join("store.old").exists() && !data.path().join("store.new").exists());
+    let verified = store("verify", data.path());
+    assert!(text(&verified.stdout).contains("200 archived"), "{}", text(&verified.stdout));
+    let server = Server::start(data.path(), &[]);
+    let answer = server.rest().get(&format!("/workflows/{}/results", ids[0])).expect("it answers");
+    assert_eq!((answer.status, &answer.body["completed_tasks"]), (200, &json!(1)), "{}", answer.body);
 }
 
 #[test]

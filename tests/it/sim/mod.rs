@@ -18,6 +18,7 @@ mod checker;
 mod courier;
 mod crew;
 mod hooks;
+mod keeper;
 mod mischief;
 mod model;
 mod namesakes;
@@ -25,6 +26,7 @@ mod people;
 mod planted;
 mod process;
 mod rng;
+mod shelving;
 pub mod specs;
 pub mod store;
 mod trouble;
@@ -49,6 +51,7 @@ struct Told {
     answers: u64,
     crashes: u32,
     steps: u64,
+    released: u64,
     digest: u64,
     violation: Option<String>,
 }
@@ -83,6 +86,7 @@ fn tell(seed: u64, mut world: World) -> Told {
         answers: world.checker.answers,
         crashes: world.crashes,
         steps: world.steps,
+        released: world.released,
         digest: world.trace.digest,
         violation: verdict.err().map(|what| format!("at {:.3} s: {what}", world.elapsed().as_secs_f64())),
     }
@@ -127,12 +131,13 @@ fn seeds() {
     let told = run_many(number("GLEITZEIT_SIM_SEEDS").unwrap_or(SEEDS), None);
     let sum = |figure: fn(&Told) -> u64| told.iter().map(figure).sum::<u64>();
     println!(
-        "{} seeds, {} records, {} answers, {} crashes, {} steps",
+        "{} seeds, {} records, {} answers, {} crashes, {} steps, {} releases of old log",
         told.len(),
         sum(|one| one.records as u64),
         sum(|one| one.answers),
         sum(|one| u64::from(one.crashes)),
         sum(|one| one.steps),
+        sum(|one| one.released),
     );
     let wrong: Vec<String> = told
         .iter()

@@ -106,17 +106,7 @@ impl Model {
                 self.holder(*task, *attempt)?;
             }
             Event::TaskCompleted { task, attempt, result, .. } => {
-                let worker = self.holder(*task, *attempt)?;
-                self.settle(&worker, *task, *attempt, GrantAfter::Freed);
-                self.task(*task)?.fate = Fate::Completed;
-                let completion = Completion {
-                    seq,
-                    attempt: *attempt,
-                    worker,
-                    result: result.clone(),
-                    acknowledged: false,
-                };
-                self.completions.entry(*task).or_default().push(completion);
+                self.completed(seq, *task, *attempt, result)?;
             }
             Event::TaskFailed { task, attempt, next, grant, .. } => {
                 self.failed(*task, *attempt, *next, *grant)?;
@@ -147,6 +137,8 @@ impl Model {
             | Event::WorkerNamed { .. }
             | Event::LateReportSeen { .. }
             | Event::WorkflowCarried { .. }
+            | Event::TasksCarried { .. }
+            | Event::PayloadsCarried { .. }
             | Event::ServicesCarried { .. }
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }
@@ -161,6 +153,21 @@ impl Model {
         if edited.tasks[id.at()].fate == Fate::Completed {
             return Err("the task has a result".to_owned());
         }
+        Ok(())
+    }
+
+    fn completed(
+        &mut self,
+        seq: Seq,
+        task: TaskId,
+        attempt: AttemptNo,
+        result: &Stored,
+    ) -> Result<(), String> {
+        let worker = self.holder(task, attempt)?;
+        self.settle(&worker, task, attempt, GrantAfter::Freed);
+        self.task(task)?.fate = Fate::Completed;
+        let completion = Completion { seq, attempt, worker, result: result.clone(), acknowledged: false };
+        self.completions.entry(task).or_default().push(completion);
         Ok(())
     }
 

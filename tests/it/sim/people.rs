@@ -1,17 +1,14 @@
 //! People who submit, cancel, pause, resume and retry, and say things twice.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gleitzeit::core::carried::CarriedWorkflow;
 use gleitzeit::core::command::{Command, Drain, Edit, FailureReport, Verdict};
 use gleitzeit::core::event::Note;
-use gleitzeit::core::ids::{Fingerprint, Seq, TaskId, WorkflowId};
+use gleitzeit::core::ids::{Fingerprint, TaskId, WorkflowId};
 use gleitzeit::core::payload::{Payload, Stored};
 use gleitzeit::core::spec::WorkflowSpec;
 use gleitzeit::core::state::Workflow;
 use gleitzeit::engine::{Answer, Views};
-use gleitzeit::log::Log;
 
 use super::checker::Asked;
 use super::rng::Rng;
@@ -72,7 +69,7 @@ impl World {
                 let note = Note { by: Some(Arc::from("somebody")), reason: None };
                 self.demand(Asked::Settle(task), Command::SettleTask { task, verdict, note });
             }
-            13 => self.carry(id),
+            13 => self.keep(),
             14 => self.hook(),
             _ => {
                 let remote = self.rng.range(1, self.workers.len() as u64 - 1);
@@ -102,7 +99,7 @@ impl World {
     fn edit(&mut self, task: TaskId) -> Option<(u32, Edit)> {
         let live = self.process.as_ref()?.engine.state.workflow(task.workflow).cloned();
         let workflow =
-            live.or_else(|| self.store.views.load(task.workflow).map(|known| Workflow::clone(&known)))?;
+            live.or_else(|| self.store.views.load(task.workflow).ok()?.map(|known| Workflow::clone(&known)))?;
         let over = if self.rng.chance(50) {
             Stored::Inline(Payload::new("{}"))
         } else {
@@ -115,31 +112,6 @@ impl World {
             _ => format!("{{\"edited\":\"{{{{task_{named}.result}}}}\"}}"),
         };
         Some((task.index, Edit { over, parameters: Payload::new(text) }))
-    }
-
-    /// A workflow is written again, as before a part of the log is released.
-    fn carry(&mut self, id: WorkflowId) {
-        let Some(process) = &self.process else { return };
-        let live = process.engine.state.workflow(id).cloned();
-        let archived = self.store.views.load(id);
-        let Some(workflow) = live.as_ref().or(archived.as_deref()) else { return };
-        // What was decided since the last sync cannot be read yet.
-        let reader = process.log.reader();
-        let durable = CarriedWorkflow::references_below(workflow, reader.durable_end());
-        let payloads: BTreeMap<(Seq, u32), Payload> = durable
-            .into_iter()
-            .map(|(seq, part)| {
-                ((seq, part), Payload::new(reader.part(seq, part).expect("durable payloads are there")))
-            })
-            .collect();
-        let command = if live.is_some() {
-            Command::CarryLive { workflow: id, payloads }
-        } else {
-            let mut carried = CarriedWorkflow::ended(workflow);
-            carried.embed(|seq, part| payloads.get(&(seq, part)).cloned());
-            Command::CarryArchived { workflow: Box::new(carried) }
-        };
-        self.demand(Asked::Other, command);
     }
 
     fn new_submission(&mut self) -> Submission {
@@ -179,7 +151,7 @@ impl World {
         self.request(command, call);
     }
 
-    fn request(&mut self, command: Command, call: u64) {
+    pub fn request(&mut self, command: Command, call: u64) {
         // Nobody listens while the process is down.
         let Some(process) = self.process.as_ref().map(|process| process.number) else { return };
         self.trace.say(self.now, format_args!("asked: {command:?}"));
@@ -201,6 +173,7 @@ impl World {
             Some(Caller::Receiver { index, task, attempt }) => {
                 self.workers[index].jobs.remove(&(task, attempt));
             }
+            Some(Caller::Keeper) => self.keeper_hears(answer),
             Some(Caller::Nobody) | None => {}
         }
     }

@@ -35,10 +35,12 @@ pub enum Planted {
     ReleasedTooEarly,
     /// An attempt that its receiver has is handed on again.
     HandedOnAgain,
+    /// A workflow that was read from the store is taken for what the store has now.
+    OldCopyTrusted,
 }
 
 impl Planted {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ReleaseBeforeDurable,
         Self::RecordLostInReplay,
         Self::StaleReportTaken,
@@ -49,6 +51,7 @@ impl Planted {
         Self::RunningTakenForLost,
         Self::ReleasedTooEarly,
         Self::HandedOnAgain,
+        Self::OldCopyTrusted,
     ];
 
     /// Words of the violation by which it must be noticed, where the log alone does not show it.
@@ -62,7 +65,8 @@ impl Planted {
             | Self::SecondGrant
             | Self::DependencyIgnored
             | Self::SecondCompletion
-            | Self::Deaf => "",
+            | Self::Deaf
+            | Self::OldCopyTrusted => "",
         }
     }
 
@@ -108,7 +112,8 @@ impl Planted {
                 | Self::Deaf
                 | Self::RunningTakenForLost
                 | Self::ReleasedTooEarly
-                | Self::HandedOnAgain,
+                | Self::HandedOnAgain
+                | Self::OldCopyTrusted,
             )
             | None => {
                 return;
@@ -163,7 +168,8 @@ impl Planted {
             | Self::DependencyIgnored
             | Self::SecondCompletion
             | Self::Deaf
-            | Self::HandedOnAgain => None,
+            | Self::HandedOnAgain
+            | Self::OldCopyTrusted => None,
         }
     }
 

@@ -130,7 +130,7 @@ impl World {
             .filter_map(|workflow| Some((workflow.id, workflow.ended_seq?)))
             .collect();
         for (id, ended) in shelved {
-            if self.store.views.load(id).is_none() {
+            if self.store.views.load(id).expect("memory can be read").is_none() {
                 return Err(format!("workflow {id} is neither in the checkpoint nor in the store"));
             }
             state.forget(id, ended);
@@ -162,13 +162,6 @@ impl World {
         });
         process.inbox.push_back((Input::Command { command, reply }, call));
         self.wake();
-    }
-
-    pub fn archived(&mut self, process: u32, workflow: WorkflowId, ended_seq: Seq) {
-        if let Some(process) = self.process.as_mut().filter(|known| known.number == process) {
-            process.inbox.push_back((Input::Archived { workflow, ended_seq }, None));
-            self.wake();
-        }
     }
 
     /// The engine turns to its inbox soon.
@@ -300,7 +293,11 @@ impl World {
                     self.tell_worker(session, ToWorker::Cancel { task, attempt });
                 }
                 Output::Close(session) => self.tell_worker(session, ToWorker::Close),
-                Output::Announce(_) => {}
+                Output::Announce(_) | Output::Discard(_) => {}
+                Output::LookUp(lookup) => {
+                    let delay = self.rng.range(0, 50);
+                    self.after(delay, Happening::LookUp { process: number, lookup });
+                }
                 Output::Archive(workflow) => self.store_later(number, StoreJob::Archive(workflow)),
                 Output::Checkpoint(input) => self.store_later(number, StoreJob::Checkpoint(input)),
             }
@@ -318,20 +315,6 @@ impl World {
             self.after(delay, Happening::Answered { call, answer: Box::new(answer) });
         }
         Ok(())
-    }
-
-    fn store_later(&mut self, process: u32, job: StoreJob) {
-        self.store.push(job);
-        let delay = if self.rng.chance(100) { self.rng.range(1_000, 60_000) } else { self.rng.range(1, 300) };
-        self.after(delay, Happening::Store(process));
-    }
-
-    pub fn store_works(&mut self) {
-        let Some(number) = self.process.as_ref().map(|process| process.number) else { return };
-        if let Some((workflow, ended_seq)) = self.store.work() {
-            let delay = self.rng.range(0, 200);
-            self.after(delay, Happening::Archived { process: number, workflow, ended_seq });
-        }
     }
 
     /// A picture of the state goes the way of all outputs.
@@ -358,6 +341,7 @@ impl World {
         let cut = self.dies_of_a_power_cut();
         self.trace.say(self.now, format_args!("process {} ends, power cut: {cut}", process.number));
         drop(process);
+        self.give_up();
         if cut {
             self.disk = self.disk.power_cut();
             self.store.power_cut(&mut self.rng);

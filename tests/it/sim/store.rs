@@ -1,15 +1,17 @@
 //! The store of the simulation: a queue of jobs, shelves in memory, and what of them survives a power cut.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 
 use gleitzeit::core::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkflowId, canonical_uuid};
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::listing::{ListFilter, Listed, Place, Summary};
+use gleitzeit::core::rejection::Rejection;
 use gleitzeit::core::state::{StatusKind, Workflow};
-use gleitzeit::engine::Views;
+use gleitzeit::engine::{FailurePage, Views};
 use gleitzeit::store::{CheckpointInput, StoreJob};
 
+use super::planted::Planted;
 use super::rng::Rng;
 
 type Shelves = BTreeMap<WorkflowId, Arc<Workflow>>;
@@ -18,9 +20,19 @@ type Shelves = BTreeMap<WorkflowId, Arc<Workflow>>;
 #[derive(Debug, Default)]
 pub struct MemoryViews {
     shelves: RwLock<Shelves>,
+    /// A planted bug: which end of a workflow was read last is taken for the one that is here.
+    trusting: Option<Mutex<BTreeMap<WorkflowId, Option<Seq>>>>,
 }
 
 impl MemoryViews {
+    pub fn trusting() -> Self {
+        Self { trusting: Some(Mutex::default()), ..Self::default() }
+    }
+
+    pub fn all(&self) -> Vec<Arc<Workflow>> {
+        self.shelves.read().unwrap().values().cloned().collect()
+    }
+
     pub fn put(&self, workflow: Workflow) {
         self.shelves.write().unwrap().insert(workflow.id, Arc::new(workflow));
     }
@@ -32,20 +44,33 @@ impl Views for MemoryViews {
         id: WorkflowId,
         key: Option<Fingerprint>,
         now: Timestamp,
-    ) -> Option<(WorkflowId, Fingerprint)> {
+    ) -> Result<Option<(WorkflowId, Fingerprint)>, Rejection> {
         let shelves = self.shelves.read().unwrap();
         let remembered =
             |workflow: &Workflow| now.since(workflow.created_at) < Limits::default().idempotency_ms;
         let keyed = |workflow: &&Arc<Workflow>| key.is_some() && workflow.key == key && remembered(workflow);
-        let found = shelves.get(&id).or_else(|| shelves.values().find(keyed))?;
-        Some((found.id, found.body))
+        let found = shelves.get(&id).or_else(|| shelves.values().find(keyed));
+        Ok(found.map(|found| (found.id, found.body)))
     }
 
-    fn load(&self, id: WorkflowId) -> Option<Arc<Workflow>> {
-        self.shelves.read().unwrap().get(&id).cloned()
+    fn load(&self, id: WorkflowId) -> Result<Option<Arc<Workflow>>, Rejection> {
+        let found = self.shelves.read().unwrap().get(&id).cloned();
+        if let (Some(read), Some(found)) = (&self.trusting, &found) {
+            read.lock().unwrap().insert(id, found.ended_seq);
+        }
+        Ok(found)
     }
 
-    fn list(&self, filter: &ListFilter, before: Option<Place>, limit: usize) -> Listed {
+    fn archived_end(&self, id: WorkflowId) -> Result<Option<Seq>, Rejection> {
+        if let Some(read) = &self.trusting
+            && let Some(end) = read.lock().unwrap().get(&id)
+        {
+            return Ok(*end);
+        }
+        Ok(self.shelves.read().unwrap().get(&id).and_then(|known| known.ended_seq))
+    }
+
+    fn list(&self, filter: &ListFilter, before: Option<Place>, limit: usize) -> Result<Listed, Rejection> {
         let shelves = self.shelves.read().unwrap();
         let wanted = shelves.values().filter(|workflow| filter.accepts(workflow));
         let mut all: Vec<Summary> = wanted.map(|workflow| Summary::of(workflow)).collect();
@@ -53,10 +78,10 @@ impl Views for MemoryViews {
         all.sort_by_key(|item| std::cmp::Reverse(item.place));
         let next = (all.len() > limit).then(|| all[limit - 1].place);
         all.truncate(limit);
-        Listed { items: all, next }
+        Ok(Listed { items: all, next })
     }
 
-    fn with_failures(&self, before: Option<Place>, limit: usize) -> (Vec<Place>, Option<Place>) {
+    fn with_failures(&self, before: Option<Place>, limit: usize) -> Result<FailurePage, Rejection> {
         let shelves = self.shelves.read().unwrap();
         let failed = |workflow: &&Arc<Workflow>| workflow.counts.of(StatusKind::Failed) > 0;
         let mut places: Vec<Place> =
@@ -65,10 +90,10 @@ impl Views for MemoryViews {
         places.sort_by_key(|place| std::cmp::Reverse(*place));
         let next = (places.len() > limit).then(|| places[limit - 1]);
         places.truncate(limit);
-        (places, next)
+        Ok((places, next))
     }
 
-    fn find_task(&self, own_id: u128) -> Option<TaskId> {
+    fn find_task(&self, own_id: u128) -> Result<Option<TaskId>, Rejection> {
         let shelves = self.shelves.read().unwrap();
         let found = shelves.values().flat_map(|workflow| {
             let named = workflow.spec.tasks.iter().enumerate().filter_map(|(at, task)| {
@@ -77,7 +102,7 @@ impl Views for MemoryViews {
             });
             named.collect::<Vec<_>>()
         });
-        found.into_iter().find(|(uuid, _)| *uuid == own_id).map(|(_, task)| task)
+        Ok(found.into_iter().find(|(uuid, _)| *uuid == own_id).map(|(_, task)| task))
     }
 }
 
@@ -92,6 +117,12 @@ pub struct Store {
 }
 
 impl Store {
+    pub fn new(planted: Option<Planted>) -> Self {
+        let trusting = planted == Some(Planted::OldCopyTrusted);
+        let views = Arc::new(if trusting { MemoryViews::trusting() } else { MemoryViews::default() });
+        Self { views, ..Self::default() }
+    }
+
     pub fn push(&mut self, job: StoreJob) {
         self.jobs.push_back(job);
     }

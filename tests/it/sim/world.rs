@@ -8,11 +8,12 @@ use std::time::Duration;
 use gleitzeit::core::command::Command;
 use gleitzeit::core::event::Record;
 use gleitzeit::core::ids::{AttemptNo, Seq, SessionId, TaskId, WorkflowId};
-use gleitzeit::engine::{Answer, Assigned};
+use gleitzeit::engine::{Answer, Assigned, Found, Lookup};
 use gleitzeit::log::LogOptions;
 use gleitzeit::log::sim::SimDisk;
 
 use super::checker::{Asked, Checker, Verdict};
+use super::keeper::Keeper;
 use super::people::People;
 use super::planted::Planted;
 use super::process::Process;
@@ -60,6 +61,17 @@ pub enum Happening {
     Trouble,
     Restart,
     SpaceBack,
+    /// A command is about a workflow that has left memory, and the store is asked.
+    LookUp {
+        process: u32,
+        lookup: Box<Lookup>,
+    },
+    Found {
+        process: u32,
+        found: Box<Found>,
+    },
+    /// Whoever releases old log looks for the checkpoint.
+    Keeper,
 }
 
 #[derive(Debug)]
@@ -109,6 +121,7 @@ pub enum Caller {
         task: TaskId,
         attempt: AttemptNo,
     },
+    Keeper,
     Nobody,
 }
 
@@ -151,6 +164,9 @@ pub struct World {
     pub next_session: u64,
     pub people: People,
     pub callers: BTreeMap<u64, Caller>,
+    pub keeper: Keeper,
+    /// How often a part of the log was released.
+    pub released: u64,
     pub checker: Checker,
     pub trouble: bool,
     /// The only trouble: the machine dies in one operation of its disk.
@@ -198,7 +214,7 @@ impl World {
             size,
             disk,
             options,
-            store: Store::default(),
+            store: Store::new(planted),
             process: None,
             processes: 0,
             written: Vec::new(),
@@ -209,6 +225,8 @@ impl World {
             next_session: SessionId::FIRST_CONNECTION.0,
             people: People::default(),
             callers: BTreeMap::new(),
+            keeper: Keeper::Idle,
+            released: 0,
             checker: Checker::default(),
             trouble: true,
             death: None,
@@ -264,6 +282,9 @@ impl World {
             Happening::Trouble => self.make_trouble(),
             Happening::Restart => self.start()?,
             Happening::SpaceBack => self.disk.set_space(None),
+            Happening::LookUp { process, lookup } => self.look_up(process, *lookup),
+            Happening::Found { process, found } => self.found(process, found),
+            Happening::Keeper => self.keeper_looks(),
         }
         Ok(())
     }

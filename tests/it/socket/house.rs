@@ -8,12 +8,13 @@ use axum::Router;
 use gleitzeit::client::wire::{AckData, ConnectOptions, Events, Socket};
 use gleitzeit::clock::EngineClock;
 use gleitzeit::config::{HttpConfig, ModelsConfig, Origins, Token, WebhookConfig};
-use gleitzeit::core::ids::{Fingerprint, TaskId, Timestamp, WorkflowId};
+use gleitzeit::core::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::listing::{ListFilter, Listed, Place};
+use gleitzeit::core::rejection::Rejection;
 use gleitzeit::core::state::{State, Workflow};
 use gleitzeit::core::why::{Offers, explain};
-use gleitzeit::engine::{EngineHandle, EngineParts, Running, Views, prepare};
+use gleitzeit::engine::{EngineHandle, EngineParts, FailurePage, Running, Views, prepare};
 use gleitzeit::executor::outbound::Outbound;
 use gleitzeit::executor::{Courier, Executor, Tools};
 use gleitzeit::log::{Log, LogOptions, SegmentLog};
@@ -157,24 +158,28 @@ impl Views for EndedWorkflows {
         id: WorkflowId,
         _: Option<Fingerprint>,
         _: Timestamp,
-    ) -> Option<(WorkflowId, Fingerprint)> {
-        self.0.lock().unwrap().get(&id).map(|workflow| (id, workflow.body))
+    ) -> Result<Option<(WorkflowId, Fingerprint)>, Rejection> {
+        Ok(self.0.lock().unwrap().get(&id).map(|workflow| (id, workflow.body)))
     }
 
-    fn load(&self, id: WorkflowId) -> Option<Arc<Workflow>> {
-        self.0.lock().unwrap().get(&id).cloned()
+    fn load(&self, id: WorkflowId) -> Result<Option<Arc<Workflow>>, Rejection> {
+        Ok(self.0.lock().unwrap().get(&id).cloned())
     }
 
-    fn list(&self, _: &ListFilter, _: Option<Place>, _: usize) -> Listed {
-        Listed::default()
+    fn archived_end(&self, id: WorkflowId) -> Result<Option<Seq>, Rejection> {
+        Ok(self.0.lock().unwrap().get(&id).and_then(|workflow| workflow.ended_seq))
     }
 
-    fn with_failures(&self, _: Option<Place>, _: usize) -> (Vec<Place>, Option<Place>) {
-        Default::default()
+    fn list(&self, _: &ListFilter, _: Option<Place>, _: usize) -> Result<Listed, Rejection> {
+        Ok(Listed::default())
     }
 
-    fn find_task(&self, _: u128) -> Option<TaskId> {
-        None
+    fn with_failures(&self, _: Option<Place>, _: usize) -> Result<FailurePage, Rejection> {
+        Ok(FailurePage::default())
+    }
+
+    fn find_task(&self, _: u128) -> Result<Option<TaskId>, Rejection> {
+        Ok(None)
     }
 }
 

@@ -6,6 +6,7 @@
 //! | `worker w1`, `legacy w1` | registers, with two slots; a legacy one sends no attempt numbers |
 //! | `accept w1 a`, `done w1 a`, `fail w1 a`, `refuse w1 a`, `stopped w1 a`, `nohandler w1 a` | reports; `a#1` names an attempt |
 //! | `later w1 a`, `huge w1 a` | a failure that asks for a pause of 7 s; a result that is too large |
+//! | `unreadable a` | the disk cannot be read when the parameters are filled |
 //! | `drain w1`, `undrain w1` | the operator's word |
 //! | `beat w1 a b` | a heartbeat whose list names these tasks |
 //! | `a@` | a task that is handed on to a receiver outside |
@@ -37,8 +38,8 @@ use std::sync::{Arc, Mutex};
 use gleitzeit::core::command::{
     Command, Disconnected, Drain, Edit, FailureReport, Heartbeat, Held, TaskRef, Verdict,
 };
-use gleitzeit::core::errors::PAYLOAD_TOO_LARGE;
-use gleitzeit::core::event::{Note, Record};
+use gleitzeit::core::errors::{PAYLOAD_TOO_LARGE, STORAGE_FAILED};
+use gleitzeit::core::event::{Failure, Note, Record};
 use gleitzeit::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, Timestamp, WorkerId, WorkflowId};
 use gleitzeit::core::invariants;
 use gleitzeit::core::limits::Limits;
@@ -193,6 +194,12 @@ impl Teller {
                 let heartbeat = Heartbeat { active_count, ..Heartbeat::default() };
                 self.command(Command::Heartbeat { session: self.sessions[*name].0, heartbeat });
             }
+            ("unreadable", [task]) => {
+                let (task, attempt) = self.task(task);
+                let attempt = attempt.unwrap_or_else(|| self.engine.state.task(task).unwrap().attempt);
+                let failure = Failure::new(STORAGE_FAILED, "the disk cannot be read");
+                self.command(Command::FailDispatch { task, attempt, failure });
+            }
             (verb, [name, task]) => self.report(verb, name, task),
             (verb, rest) => panic!("no story has the words {verb} {rest:?}"),
         }
@@ -296,8 +303,10 @@ impl Teller {
             }
             self.records.push(record);
         }
+        let mut found = Vec::new();
         for output in outputs {
             match output {
+                Output::LookUp(lookup) => found.push(Input::Found(Box::new(lookup.perform(&*self.views)))),
                 Output::Answer { reply, answer } => reply(answer),
                 Output::Cancel { stopped, .. } => {
                     let task = self.name(stopped.task);
@@ -311,6 +320,7 @@ impl Teller {
                 | Output::Assign(_)
                 | Output::Close(_)
                 | Output::Announce(_)
+                | Output::Discard(_)
                 | Output::Archive(_)
                 | Output::Checkpoint(_) => {}
             }
@@ -321,6 +331,9 @@ impl Teller {
             .and_then(|()| invariants::check_indexes(state))
             .and_then(|()| invariants::check_presence(state, &self.engine.presence, self.now));
         sound.unwrap_or_else(|broken| panic!("{broken}\nafter:\n{}", self.told));
+        if !found.is_empty() {
+            self.turn(found);
+        }
     }
 
     fn restart(&mut self, down_seconds: u64) {

@@ -104,3 +104,21 @@ fn two_tasks_that_are_lost_for_good_at_once_skip_their_dependent_once() {
     "#]],
     );
 }
+
+#[test]
+fn parameters_that_cannot_be_read_now_are_read_again_later() {
+    check(
+        "submit continue a b~; worker w1; unreadable a; unreadable b; +10s; done w1 a",
+        &expect![[r#"
+            0.000 offer a#1 to w1
+            0.000 offer b#1 to w1
+            0.000 a#1 failed to be retried: STORAGE_FAILED
+            0.000 b#1 failed for good: STORAGE_FAILED
+            1.000 a requeued
+            1.000 offer a#2 to w1
+           10.000 a#2 completed
+           10.000 workflow ended: Failed
+        failed: a completed, b failed
+    "#]],
+    );
+}
