@@ -1,7 +1,7 @@
 // The binary plays the server and judges this client: with --null by speed alone, which no test looks at.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
@@ -35,4 +35,14 @@ async function judged(options, capacity) {
 test("tasks that do nothing, as fast as they come", LIMIT, async () => {
   const { completed, failed, refused, stray_reports: stray } = await judged(["--null", "--tasks", "5000"], "100");
   assert.deepEqual([completed, failed, refused, stray], [5_000, 0, 0, 0]);
+});
+
+test("every rule of the protocol", LIMIT, async (context) => {
+  const help = execFileSync(process.env.GLEITZEIT_BIN, ["conformance", "--help"], { encoding: "utf8" });
+  if (!help.includes("--rule")) return context.skip("this `gleitzeit` has no rules to judge by");
+  const { passed, rules, ...others } = await judged(["--patience", "120"], "10");
+  const broken = rules.filter(({ outcome }) => outcome !== "passed");
+  assert.deepEqual(broken, []);
+  assert.deepEqual([others.failed, others.deviations, others.not_applicable], [0, 0, 0]);
+  assert.ok(passed >= 30, `${passed} rules were looked at`);
 });

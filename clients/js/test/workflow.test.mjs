@@ -107,7 +107,9 @@ test("an option that means nothing is an error", () => {
 
 test("the server reads it", LIMIT, () =>
   withServer({}, async ({ client }) => {
-    assert.deepEqual(await client.validate(everyBuilder()), { valid: true, name: "All", total_tasks: 9 });
+    const { valid, name, total_tasks: counted, warnings } = await client.validate(everyBuilder());
+    assert.deepEqual([valid, name, counted], [true, "All", 9]);
+    assert.match(warnings.join(" "), /the model `m`/);
     const { id, total_tasks: total } = await client.submit(everyBuilder());
     assert.deepEqual([id, total], ["mine", 9]);
     const tasks = Object.fromEntries((await client.tasks(id)).items.map((task) => [task.name, task]));

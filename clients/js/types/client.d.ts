@@ -39,6 +39,14 @@ export interface Submitted {
   seq: number;
 }
 
+export interface Validation {
+  valid: true;
+  name: string;
+  total_tasks: number;
+  /** Functions and models that nobody has now. */
+  warnings: string[];
+}
+
 export interface WorkflowInfo {
   id: string;
   name: string;
@@ -286,8 +294,8 @@ export class Client {
   submit(workflow: unknown, options?: SubmitOptions): Promise<Submitted>;
   submitYaml(text: string, options?: SubmitOptions): Promise<Submitted>;
   /** Checks without storing anything. */
-  validate(workflow: unknown): Promise<{ valid: true; name: string; total_tasks: number }>;
-  validateYaml(text: string): Promise<{ valid: true; name: string; total_tasks: number }>;
+  validate(workflow: unknown): Promise<Validation>;
+  validateYaml(text: string): Promise<Validation>;
   /** Submits, and waits for the end. */
   run(workflow: unknown, options?: RunOptions): Promise<WorkflowResults>;
   /** Waits for the end, also over a restart of the server, and gives the results, also of a workflow that failed. */
