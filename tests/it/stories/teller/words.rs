@@ -46,7 +46,6 @@ impl Teller {
             Event::WorkflowPaused { .. } => "workflow paused".to_owned(),
             Event::WorkflowResumed { .. } => "workflow resumed".to_owned(),
             Event::WorkflowCarried { .. } => "workflow written again".to_owned(),
-            Event::TasksCarried { .. } | Event::PayloadsCarried { .. } => return None,
             Event::RoundStarted { .. } => "second round".to_owned(),
             Event::TasksRetried { tasks, .. } => {
                 let names: Vec<String> =
@@ -76,6 +75,8 @@ impl Teller {
             | Event::WorkflowSubmitted { .. }
             | Event::WorkerNamed { .. }
             | Event::ServicesCarried { .. }
+            | Event::TasksCarried { .. }
+            | Event::PayloadsCarried { .. }
             | Event::Released { .. } => return None,
         })
     }
