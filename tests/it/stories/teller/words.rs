@@ -7,6 +7,11 @@ use gleitzeit::core::subscription::{AfterTry, Occasion, SubscriptionFact};
 use super::{Teller, id};
 
 impl Teller {
+    fn names(&self, tasks: &[u32]) -> String {
+        let names: Vec<String> = tasks.iter().map(|index| self.name(TaskId::new(id(), *index))).collect();
+        names.join(" ")
+    }
+
     pub(super) fn line(&self, event: &Event) -> Option<String> {
         let slot = |grant: &GrantAfter| if *grant == GrantAfter::Freed { "" } else { ", releasing" };
         Some(match event {
@@ -48,9 +53,7 @@ impl Teller {
             Event::WorkflowCarried { .. } => "workflow written again".to_owned(),
             Event::RoundStarted { .. } => "second round".to_owned(),
             Event::TasksRetried { tasks, .. } => {
-                let names: Vec<String> =
-                    tasks.iter().map(|index| self.name(TaskId::new(id(), *index))).collect();
-                format!("retry {}", names.join(" "))
+                format!("retry {}", self.names(tasks))
             }
             Event::TaskSettledByHand { task, how, again, .. } => {
                 let how = match how {
@@ -60,10 +63,8 @@ impl Teller {
                     ByHand::Skipped { with: None } => "skipped",
                     ByHand::Skipped { with: Some(_) } => "skipped with a value",
                 };
-                let names: Vec<String> =
-                    again.iter().map(|index| self.name(TaskId::new(id(), *index))).collect();
                 let again =
-                    if names.is_empty() { String::new() } else { format!("; again {}", names.join(" ")) };
+                    if again.is_empty() { String::new() } else { format!("; again {}", self.names(again)) };
                 format!("{} {how} by hand{again}", self.name(*task))
             }
             Event::BreakerOpened { service } => format!("{service} pauses"),
