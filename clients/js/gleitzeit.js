@@ -526,6 +526,50 @@ export class Client {
     return this.#call("POST", ["services", id, "resume"]);
   }
 
+  webhooks() {
+    return this.#call("GET", ["webhooks"]);
+  }
+
+  /** @param {string} id */
+  webhook(id) {
+    return this.#call("GET", ["webhooks", id]);
+  }
+
+  /** @param {api.NewWebhook} webhook */
+  addWebhook(webhook) {
+    return this.#act(["webhooks"], webhook);
+  }
+
+  /** @param {string} id */
+  removeWebhook(id) {
+    return this.#call("DELETE", ["webhooks", id]);
+  }
+
+  /** @param {string} id */
+  pauseWebhook(id) {
+    return this.#call("POST", ["webhooks", id, "pause"]);
+  }
+
+  /** @param {string} id @param {{from?: "cursor" | "now"}} [options] */
+  resumeWebhook(id, { from = "cursor" } = {}) {
+    return this.#act(["webhooks", id, "resume"], { from });
+  }
+
+  /** @param {string} id */
+  testWebhook(id) {
+    return this.#call("POST", ["webhooks", id, "test"]);
+  }
+
+  /** @param {string} id @param {api.PageRequest} [page] */
+  deliveries(id, page = {}) {
+    return this.#call("GET", ["webhooks", id, "deliveries"], { query: conditions(page) });
+  }
+
+  /** @param {string} id @param {string} delivery */
+  redeliver(id, delivery) {
+    return this.#call("POST", ["webhooks", id, "deliveries", delivery, "redeliver"]);
+  }
+
   /** @param {string} [search] */
   functions(search) {
     return this.#call("GET", ["functions"], { query: conditions({ q: search }) });
@@ -598,7 +642,7 @@ export class Client {
   }
 
   /**
-   * @param {"GET" | "POST"} method @param {string[]} segments
+   * @param {"GET" | "POST" | "DELETE"} method @param {string[]} segments
    * @param {{body?: string, headers?: Record<string, string>, query?: URLSearchParams, repeatable?: boolean,
    *   patienceMs?: number, signal?: AbortSignal, ignoreAnswer?: boolean}} [options]
    * @returns {Promise<any>}

@@ -105,6 +105,43 @@ test("the feed tells what happens, from any position, until it is left", LIMIT, 
     await ended;
   }));
 
+test("a webhook is told of ends", LIMIT, () =>
+  withServer({ settings: '[http]\nallow = ["127.0.0.1"]\n' }, async ({ client }) => {
+    const told = [];
+    const receiver = createServer((request, answer) => {
+      let body = "";
+      request.on("data", (data) => (body += data));
+      request.on("end", () => {
+        told.push(JSON.parse(body));
+        answer.writeHead(204).end();
+      });
+    });
+    await new Promise((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${receiver.address().port}/ends`;
+    const { id, secret } = await client.addWebhook({ url, events: ["workflow.completed"], filter: { tag: ["red"] } });
+    assert.match(secret, /^whsec_/);
+    assert.equal((await client.testWebhook(id)).delivered, true);
+    const { workflow_id: workflow } = await client.run(dice());
+    const isTold = () => told.some((message) => message.subject === workflow);
+    await until(isTold, "the end is told");
+    const [delivery] = (await until(async () => {
+      const page = await client.deliveries(id);
+      return page.items[0]?.status === "delivered" && page;
+    }, "the delivery is known")).items;
+    const before = told.length;
+    await client.redeliver(id, delivery.id);
+    await until(() => told.length > before, "it is told once more");
+    await client.pauseWebhook(id);
+    assert.equal((await client.webhook(id)).status, "paused");
+    await client.resumeWebhook(id, { from: "now" });
+    assert.equal((await client.webhooks()).items[0].status, "enabled");
+    await client.removeWebhook(id);
+    assert.deepEqual((await client.webhooks()).items, []);
+    assert.equal((await refused(client.webhook(id))).code, "GZ2070");
+    receiver.closeAllConnections();
+    receiver.close();
+  }));
+
 test("errors say what, which, and what to do", LIMIT, () =>
   withServer({ token: "gzt_js" }, async ({ client, server }) => {
     const missing = await refused(client.workflow("0192f0c0-0000-7000-8000-000000000001"));

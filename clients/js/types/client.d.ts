@@ -257,6 +257,37 @@ export interface Receipt {
   seq: number;
 }
 
+export interface NewWebhook {
+  url: string;
+  /** `workflow.completed`, `task.*`, ... */
+  events: string[];
+  /** Conditions on the workflow. */
+  filter?: { name?: string; tag?: string[]; metadata?: Record<string, unknown> };
+  description?: string;
+  /** `whsec_` and base64, or any text. Without one the server makes one. */
+  secret?: string;
+}
+
+export interface Webhook {
+  id: string;
+  url: string;
+  events: string[];
+  status: "enabled" | "paused" | "disabled";
+  /** Told once, in the answer that made it. */
+  secret?: string;
+  [more: string]: unknown;
+}
+
+export interface Delivery {
+  id: string;
+  type: string;
+  seq: number;
+  status: "delivered" | "retrying" | "given_up";
+  tries: number;
+  response_status: number | null;
+  [more: string]: unknown;
+}
+
 export interface FunctionInfo {
   name: string;
   summary: string;
@@ -325,6 +356,21 @@ export class Client {
   service(id: string): Promise<Service>;
   drainService(id: string): Promise<Receipt>;
   resumeService(id: string): Promise<Receipt>;
+  webhooks(): Promise<Page<Webhook>>;
+  webhook(id: string): Promise<Webhook>;
+  /** Has the ends of workflows or tasks posted to a URL. */
+  addWebhook(webhook: NewWebhook): Promise<Webhook>;
+  removeWebhook(id: string): Promise<Receipt>;
+  /** Nothing is sent until it is resumed; what happens meanwhile is kept. */
+  pauseWebhook(id: string): Promise<Receipt>;
+  /** With `now` what happened meanwhile is left out. */
+  resumeWebhook(id: string, options?: { from?: "cursor" | "now" }): Promise<Receipt>;
+  /** Has one message sent that tells of nothing. */
+  testWebhook(id: string): Promise<{ delivered: boolean; response_status: number | null; error: unknown }>;
+  /** What became of the latest ends, the latest first. */
+  deliveries(id: string, page?: PageRequest): Promise<Page<Delivery>>;
+  /** Has an end sent once more, under the id that it had before. */
+  redeliver(id: string, delivery: string): Promise<Delivery>;
   /** Those inside the server whose name or summary hold the words of `search`. */
   functions(search?: string): Promise<Page<FunctionInfo>>;
   stats(): Promise<Stats>;
