@@ -31,7 +31,7 @@ pub use feed::{Feed, FeedItem, Published};
 pub use handle::EngineHandle;
 pub use letters::{Letter, LetterPlace, Letters};
 pub use lookup::{Found, Lookup};
-pub use query::{EnginePicture, WorkerPicture};
+pub use query::{EnginePicture, ServicePicture, WorkerPicture};
 pub use retention::{Kept, Retention};
 pub use start::{EngineParts, Prepared, ReplayError, Running, prepare, replay};
 pub use step::{Engine, Input, View};

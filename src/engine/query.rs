@@ -1,6 +1,7 @@
 //! Reading: live workflows from memory, ended ones from the store. Nothing here blocks the writer for longer
 //! than it takes to clone a few handles.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,25 @@ pub struct WorkerPicture {
     pub totals: ServiceTotals,
     pub breaker: Breaker,
     pub reported: Reported,
+}
+
+/// A service as it stands: all workers of one name.
+#[derive(Debug, Clone)]
+pub struct ServicePicture {
+    pub name: Arc<str>,
+    /// Those that are connected.
+    pub workers: u64,
+    pub slots: u64,
+    /// Attempts that take a slot.
+    pub held: u64,
+    pub totals: ServiceTotals,
+    pub breaker: Breaker,
+}
+
+impl ServicePicture {
+    fn new(name: Arc<str>, totals: ServiceTotals, now: Timestamp) -> Self {
+        Self { name, workers: 0, slots: 0, held: 0, totals, breaker: totals.breaker(now) }
+    }
 }
 
 /// Figures of the whole engine.
@@ -164,6 +184,14 @@ impl EngineHandle {
         self.query(workers).await
     }
 
+    /// Every service that is connected or was ever given work.
+    ///
+    /// # Errors
+    /// That the engine is overloaded or stopping.
+    pub async fn services(&self) -> Result<Vec<ServicePicture>, Rejection> {
+        self.query(services).await
+    }
+
     /// # Errors
     /// That the engine is overloaded or stopping.
     pub async fn picture(&self) -> Result<EnginePicture, Rejection> {
@@ -243,6 +271,23 @@ pub(super) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Rejection::new(errors::INTERNAL_ERROR, format!("a read did not finish: {error}")))
+}
+
+fn services(view: &View<'_>) -> Vec<ServicePicture> {
+    let totals = view.state.services.iter().map(|(name, totals)| (Arc::clone(name), *totals));
+    let mut all: BTreeMap<Arc<str>, ServicePicture> = totals
+        .map(|(name, totals)| (Arc::clone(&name), ServicePicture::new(name, totals, view.now)))
+        .collect();
+    for worker in view.presence.workers().filter(|worker| worker.is_connected()) {
+        let name = &worker.facts.name;
+        let service = all
+            .entry(Arc::clone(name))
+            .or_insert_with(|| ServicePicture::new(Arc::clone(name), ServiceTotals::default(), view.now));
+        service.workers += 1;
+        service.slots += u64::from(worker.capacity());
+        service.held += u64::from(view.state.grants.count(&worker.facts.worker));
+    }
+    all.into_values().collect()
 }
 
 fn workers(view: &View<'_>) -> Vec<WorkerPicture> {

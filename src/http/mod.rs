@@ -15,6 +15,7 @@ mod events;
 mod functions;
 mod graph;
 mod letters;
+mod metrics;
 mod problem;
 mod results;
 mod services;
@@ -143,6 +144,7 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(callback_limit);
     Router::new()
         .nest("/api/v1", api)
+        .merge(for_collectors(&app))
         .route("/health", get(system::health))
         .route("/livez", get(system::livez))
         .route("/readyz", get(system::readyz))
@@ -155,4 +157,9 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(from_own_pages)
         .merge(callbacks)
         .with_state(app)
+}
+
+fn for_collectors(app: &Arc<App>) -> Router<Arc<App>> {
+    let token = middleware::from_fn_with_state(Arc::clone(app), auth::require_token);
+    Router::new().route("/metrics", get(metrics::metrics)).layer(token)
 }

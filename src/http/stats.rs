@@ -17,10 +17,14 @@ use crate::protocol::rest::{LogStats, ReportedView, ServiceView, Stats, TaskStat
 use crate::protocol::time::Rfc3339;
 
 pub async fn stats(State(app): State<Arc<App>>) -> Result<Json<Stats>, Failed> {
+    Ok(Json(of(&app).await?))
+}
+
+pub async fn of(app: &App) -> Result<Stats, Failed> {
     let picture = app.engine.picture().await?;
     let queued: BTreeMap<&'static str, usize> =
         Priority::ALL.into_iter().map(Priority::name).zip(picture.queued).collect();
-    Ok(Json(Stats {
+    Ok(Stats {
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
         uptime_seconds: app.engine.uptime().as_secs_f64(),
@@ -38,7 +42,7 @@ pub async fn stats(State(app): State<Arc<App>>) -> Result<Json<Stats>, Failed> {
         tasks: TaskStats { running: picture.running_tasks, queued },
         connected_services: picture.workers.iter().filter(|worker| is_outside(worker)).count(),
         archive_backlog: app.engine.archive_backlog(),
-    }))
+    })
 }
 
 /// A worker that has connected, and is not part of the server.
