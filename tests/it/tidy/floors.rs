@@ -48,6 +48,7 @@ const SHELL: &[&str] = &[
     "engine::Outlet",
     "engine::Published",
     "engine::Reply",
+    "engine::ServicePicture",
     "engine::Stopped",
     "engine::Undelivered",
     "engine::WorkerPicture",
