@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::harness::gleitzeit;
 
 mod batch;
+mod bench;
 mod data;
 mod following;
 mod golden;

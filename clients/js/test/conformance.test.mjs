@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { LIMIT } from "./house.mjs";
 
+const NOOP = fileURLToPath(new URL("../bench/noop_service.mjs", import.meta.url));
 const SERVICE = fileURLToPath(new URL("processes/conformance.mjs", import.meta.url));
 
 /** What the kit reports of the service, which it ends. */
@@ -35,6 +36,16 @@ async function judged(options, capacity) {
 test("tasks that do nothing, as fast as they come", LIMIT, async () => {
   const { completed, failed, refused, stray_reports: stray } = await judged(["--null", "--tasks", "5000"], "100");
   assert.deepEqual([completed, failed, refused, stray], [5_000, 0, 0, 0]);
+});
+
+test("tasks that do nothing, from a server that stores them", LIMIT, async (context) => {
+  const help = execFileSync(process.env.GLEITZEIT_BIN, ["bench", "--help"], { encoding: "utf8" });
+  if (!help.includes("--service-command")) return context.skip("this `gleitzeit` measures its own services only");
+  const command = `'${process.execPath}' '${NOOP}'`;
+  const options = ["bench", "--json", "--tasks", "300", "--services", "2", "--service-wait", "300", "--service-command", command];
+  // Ends with an error unless every task has its own result, once.
+  const { scenarios } = JSON.parse(execFileSync(process.env.GLEITZEIT_BIN, options, { encoding: "utf8" }));
+  assert.deepEqual(scenarios.map(({ scenario, tasks, exactly_once: once }) => [scenario, tasks, once]), [["service", 300, true]]);
 });
 
 test("every rule of the protocol", LIMIT, async (context) => {

@@ -1,11 +1,15 @@
-"""A service that does nothing, to measure how many tasks one Python process takes.
+"""A service that does nothing, to measure how many tasks one Python process takes: from a durable server, or from
+`gleitzeit conformance --null`, which stores nothing.
+
+    gleitzeit bench --service-command "python bench/noop_service.py"
 
     gleitzeit conformance --null --tasks 100000 &
     python bench/noop_service.py
 
-It takes the address from GLEITZEIT_URL (http://localhost:8000 unless set), and the number of tasks it holds at once
-from WINDOW (100). With `--blocking` the handler is an ordinary function, which runs on a thread. The measurement ends
-it.
+It takes the address from GLEITZEIT_URL (http://localhost:8000 unless set), its name from GLEITZEIT_SERVICE_NAME, the type
+of its tasks from GLEITZEIT_TASK_TYPE (custom_processing), and the number of tasks it holds at once from GLEITZEIT_WINDOW
+(100); `gleitzeit bench` sets all of them. With `--blocking` the handler is an ordinary function, which runs on a thread.
+The measurement ends it.
 """
 
 import os
@@ -26,10 +30,13 @@ def nothing_blocking(task: dict) -> dict:
 
 
 node = ExternalServiceNode(
-    "Nothing",
+    os.environ.get("GLEITZEIT_SERVICE_NAME", "Nothing"),
     cluster_url=os.environ.get("GLEITZEIT_URL", "http://localhost:8000"),
     capabilities=[ExternalServiceCapability.CUSTOM_PROCESSING],
-    max_concurrent_tasks=int(os.environ.get("WINDOW", "100")),
+    max_concurrent_tasks=int(os.environ.get("GLEITZEIT_WINDOW", "100")),
 )
-node.register_task_handler("custom_processing", nothing_blocking if "--blocking" in sys.argv else nothing)
+node.register_task_handler(
+    os.environ.get("GLEITZEIT_TASK_TYPE", "custom_processing"),
+    nothing_blocking if "--blocking" in sys.argv else nothing,
+)
 node.run()

@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Exit;
 use load::fleet::FleetSize;
 use report::Report;
+use scenarios::service::{self, ServiceCommand};
 use scenarios::{Scenario, Settings, USUAL};
 use target::Target;
 
@@ -36,7 +37,22 @@ What is counted:
   the answer of /workflows/{id}/results, with nothing beside it. Of more than 100,000 independent workflows
   an even sample of these answers is read.
 
+Your own service, with --service-command:
+  The command is run by `sh`, --services times (once unless given), and is told by its environment:
+    GLEITZEIT_URL, GLEITZEIT_TOKEN   where the server is, and its token where it has one
+    GLEITZEIT_SERVICE_NAME           the name that it must register with
+    GLEITZEIT_TASK_TYPE              the type of the tasks, a capability: custom_processing
+    GLEITZEIT_WINDOW                 how many tasks it should take at once: --window
+  Its handler does nothing and returns the task's external_parameters, or null. When all have registered, up to
+  1,000 tasks warm them up, and then one workflow is measured: from its submission until the server shows it as
+  ended, which it does after the last result is on its disk. It is looked at every 10 ms. In the end the processes
+  get SIGTERM, and after 5 s SIGKILL.
+  exactly once: each task has one result, which is null or that task's own parameters.
+
 The exit code is 0 when every result arrived exactly once, and 1 otherwise.";
+
+/// Services of the load generator itself.
+const USUAL_SERVICES: usize = 10;
 
 /// Measure a server under load.
 #[derive(Debug, Args)]
@@ -51,9 +67,16 @@ pub(super) struct Bench {
     /// What to run; may be repeated. Without it: independent, single, chain, fanout.
     #[arg(long, value_enum)]
     scenario: Vec<Scenario>,
-    /// Services that connect and take tasks.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
-    services: u16,
+    /// Measure your own service: the command that starts it, see below.
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["scenario", "duration", "connections", "readers"])]
+    service_command: Option<String>,
+    /// How many seconds the processes of --service-command may take to register.
+    #[arg(long, value_name = "SECONDS", default_value = "30", requires = "service_command",
+        value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    service_wait: u32,
+    /// Services that connect and take tasks: 10, or one process of --service-command, unless given.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    services: Option<u16>,
     /// Tasks that each service takes at once.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     window: u16,
@@ -63,7 +86,8 @@ pub(super) struct Bench {
     /// Keep-alive connections that submit independent workflows; each awaits every answer.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     connections: u16,
-    /// Tasks of `independent`, `single` and `dispatch`, steps of `chain`, width of `fanout`.
+    /// Tasks of `independent`, `single` and `dispatch`, steps of `chain`, width of `fanout`; of --service-command
+    /// as many as it does in about five seconds, unless given.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     tasks: Option<u32>,
     /// Submit independent workflows for this many seconds, and report every ten.
@@ -105,18 +129,30 @@ impl Bench {
         }
         let settings = Settings {
             address: target.address.clone(),
-            fleet: FleetSize { services: usize::from(self.services), window: usize::from(self.window) },
+            fleet: FleetSize {
+                services: self.services.map_or(USUAL_SERVICES, usize::from),
+                window: usize::from(self.window),
+            },
             payload_bytes: self.payload,
             connections: usize::from(self.connections),
             tasks: self.tasks,
             duration: self.duration.map(u64::from).map(Duration::from_secs),
             readers: usize::from(self.readers),
         };
-        let chosen = if self.scenario.is_empty() { USUAL.to_vec() } else { self.scenario };
         let mut report = Report { scenarios: Vec::new() };
-        for scenario in chosen {
-            eprintln!("{} ...", name(scenario));
-            report.scenarios.extend(scenario.run(&settings).await?);
+        if let Some(command) = self.service_command {
+            let wait = Duration::from_secs(u64::from(self.service_wait));
+            let processes = self.services.map_or(1, usize::from);
+            eprintln!("service ...");
+            report
+                .scenarios
+                .push(service::run(&settings, &ServiceCommand { command, processes, wait }).await?);
+        } else {
+            let chosen = if self.scenario.is_empty() { USUAL.to_vec() } else { self.scenario };
+            for scenario in chosen {
+                eprintln!("{} ...", name(scenario));
+                report.scenarios.extend(scenario.run(&settings).await?);
+            }
         }
         target.end().await?;
         if self.json {

@@ -22,7 +22,9 @@ pub struct Outcome {
     pub tasks_per_s: f64,
     #[serde(serialize_with = "rounded")]
     pub wall_s: f64,
-    pub hop_ms: HopMs,
+    /// Not where services are somebody's own processes: nobody but they and the server sees their hops.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hop_ms: Option<HopMs>,
     /// The highest that was seen.
     #[serde(serialize_with = "rounded")]
     pub server_rss_mb: f64,
@@ -30,7 +32,7 @@ pub struct Outcome {
     #[serde(serialize_with = "rounded")]
     pub server_cpu_s: f64,
     pub exactly_once: bool,
-    /// `dispatch` alone: from the submission to its answer.
+    /// `dispatch` and `service`: from the submission to its answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted_s: Option<f64>,
     /// `--duration` alone.
@@ -41,7 +43,7 @@ pub struct Outcome {
     pub notes: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct HopMs {
     pub p50: f64,
     pub p99: f64,
@@ -96,15 +98,17 @@ impl Report {
             "exactly once",
         ];
         let rows = self.scenarios.iter().map(|outcome| {
-            let HopMs { p50, p99, max } = outcome.hop_ms;
+            let hop = |figure: fn(HopMs) -> f64| {
+                outcome.hop_ms.map_or_else(|| "-".to_owned(), |hop| format!("{:.3}", figure(hop)))
+            };
             vec![
                 outcome.scenario.clone(),
                 outcome.tasks.to_string(),
                 format!("{:.0}", outcome.tasks_per_s),
                 format!("{:.3}", outcome.wall_s),
-                format!("{p50:.3}"),
-                format!("{p99:.3}"),
-                format!("{max:.3}"),
+                hop(|hop| hop.p50),
+                hop(|hop| hop.p99),
+                hop(|hop| hop.max),
                 format!("{:.1}", outcome.server_rss_mb),
                 format!("{:.2}", outcome.server_cpu_s),
                 if outcome.exactly_once { "yes" } else { "NO" }.to_owned(),

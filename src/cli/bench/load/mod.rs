@@ -6,6 +6,7 @@
 
 pub mod fleet;
 pub mod http;
+pub mod processes;
 pub mod rest;
 mod service;
 pub mod tally;

@@ -5,9 +5,15 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// What the services do, as they are asked for it: the type that `external: custom` means.
+pub const TASK_TYPE: &str = "custom_processing";
+/// How much of a result or of an error is shown.
+const SHOWN_CHARS: usize = 200;
 
 /// The parameters of every task.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parameters<'a> {
     /// The number of the task in its scenario.
     pub n: u32,
@@ -24,6 +30,14 @@ pub struct Outcome<'a> {
     pub n: u32,
     #[serde(borrow)]
     pub data: Cow<'a, str>,
+}
+
+/// What somebody's own service has returned.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Echoes {
+    pub wrong: Vec<String>,
+    /// Results that are right, and alike.
+    pub nulls: u32,
 }
 
 /// Makes the tasks of one scenario.
@@ -86,6 +100,64 @@ impl Work {
         wrong.extend(answer.results.keys().map(|name| format!("a result for {name}, which does not exist")));
         Ok(wrong)
     }
+
+    /// Compares the answer of `/workflows/{id}/results` with what the tasks 0 to `tasks` must have given where
+    /// the service is somebody's own: their parameters, or null.
+    pub fn check_echoes(&self, answer: &[u8], tasks: u32) -> anyhow::Result<Echoes> {
+        #[derive(Deserialize)]
+        struct Answer<'a> {
+            #[serde(borrow)]
+            status: Cow<'a, str>,
+            #[serde(borrow)]
+            results: BTreeMap<Cow<'a, str>, &'a RawValue>,
+            #[serde(borrow)]
+            errors: BTreeMap<Cow<'a, str>, &'a RawValue>,
+        }
+        let mut answer: Answer<'_> =
+            serde_json::from_slice(answer).context("the results of a workflow cannot be read")?;
+        let (mut wrong, mut nulls) = (Vec::new(), 0);
+        if answer.status != "completed" {
+            wrong.push(format!("the workflow is {}", answer.status));
+        }
+        for n in 0..tasks {
+            let name = name(n);
+            match (answer.results.remove(name.as_str()), answer.errors.get(name.as_str())) {
+                (Some(result), _) if result.get() == "null" => nulls += 1,
+                (Some(result), _) if self.is_echo(n, result) => {}
+                (Some(result), _) => wrong.push(format!(
+                    "task {n} returned {} and not its parameters (external_parameters), or null",
+                    shown(result)
+                )),
+                (None, Some(error)) => wrong.push(format!("task {n} failed: {}", shown(error))),
+                (None, None) => wrong.push(format!("task {n} has no result")),
+            }
+        }
+        wrong.extend(answer.results.keys().map(|name| format!("a result for {name}, which does not exist")));
+        Ok(Echoes { wrong, nulls })
+    }
+
+    fn is_echo(&self, n: u32, result: &RawValue) -> bool {
+        let wanted = Parameters { n, after: 0, data: Cow::Borrowed(&self.data) };
+        serde_json::from_str::<Parameters<'_>>(result.get()).is_ok_and(|result| result == wanted)
+    }
+
+    /// How many services of this name are connected, by the answer of `/services`.
+    pub fn connected(&self, answer: &[u8]) -> anyhow::Result<usize> {
+        #[derive(Deserialize)]
+        struct Services<'a> {
+            #[serde(borrow)]
+            items: Vec<Listed<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct Listed<'a> {
+            #[serde(borrow)]
+            name: Cow<'a, str>,
+            connected: bool,
+        }
+        let answer: Services<'_> =
+            serde_json::from_slice(answer).context("the list of services cannot be read")?;
+        Ok(answer.items.iter().filter(|service| service.connected && service.name == self.service).count())
+    }
 }
 
 /// The body of a submission.
@@ -96,6 +168,10 @@ pub fn workflow(name: &str, tasks: &[Task<'_>]) -> String {
         tasks: &'a [Task<'a>],
     }
     serde_json::to_string(&Workflow { name, tasks }).expect("a workflow of plain texts is JSON")
+}
+
+fn shown(json: &RawValue) -> String {
+    json.get().chars().take(SHOWN_CHARS).collect()
 }
 
 fn name(n: u32) -> String {
@@ -123,5 +199,37 @@ mod tests {
                 "a result for t9, which does not exist",
             ]
         );
+    }
+    #[test]
+    fn a_service_gives_back_what_it_got_or_nothing() {
+        let work = Work::new("s".to_owned(), 2);
+        let check = |text: &str| work.check_echoes(text.as_bytes(), 2).unwrap();
+        let good =
+            r#"{"status":"completed","errors":{},"results":{"t0":null,"t1":{"data":"xx","after":0,"n":1}}}"#;
+        assert_eq!(check(good), Echoes { wrong: Vec::new(), nulls: 1 });
+        let wrong = check(
+            r#"{"status":"failed","errors":{"t1":"no"},"results":{"t0":{"n":1,"after":0,"data":"xx"},"t2":null}}"#,
+        );
+        assert_eq!(
+            wrong.wrong,
+            [
+                "the workflow is failed",
+                "task 0 returned {\"n\":1,\"after\":0,\"data\":\"xx\"} and not its parameters \
+                 (external_parameters), or null",
+                "task 1 failed: \"no\"",
+                "a result for t2, which does not exist",
+            ]
+        );
+        assert!(
+            check(r#"{"status":"completed","errors":{},"results":{"t0":7,"t1":{"n":1}}}"#).wrong.len() == 2
+        );
+    }
+
+    #[test]
+    fn connected_services_are_counted_by_name() {
+        let work = Work::new("s".to_owned(), 0);
+        let list = r#"{"items":[{"name":"s","connected":true},{"name":"s","connected":false},
+                       {"name":"t","connected":true}],"next_cursor":null}"#;
+        assert_eq!(work.connected(list.as_bytes()).unwrap(), 1);
     }
 }

@@ -3,7 +3,9 @@
 mod chain;
 mod dispatch;
 mod fanout;
+mod gauge;
 mod independent;
+pub mod service;
 mod single;
 mod stage;
 mod windows;

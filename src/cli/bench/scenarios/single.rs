@@ -19,12 +19,13 @@ const TASKS_MAX: u32 = 100_000;
 pub async fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let tasks = match settings.tasks {
         Some(tasks) => tasks,
-        None => affordable(measure(settings, TRIAL).await?.tasks_per_s),
+        None => affordable(measure(settings, TRIAL).await?.tasks_per_s, TASKS_MIN),
     };
     measure(settings, tasks).await
 }
 
-fn affordable(tasks_per_s: f64) -> u32 {
+/// How many tasks take about as long as wanted, and at least `tasks_min`.
+pub fn affordable(tasks_per_s: f64, tasks_min: u32) -> u32 {
     let thousands = tasks_per_s * WANTED.as_secs_f64() / 1_000.0;
     #[expect(
         clippy::cast_possible_truncation,
@@ -32,7 +33,7 @@ fn affordable(tasks_per_s: f64) -> u32 {
         reason = "a conversion of floats saturates, and the bounds are small"
     )]
     let thousands = thousands.round() as u32;
-    thousands.saturating_mul(1_000).clamp(TASKS_MIN, TASKS_MAX)
+    thousands.saturating_mul(1_000).clamp(tasks_min, TASKS_MAX)
 }
 
 async fn measure(settings: &Settings, tasks: u32) -> anyhow::Result<Outcome> {
@@ -53,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_size_follows_the_speed() {
-        let sizes = [10.0, 3_000.0, 12_345.6, 1e9].map(affordable);
+        let sizes = [10.0, 3_000.0, 12_345.6, 1e9].map(|tasks_per_s| affordable(tasks_per_s, TASKS_MIN));
         assert_eq!(sizes, [TASKS_MIN, 15_000, 62_000, TASKS_MAX]);
     }
 }

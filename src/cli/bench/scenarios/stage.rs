@@ -1,26 +1,18 @@
-//! What every scenario needs: connected services, a tally, and a look at the server's process.
+//! What the scenarios with services of this process need: these services, and a tally of what they see.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::Settings;
+use super::gauge::{Gauge, Usage, settle};
 use crate::cli::bench::load::fleet::Fleet;
-use crate::cli::bench::load::rest::{Rest, Stats};
-use crate::cli::bench::load::tally::{Measure, Tally, since};
+use crate::cli::bench::load::rest::Rest;
+use crate::cli::bench::load::tally::{Measure, Tally};
 use crate::cli::bench::load::work::Work;
 use crate::cli::bench::report::{HopMs, Outcome};
 use crate::clock;
-
-/// How often the server's memory is looked at. Its highest value is reported.
-const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a scenario waits for the server to put away what the one before left behind.
-const SETTLE_LIMIT: Duration = Duration::from_secs(5);
-const SETTLE_PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 pub struct Stage {
@@ -36,9 +28,7 @@ pub struct Stage {
 #[derive(Debug)]
 pub struct Running {
     pub began: Instant,
-    before: Stats,
-    peak_rss: Arc<AtomicU64>,
-    sampler: JoinHandle<()>,
+    gauge: Gauge,
 }
 
 /// What was measured.
@@ -48,8 +38,7 @@ pub struct Figures {
     tasks: u32,
     warm_up: u32,
     wall: Duration,
-    rss_bytes: u64,
-    cpu_seconds: f64,
+    usage: Usage,
 }
 
 impl Figures {
@@ -73,27 +62,16 @@ impl Stage {
 
     /// The measurement begins.
     pub async fn begin(&mut self, settings: &Settings) -> anyhow::Result<Running> {
-        let before = self.rest.stats().await?;
-        let peak_rss = Arc::new(AtomicU64::new(before.rss_bytes));
-        let rest = Rest::open(&settings.address).await?;
-        let sampler = tokio::spawn(sample(rest, Arc::clone(&peak_rss)));
-        Ok(Running { began: clock::instant(), before, peak_rss, sampler })
+        let gauge = Gauge::begin(&mut self.rest, &settings.address).await?;
+        Ok(Running { began: clock::instant(), gauge })
     }
 
     /// Waits for the last of `tasks` results; the measurement ends with its receipt.
     pub async fn end(&mut self, running: Running, tasks: u32) -> anyhow::Result<Figures> {
-        let waited = self.tally.wait_for(tasks).await;
-        running.sampler.abort();
-        waited?;
+        self.tally.wait_for(tasks).await?;
         let last = self.tally.last_receipt().context("there was nothing to do")?;
-        let after = self.rest.stats().await?;
-        Ok(Figures {
-            tasks,
-            warm_up: 0,
-            wall: last.saturating_duration_since(running.began),
-            rss_bytes: after.rss_bytes.max(running.peak_rss.load(Ordering::Relaxed)),
-            cpu_seconds: after.cpu_seconds - running.before.cpu_seconds,
-        })
+        let usage = running.gauge.end(&mut self.rest).await?;
+        Ok(Figures { tasks, warm_up: 0, wall: last.saturating_duration_since(running.began), usage })
     }
 
     /// Disconnects the services and draws up the outcome. `wrong` is what the comparison of the stored
@@ -104,11 +82,7 @@ impl Stage {
             self.tally.fault(what);
         }
         let (faults, first) = self.tally.faults(figures.tasks);
-        let mut notes = first;
-        let told = notes.len() as u64;
-        if faults > told {
-            notes.push(format!("and {} more", faults - told));
-        }
+        let mut notes = told(first, faults);
         let repeated = self.tally.repeated();
         if repeated > 0 {
             notes.push(format!("{repeated} assignments of tasks that had been assigned before"));
@@ -120,9 +94,9 @@ impl Stage {
             tasks,
             tasks_per_s: f64::from(tasks) / wall_s,
             wall_s,
-            hop_ms: HopMs::of(&self.tally.latency()),
-            server_rss_mb: megabytes(figures.rss_bytes),
-            server_cpu_s: figures.cpu_seconds,
+            hop_ms: Some(HopMs::of(&self.tally.latency())),
+            server_rss_mb: figures.usage.rss_mb(),
+            server_cpu_s: figures.usage.cpu_seconds,
             exactly_once: faults == 0,
             accepted_s: None,
             windows: Vec::new(),
@@ -131,30 +105,12 @@ impl Stage {
     }
 }
 
-pub fn megabytes(bytes: u64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "the memory of a process has less than 2^52 bytes")]
-    let bytes = bytes as f64;
-    bytes / 1e6
-}
-
-async fn settle(rest: &mut Rest) -> anyhow::Result<()> {
-    let began = clock::instant();
-    while rest.stats().await?.archive_backlog > 0 && since(began) < SETTLE_LIMIT {
-        sleep(SETTLE_PAUSE).await;
+/// What went wrong, in words: the first few of `faults` things.
+pub fn told(first: Vec<String>, faults: u64) -> Vec<String> {
+    let mut notes = first;
+    let named = notes.len() as u64;
+    if faults > named {
+        notes.push(format!("and {} more", faults - named));
     }
-    Ok(())
-}
-
-/// Notes the highest memory until it is aborted, or until the server does not answer: whoever waits for
-/// results says so.
-async fn sample(mut rest: Rest, peak: Arc<AtomicU64>) {
-    let mut ticks = interval(SAMPLE_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The first one is due at once, and the stage has just looked.
-    ticks.tick().await;
-    loop {
-        ticks.tick().await;
-        let Ok(stats) = rest.stats().await else { return };
-        peak.fetch_max(stats.rss_bytes, Ordering::Relaxed);
-    }
+    notes
 }

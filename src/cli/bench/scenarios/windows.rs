@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::stage::megabytes;
+use super::gauge::megabytes;
 use crate::cli::bench::load::rest::Rest;
 use crate::cli::bench::load::tally::{Tally, since};
 use crate::cli::bench::report::Window;
