@@ -1,0 +1,132 @@
+//! The real binary in a folder of its own, and a network that can break between it and a client.
+
+use std::fs::{File, canonicalize, read_to_string};
+use std::io::{BufRead, BufReader, copy};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use std::{env, thread};
+use tempfile::TempDir;
+
+/// As long as the other wire tests wait for a start: a debug build on a busy machine.
+const START: Duration = Duration::from_mins(2);
+
+pub struct Server {
+    process: Child,
+    folder: TempDir,
+    pub url: String,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        let binary = env::var_os("GLEITZEIT_BIN").expect("GLEITZEIT_BIN names no binary: run tests/run");
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = Command::new(canonicalize(binary).expect("GLEITZEIT_BIN names a file"))
+            .args(["serve", "--port", "0", "--data-dir", "data"])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(folder.path().join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let (found, url) = channel();
+        // Reads to the end: a server whose output nobody takes would stop at a full pipe.
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some((_, url)) = line.split_once("gleitzeit listening on ") {
+                    let _ = found.send(url.trim().to_owned());
+                }
+            }
+        });
+        // Made first, so that a server that never says where it listens is ended too.
+        let mut server = Self { process, folder, url: String::new() };
+        server.url = url.recv_timeout(START).expect("the server said where it listens");
+        server
+    }
+
+    pub fn stop(mut self) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let status = self.process.wait().unwrap();
+        assert!(status.success(), "{status}");
+        assert!(!self.log().contains("panicked at"), "{}", self.log());
+    }
+
+    fn log(&self) -> String {
+        read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the server's log:\n{}", self.log());
+        }
+        // Only a failed test comes here with a running server.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Passes on whatever comes, except while it is broken.
+pub struct Network {
+    pub url: String,
+    traffic: Arc<Mutex<Traffic>>,
+}
+
+#[derive(Default)]
+struct Traffic {
+    streams: Vec<TcpStream>,
+    refusals_left: usize,
+}
+
+impl Network {
+    pub fn before(server: &Server) -> Self {
+        let target = server.url.trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let traffic = Arc::new(Mutex::new(Traffic::default()));
+        let shared = Arc::clone(&traffic);
+        thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                // Held throughout, so that no connection slips past a loss.
+                let mut traffic = shared.lock().unwrap();
+                if traffic.refusals_left > 0 {
+                    traffic.refusals_left -= 1;
+                    continue;
+                }
+                // The server is gone when the test is over.
+                let Ok(far) = TcpStream::connect(&target) else { return };
+                pass_on(&near, &far);
+                pass_on(&far, &near);
+                traffic.streams.extend([near, far]);
+            }
+        });
+        Self { url, traffic }
+    }
+
+    /// Ends every connection without a word of either protocol, and so many attempts at a new one.
+    pub fn lose(&self, connections: usize) {
+        let mut traffic = self.traffic.lock().unwrap();
+        traffic.refusals_left = connections;
+        for stream in traffic.streams.drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Whether connections are passed on again.
+    pub fn is_whole(&self) -> bool {
+        self.traffic.lock().unwrap().refusals_left == 0
+    }
+}
+
+fn pass_on(from: &TcpStream, to: &TcpStream) {
+    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+    thread::spawn(move || {
+        let _ = copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Both);
+    });
+}
