@@ -173,6 +173,19 @@ fn a_service_that_loses_its_connection_comes_back_with_what_it_holds(transport: 
     house.server.stop();
 }
 
+fn a_restart_of_the_server_ends_no_client(transport: TransportType) {
+    let mut house = House::open(transport);
+    let worker = house.service("worker", echo);
+    worker.next("authenticated");
+    house.server.restart();
+    worker.next("authenticated");
+    house.observer.next("authenticated");
+    house.submit("after it", &[task("a", &json!({"step": "a"}), &[])]);
+    assert_eq!(house.observer.next("task:completed")["result"], json!({"echo": {"step": "a"}}));
+    assert!(!worker.heard("cluster:shutdown"), "it would have stopped for good");
+    house.server.stop();
+}
+
 fn monitors_are_fed_until_they_have_enough(transport: TransportType) {
     let house = House::open(transport);
     let worker = house.service("worker", echo);
@@ -221,5 +234,6 @@ by_each_transport! {
     a_cancel_reaches_whoever_runs_the_task
     a_megabyte_in_both_directions
     a_service_that_loses_its_connection_comes_back_with_what_it_holds
+    a_restart_of_the_server_ends_no_client
     monitors_are_fed_until_they_have_enough
 }

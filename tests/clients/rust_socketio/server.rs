@@ -1,6 +1,6 @@
 //! The real binary in a folder of its own, and a network that can break between it and a client.
 
-use std::fs::{File, canonicalize, read_to_string};
+use std::fs::{OpenOptions, canonicalize, read_to_string};
 use std::io::{BufRead, BufReader, copy};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +13,10 @@ use tempfile::TempDir;
 /// As long as the other wire tests wait for a start: a debug build on a busy machine.
 const START: Duration = Duration::from_mins(2);
 
+/// How often and how many times to look whether it has stopped: for two minutes, too.
+const STOP_LOOK: Duration = Duration::from_millis(20);
+const STOP_LOOKS_MAX: usize = 6_000;
+
 pub struct Server {
     process: Child,
     folder: TempDir,
@@ -21,17 +25,39 @@ pub struct Server {
 
 impl Server {
     pub fn start() -> Self {
-        let binary = env::var_os("GLEITZEIT_BIN").expect("GLEITZEIT_BIN names no binary: run tests/run");
         let folder = tempfile::tempdir().unwrap();
-        let mut process = Command::new(canonicalize(binary).expect("GLEITZEIT_BIN names a file"))
-            .args(["serve", "--port", "0", "--data-dir", "data"])
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(folder.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut server = Self { process: spawn(&folder, "0"), folder, url: String::new() };
+        server.url = server.listening();
+        server
+    }
+
+    /// Stops it as an operator would, and starts it again in the same place.
+    pub fn restart(&mut self) {
+        self.terminate();
+        let (_, port) = self.url.rsplit_once(':').unwrap();
+        self.process = spawn(&self.folder, port);
+        assert_eq!(self.listening(), self.url);
+    }
+
+    pub fn stop(mut self) {
+        self.terminate();
+    }
+
+    fn terminate(&mut self) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let mut looks = 0..STOP_LOOKS_MAX;
+        let status = looks.find_map(|_| {
+            thread::sleep(STOP_LOOK);
+            self.process.try_wait().unwrap()
+        });
+        let status = status.expect("the server stops when it is told to");
+        assert!(status.success(), "{status}");
+        assert!(!self.log().contains("panicked at"), "{}", self.log());
+    }
+
+    fn listening(&mut self) -> String {
+        let lines = BufReader::new(self.process.stdout.take().unwrap()).lines();
         let (found, url) = channel();
         // Reads to the end: a server whose output nobody takes would stop at a full pipe.
         thread::spawn(move || {
@@ -41,18 +67,7 @@ impl Server {
                 }
             }
         });
-        // Made first, so that a server that never says where it listens is ended too.
-        let mut server = Self { process, folder, url: String::new() };
-        server.url = url.recv_timeout(START).expect("the server said where it listens");
-        server
-    }
-
-    pub fn stop(mut self) {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        let status = self.process.wait().unwrap();
-        assert!(status.success(), "{status}");
-        assert!(!self.log().contains("panicked at"), "{}", self.log());
+        url.recv_timeout(START).expect("the server said where it listens")
     }
 
     fn log(&self) -> String {
@@ -69,6 +84,19 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn spawn(folder: &TempDir, port: &str) -> Child {
+    let binary = env::var_os("GLEITZEIT_BIN").expect("GLEITZEIT_BIN names no binary: run tests/run");
+    let log = OpenOptions::new().create(true).append(true).open(folder.path().join("log")).unwrap();
+    Command::new(canonicalize(binary).expect("GLEITZEIT_BIN names a file"))
+        .args(["serve", "--port", port, "--data-dir", "data"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
 /// Passes on whatever comes, except while it is broken.
