@@ -22,6 +22,9 @@ pub fn check(state: &State) -> Result<(), String> {
     }
     for (worker, id, attempt, grant) in state.grants.all() {
         let task = state.task(id);
+        if task.is_none() {
+            return Err(format!("{worker} holds attempt {attempt} of {id}, which has left memory"));
+        }
         let current = task.is_some_and(|task| task.holder() == Some(worker) && task.attempt == attempt);
         if grant.phase.is_current() != current {
             return Err(format!(

@@ -156,7 +156,12 @@ impl Engine {
             Input::Checkpoint => {
                 turn.outputs.push(Output::Checkpoint(Box::new(CheckpointInput::of(&self.state))));
             }
-            Input::Archived { workflow, ended_seq } => self.state.forget(workflow, ended_seq),
+            // While somebody may still run a task of it, its reports are told apart by what memory knows.
+            Input::Archived { workflow, ended_seq } => {
+                if !self.state.lingers(workflow) {
+                    self.state.forget(workflow, ended_seq);
+                }
+            }
         }
     }
 
@@ -198,9 +203,13 @@ impl Engine {
         turn.records.push(record);
     }
 
-    /// Workflows whose tasks have changed may have come to their end.
+    /// Workflows whose tasks have changed may have come to their end, and one that had ended may leave memory.
     fn settle(&mut self, touched: BTreeSet<WorkflowId>, now: Timestamp, turn: &mut Turn) {
         for id in touched {
+            let lingered = self.state.workflow(id).is_some_and(|workflow| workflow.status.has_ended());
+            if lingered && !self.state.lingers(id) {
+                self.perform(Effect::Archive { workflow: id }, now, turn);
+            }
             while let Some((event, effects)) = decide::settle(&self.state, &self.presence, id, now) {
                 self.commit(event, now, turn);
                 for effect in effects {

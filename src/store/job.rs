@@ -23,7 +23,7 @@ pub struct CheckpointInput {
     pub next_seq: Seq,
     pub now: Timestamp,
     pub released: Seq,
-    /// Workflows that have not ended.
+    /// Workflows that have not ended, and ended ones of which workers may still run something.
     pub workflows: Vec<Workflow>,
     pub grants: Vec<(WorkerId, TaskId, AttemptNo, Grant)>,
     pub services: BTreeMap<Arc<str>, ServiceTotals>,
@@ -33,7 +33,8 @@ pub struct CheckpointInput {
 
 impl CheckpointInput {
     pub fn of(state: &State) -> Self {
-        let live = state.workflows.values().filter(|workflow| !workflow.status.has_ended());
+        let stays = |workflow: &&Workflow| !workflow.status.has_ended() || state.lingers(workflow.id);
+        let live = state.workflows.values().filter(stays);
         let grants = state.grants.all();
         Self {
             next_seq: state.next_seq,

@@ -3,7 +3,7 @@
 use crate::core::command::{Held, TaskRef};
 use crate::core::errors;
 use crate::core::event::{Event, LateOutcome};
-use crate::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, WorkerId, WorkflowId};
+use crate::core::ids::{AttemptNo, Fingerprint, SessionId, TaskId, WorkerId};
 use crate::core::presence::{Presence, Present};
 use crate::core::rejection::Rejection;
 use crate::core::state::{Grant, Phase, State};
@@ -66,13 +66,8 @@ pub(super) fn standing(
         .of_task(worker, id)
         .find(|(no, grant)| !grant.phase.is_current() && attempt.is_none_or(|wanted| wanted == *no))
         .map(|(no, _)| no);
-    let Some(task) = state.task(id) else {
-        // An ended workflow leaves memory before the last of its workers has stopped.
-        let no = releasing.ok_or_else(|| unknown(reference))?;
-        let rejection =
-            Rejection::new(errors::TASK_ALREADY_ENDED, format!("the workflow of task {id} has ended"));
-        return Ok(Standing::Late { task: id, attempt: no, releasing, rejection });
-    };
+    // An ended workflow stays in memory until the last of its workers has stopped.
+    let task = state.task(id).ok_or_else(|| unknown(reference))?;
     let held = |no: AttemptNo| state.grants.get(worker, id, no);
     let mine = task.holder() == Some(worker) && attempt.is_none_or(|no| no == task.attempt);
     if let (true, Some(grant)) = (mine, held(task.attempt)) {
@@ -104,9 +99,9 @@ fn resolve(
         TaskRef::Id(id) => Some(*id),
         TaskRef::Own { id, workflow: Some(workflow) } => {
             let known = state.by_own_uuid(id).filter(|task| task.workflow == *workflow);
-            known.or_else(|| match state.workflow(*workflow) {
-                Some(known) => known.spec.find(id).map(|index| TaskId::new(*workflow, index)),
-                None => stopped(state, worker, Some(*workflow)),
+            known.or_else(|| {
+                let index = state.workflow(*workflow)?.spec.find(id)?;
+                Some(TaskId::new(*workflow, index))
             })
         }
         TaskRef::Own { id, workflow: None } => {
@@ -119,7 +114,7 @@ fn resolve(
                 });
                 fitting.map(|(task, _, _)| task)
             };
-            state.by_own_uuid(id).or_else(oldest).or_else(|| stopped(state, worker, None))
+            state.by_own_uuid(id).or_else(oldest)
         }
     }
 }
@@ -154,16 +149,6 @@ pub(super) fn named(state: &State, worker: &WorkerId, active: &[Held]) -> Vec<(T
         }
     }
     named
-}
-
-/// An attempt that the worker was told to stop, of a workflow that has left memory. The ids of its submitter have
-/// gone with it; which of several such attempts a worker means makes no difference, as each frees one slot.
-fn stopped(state: &State, worker: &WorkerId, workflow: Option<WorkflowId>) -> Option<TaskId> {
-    let gone = |task: &TaskId| {
-        workflow.is_none_or(|id| id == task.workflow) && state.workflow(task.workflow).is_none()
-    };
-    let releasing = state.grants.of(worker).filter(|(_, _, grant)| !grant.phase.is_current());
-    releasing.map(|(task, _, _)| task).find(gone)
 }
 
 fn unknown(reference: &TaskRef) -> Rejection {

@@ -103,6 +103,11 @@ impl State {
         self.own_ids.get(&canonical_uuid(id)?).copied()
     }
 
+    /// Whether a worker holds, or may still run, a task of this workflow.
+    pub fn lingers(&self, id: WorkflowId) -> bool {
+        self.grants.of_workflow(id).next().is_some()
+    }
+
     /// The service name under which a worker's reports are counted.
     pub fn service_of(&self, worker: &WorkerId) -> Arc<str> {
         self.workers.get(worker).map_or_else(|| Arc::clone(&worker.0), Arc::clone)

@@ -186,7 +186,7 @@ fn every_moment_to_die_is_survived() {
 #[test]
 fn planted_bugs_are_found() {
     for planted in Planted::ALL {
-        let mut violations = (0..100).filter_map(|seed| run(seed, Some(planted), Trace::default()).violation);
+        let mut violations = (0..400).filter_map(|seed| run(seed, Some(planted), Trace::default()).violation);
         let found = violations.find(|violation| violation.contains(planted.noticed_as()));
         assert!(found.is_some(), "nobody noticed {planted:?}");
     }

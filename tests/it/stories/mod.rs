@@ -93,9 +93,9 @@ fn a_legacy_worker_gets_a_cancelled_task_again_only_when_it_has_stopped() {
 }
 
 #[test]
-fn a_stopped_worker_frees_its_slot_although_the_workflow_is_archived() {
+fn a_workflow_stays_in_memory_until_its_last_worker_has_stopped() {
     check(
-        "submit continue a; worker w1; accept w1 a; cancel; archive; stopped w1 a#1",
+        "submit continue a; worker w1; accept w1 a; cancel; archive; stopped w1 a#1; archive",
         &expect![[r#"
                 0.000 offer a#1 to w1
                 0.000 a#1 accepted

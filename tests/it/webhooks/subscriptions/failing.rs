@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{bytes, delivered, deliveries, post, run, serve, status, subscribe, told};
+use super::{SOON, bytes, delivered, deliveries, post, run, serve, status, subscribe, told, until};
 use crate::harness::Server;
 use crate::webhooks::receiver::{Receiver, Reply};
 
@@ -26,6 +26,7 @@ fn an_end_is_sent_again_under_one_id_and_those_after_it_wait() {
     assert_ne!(next.id(), tries[0].id());
     // Another receiver has not waited for this one.
     assert_eq!([told(&other.next()).1, told(&other.next()).1], [first, second]);
+    until("both deliveries are told", SOON, || (deliveries(&rest, &webhook).len() == 2).then_some(()));
     delivered(&rest, &webhook, "delivered");
     let [latest, earlier] = &deliveries(&rest, &webhook)[..] else { panic!("there are two") };
     assert_eq!((&latest["tries"], &earlier["tries"]), (&json!(1), &json!(3)));
