@@ -1,5 +1,6 @@
 """Each test has a server of its own: the real binary on a data directory of its own."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ from support.proxy import Proxy
 from support.rest import Api
 from support.scripted import task
 from support.server import Server
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and whatever they start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PACKAGE = Path(__file__).resolve().parents[1]
 REPOSITORY = PACKAGE.parents[1]
