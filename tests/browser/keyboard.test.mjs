@@ -95,6 +95,9 @@ test('numbers lead through the views of a run', async () => {
 });
 
 test('the graph is walked along its edges', async () => {
+  // A run that goes on is read again and placed anew, and the walk would begin anew with it.
+  await house.status(failed, 'failed');
+  await page.goto(`${house.url}/dashboard/workflows/${failed}/graph`);
   await page.locator('[data-graph-ready]').waitFor();
   await page.getByRole('application').focus();
   await keys('ArrowRight', 'ArrowRight');
@@ -103,20 +106,24 @@ test('the graph is walked along its edges', async () => {
   await page.getByText('Open, Completed').waitFor({ state: 'attached' });
   await keys('Enter');
   await page.getByRole('heading', { name: 'Open', level: 2 }).waitFor();
+  // Keys go to the drawer when it has the focus.
+  await until(async () => (await focused()).startsWith('ASIDE'), 'the drawer has the focus');
   await keys('Escape');
+  await page.getByRole('complementary').waitFor({ state: 'detached' });
 });
 
 test('the palette finds screens, workflows and ids', async () => {
   await keys('Control+k');
-  await page.keyboard.type('Import 2');
-  await page.getByRole('option', { name: /Import 2/ }).waitFor();
+  // Typing begins when there is something to type into.
+  await page.getByRole('combobox').pressSequentially('Import 2');
+  await page.getByRole('option', { name: /Import 2/, selected: true }).waitFor();
   await picture(page, 'palette');
-  await keys('Enter');
+  await page.getByRole('combobox').press('Enter');
   await page.getByRole('heading', { name: 'Import 2', level: 1 }).waitFor();
   await keys('Control+k');
-  await page.keyboard.type(failed);
-  await page.getByRole('option', { name: /workflow/ }).waitFor();
-  await keys('Enter');
+  await page.getByRole('combobox').pressSequentially(failed);
+  await page.getByRole('option', { name: /workflow/, selected: true }).waitFor();
+  await page.getByRole('combobox').press('Enter');
   await at(`/workflows/${failed}`);
   await keys('?');
   await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();

@@ -12,7 +12,7 @@ from support.rest import Api
 from support.scripted import task
 from support.server import Server
 
-# A shell that runs the tests in the background has them ignore Ctrl-C, and whatever they start would inherit that.
+# A shell that runs the tests in the background has them ignore Ctrl-C, and what they start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
