@@ -6,9 +6,10 @@
     gleitzeit conformance --null --tasks 100000 &
     python bench/noop_service.py
 
-It takes the address from GLEITZEIT_URL (http://localhost:8000 unless set), its name from GLEITZEIT_SERVICE_NAME, the type
-of its tasks from GLEITZEIT_TASK_TYPE (custom_processing), and the number of tasks it holds at once from GLEITZEIT_WINDOW
-(100); `gleitzeit bench` sets all of them. With `--blocking` the handler is an ordinary function, which runs on a thread.
+It takes the address from GLEITZEIT_URL (http://localhost:8000 unless set), its name from GLEITZEIT_SERVICE_NAME, the
+type of its tasks from GLEITZEIT_TASK_TYPE (custom_processing), and the number of tasks it holds at once from
+GLEITZEIT_WINDOW (100); `gleitzeit bench` sets all of them. With `--blocking` the handler is an ordinary function,
+which runs on a thread.
 The measurement ends it.
 """
 
