@@ -150,8 +150,8 @@ export async function openPage({ dark = true, ...options } = {}) {
   browser ??= await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: FLAGS });
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce', ...options });
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  context.setDefaultTimeout(WAIT_MS);
   const page = await context.newPage();
-  page.setDefaultTimeout(WAIT_MS);
   const notes = { errors: [], foreign: [], violations: [] };
   page.on('pageerror', (error) => notes.errors.push(String(error.stack ?? error)));
   page.on('console', (message) => {

@@ -120,8 +120,11 @@ test('the server restarts in the middle: a banner, and then everything that happ
   await house.status(id, 'completed');
   await house.status(other, 'completed');
   await page.getByRole('row', { name: /After/ }).getByText('Completed').waitFor();
+  // A tab that nobody sees is given little time.
+  await events.bringToFront();
   await events.getByRole('row', { name: /engine started/ }).waitFor();
   await events.getByRole('row', { name: /workflow submitted.*Newcomer/ }).waitFor();
+  await page.bringToFront();
   await page.goto(`${house.url}/dashboard`);
   await page.getByText('Newcomer').waitFor();
   assert.deepEqual(notes, { errors: [], foreign: [], violations: [] });
