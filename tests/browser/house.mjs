@@ -125,12 +125,13 @@ export class House {
     socket.on('authenticated', () => socket.emit('node:register', registration, (answer) => { state.registrations += answer.ok ? 1 : 0; }));
     socket.on('task:assign', async (assignment) => {
       const names = { task_id: assignment.task_id, workflow_id: assignment.workflow_id, attempt: assignment.attempt, node_id: id };
-      await socket.emitWithAck('task:accepted', names);
+      // No answer to these is waited for: a connection that ends takes them along.
+      socket.emit('task:accepted', names);
       const progress = (percent, message, data) => socket.emit('task:progress', { ...names, progress: percent, message, data });
       try {
-        await socket.emitWithAck('task:completed', { ...names, result: await handler(assignment, progress) });
+        socket.emit('task:completed', { ...names, result: await handler(assignment, progress) });
       } catch (error) {
-        await socket.emitWithAck('task:failed', { ...names, error: error.message, retryable: error.retryable ?? false });
+        socket.emit('task:failed', { ...names, error: error.message, retryable: error.retryable ?? false });
       }
     });
     await until(() => state.registrations > 0, `${name} is registered`);

@@ -52,12 +52,14 @@ export function service(house, name, handler, options = {}) {
     state.assignments.push(assignment);
     const { task_id, workflow_id, attempt } = assignment;
     const names = { task_id, workflow_id, attempt, node_id: registration.node_id };
-    await socket.emitWithAck("task:accepted", names);
+    // No answer to these is waited for: a connection that ends takes them along.
+    const send = (event, payload) => socket.emit(event, { ...names, ...payload }, (answer) => (state.answer = answer));
+    socket.emit("task:accepted", names);
     try {
       const result = await handler(assignment, (progress) => socket.emit("task:progress", { ...names, progress, message: "" }));
-      state.answer = await socket.emitWithAck("task:completed", { ...names, result });
+      send("task:completed", { result });
     } catch (error) {
-      state.answer = await socket.emitWithAck("task:failed", { ...names, error: error.message });
+      send("task:failed", { error: error.message });
     }
   });
   return state;
