@@ -6,7 +6,7 @@ import { now } from './state/clock.js';
 import { connect, link, lostAt, outdated, returned } from './state/live.js';
 import { overview, startOverview } from './state/overview.js';
 import { usePoll } from './state/poll.js';
-import { address, go, route, workflowAddress } from './state/route.js';
+import { address, go, listAddress, route, workflowAddress } from './state/route.js';
 import { nextTheme, theme } from './state/theme.js';
 import { DialogHost, openDialog } from './ui/dialog.js';
 import { Help } from './ui/help.js';
@@ -14,7 +14,7 @@ import { Icon } from './ui/icons.js';
 import { bind, focusFilter } from './ui/keyboard.js';
 import { lazy } from './ui/lazy.js';
 import { Palette } from './ui/palette.js';
-import { Empty, Failure, Loading } from './ui/pieces.js';
+import { Empty, Failure, Loading, WaysOut } from './ui/pieces.js';
 import { toast, Toasts } from './ui/toast.js';
 
 const Now = lazy(() => import('./screens/now.js'), 'Now');
@@ -44,10 +44,10 @@ function App() {
     <${DialogHost} /><${Toasts} />`;
 }
 
-/** Escape goes up: from a run to the list. */
+/** Escape goes up: from a run to the list, as that was left. */
 function back() {
   const { path } = route.value;
-  if (path.length > 1) go(address([path[0]]));
+  if (path.length > 1) go(listAddress(path[0]));
 }
 
 const screenKey = () => route.value.path.slice(0, route.value.path[0] === 'workflows' ? 2 : 1).join('/');
@@ -64,7 +64,7 @@ function Screen() {
     case 'events': return html`<${Events} />`;
     case 'errors': return html`<${Errors} code=${path[1] ?? ''} />`;
     case 'submit': return html`<${Submit} />`;
-    default: return html`<div class="screen"><${Empty} icon="search" title="There is no such page"><a class="link" href=${address([])}>Now</a></${Empty}></div>`;
+    default: return html`<div class="screen"><${Empty} icon="search" title="There is no such page"><span class="mono wrap">${location.pathname}</span><div class="row flow"><${WaysOut} /></div></${Empty}></div>`;
   }
 }
 
@@ -74,7 +74,7 @@ function ToTask({ id }) {
   useEffect(() => {
     if (value) go(workflowAddress(value.workflow_id, '', { task: value.id }), { replace: true });
   }, [value]);
-  return html`<div class="screen">${error ? html`<${Failure} error=${error} what="This task" />` : html`<${Loading} what="the task" />`}</div>`;
+  return html`<div class="screen">${error ? html`<${Failure} error=${error} what=${`The task ${id}`}><${WaysOut} /></${Failure}>` : html`<${Loading} what="the task" />`}</div>`;
 }
 
 function Nav() {
@@ -87,7 +87,7 @@ function Nav() {
     ${PLACES.map((place) => html`<a key=${place.path} class="item" href=${address(place.path ? [place.path] : [])} aria-current=${here === place.path ? 'page' : undefined} title=${`g ${place.key}`}>
       <${Icon} name=${place.icon} /><span class="label">${place.name}</span>${place.path === 'services' && open > 0 && html`<span class="badge" aria-label=${`${open} with an open breaker`}>${open}</span>`}</a>`)}
     <div class="foot">
-      <button onClick=${() => openDialog(Palette)}><${Icon} name="search" /><span class="label">Go to</span><kbd>Ctrl K</kbd></button>
+      <button class="goto" onClick=${() => openDialog(Palette)}><${Icon} name="search" /><span class="label">Go to</span><kbd>Ctrl K</kbd></button>
       <button onClick=${() => openDialog(Help)}><${Icon} name="keys" /><span class="label">Keyboard</span><kbd>?</kbd></button>
       <button onClick=${nextTheme}><${Icon} name="sun" /><span class="label">Theme: ${theme.value}</span></button>
       <div class="link-state" data-state=${link.value} role="status"><span class="dot"></span><span class="label">${words[link.value]}</span></div>

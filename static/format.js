@@ -15,6 +15,9 @@ export function duration(ms) {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** A limit that somebody has set: without the zeros behind whole minutes and hours. @param {number} ms */
+export const limit = (ms) => duration(ms).replace(/ 0?0 [sm]$/, '');
+
 const pad = (n) => String(n).padStart(2, '0');
 
 /** @param {number} n */

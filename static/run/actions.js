@@ -51,7 +51,7 @@ export function retryRun(id, name) {
 export function RunActions({ workflow, id, failed }) {
   const { status, name } = workflow;
   const ended = ['completed', 'failed', 'cancelled'].includes(status);
-  return html`<div class="row">
+  return html`<div class="row flow">
     ${!ended && status !== 'paused' && html`<button class="button" onClick=${() => hold(id, name, 'pause')}><${Icon} name="pause" />Pause</button>`}
     ${status === 'paused' && html`<button class="button primary" onClick=${() => hold(id, name, 'resume')}><${Icon} name="play" />Resume</button>`}
     ${(failed > 0 || status === 'failed' || status === 'cancelled') && html`<button class=${`button${ended ? ' primary' : ''}`} onClick=${() => retryRun(id, name)}><${Icon} name="again" />Retry</button>`}

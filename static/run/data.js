@@ -1,11 +1,11 @@
 // What went in and what came out, task by task: the last ones first, since they are what the run was for.
 import { html, useMemo } from '../html.js';
-import { segment } from '../state/api.js';
-import { get } from '../state/api.js';
+import { get, segment } from '../state/api.js';
 import { usePoll } from '../state/poll.js';
 import { refine, route } from '../state/route.js';
 import { CopyButton } from '../ui/copy.js';
 import { Json, pretty } from '../ui/json.js';
+import { ErrorNote } from '../task/error-note.js';
 import { Empty, Failure, Loading } from '../ui/pieces.js';
 import { Status } from '../ui/status.js';
 import { Table } from '../ui/table.js';
@@ -21,7 +21,8 @@ export function Data({ run }) {
     for (let at = 0; at < run.total; at += 1) {
       if ([completed, failed, skipped].includes(run.status[at]) && run.shape.names[at].toLowerCase().includes(text)) found.push(at);
     }
-    const last = (at) => (run.childrenOf(at).length === 0 ? 0 : 1);
+    // What was not done has no result to look at, however far it is at the end.
+    const last = (at) => (run.status[at] === skipped ? 2 : run.childrenOf(at).length === 0 ? 0 : 1);
     return found.sort((a, b) => last(a) - last(b) || run.ended[b] - run.ended[a]);
   }, [run, version, text]);
   const chosen = search.get('value') ? run.placeOf(search.get('value') ?? '') : done[0] ?? -1;
@@ -41,8 +42,8 @@ function Values({ id, name, state }) {
   if (!task || task.id !== id) return error ? html`<${Failure} error=${error} />` : html`<${Loading} what="the values" />`;
   return html`<div class="rows">
     <div class="row"><h2 class="grow clip">${name}</h2><button class="button small" onClick=${() => refine({ task: id })}>Open the task</button></div>
-    <div class="row"><h3 class="grow">Result</h3><${CopyButton} text=${pretty(task.result)} label="Copy the result" what="Result copied" /></div>
-    ${task.error ? html`<div class="note bad wrap"><span class="mono">${task.error.code}</span> ${task.error.message}</div>` : html`<${Json} value=${task.result} label=${`Result of ${name}`} />`}
+    ${task.error ? html`<${ErrorNote} error=${task.error} status=${task.status} />` : html`<div class="row"><h3 class="grow">Result</h3><${CopyButton} text=${pretty(task.result)} label="Copy the result" what="Result copied" /></div>
+      <${Json} value=${task.result} label=${`Result of ${name}`} />`}
     <div class="row"><h3 class="grow">Parameters</h3><${CopyButton} text=${pretty(task.parameters)} label="Copy the parameters" what="Parameters copied" /></div>
     <${Json} value=${task.parameters} label=${`Parameters of ${name}`} />
   </div>`;

@@ -4,7 +4,7 @@ import { glyphOf, TASK_STATUSES, wordOf } from '../ui/status.js';
 import { NODE } from './layout.js';
 
 /** Below these scales there is no text, and nothing but blocks of colour. */
-const TEXT_FROM = 0.42;
+export const TEXT_FROM = 0.42;
 const SHAPES_FROM = 0.16;
 
 /** @typedef {{scale: number, x: number, y: number}} View */
@@ -22,7 +22,7 @@ export function palette() {
 
 const glyphs = new Map();
 /** @param {string} status */
-function glyph(status) {
+export function glyph(status) {
   let path = glyphs.get(status);
   if (!path) glyphs.set(status, path = new Path2D(PATHS[glyphOf(status)]));
   return path;
@@ -103,6 +103,13 @@ function drawNode(context, scene, node, scale, colours, { hovered, chosen }) {
   context.setLineDash(status === 'pending' || status === 'skipped' ? [5, 3] : []);
   box(context, left, top, true);
   context.setLineDash([]);
+  if (scale < TEXT_FROM) {
+    // Too small for words: the state is the colour of the whole node.
+    context.fillStyle = tone;
+    context.globalAlpha = 0.3;
+    context.fill();
+    context.globalAlpha = 1;
+  }
   if (members.length > 1) histogram(context, scene, members, left, top, colours);
   else mark(context, status, left, top, tone);
   if (scale < TEXT_FROM) return;
@@ -169,7 +176,7 @@ function histogram(context, scene, members, left, top, colours) {
 }
 
 /** @param {CanvasRenderingContext2D} context @param {string} text @param {number} room */
-function fitted(context, text, room) {
+export function fitted(context, text, room) {
   if (text.length < 14 || context.measureText(text).width <= room) return text;
   let keep = Math.max(4, Math.floor((text.length * room) / context.measureText(text).width) - 1);
   while (keep > 4 && context.measureText(`${text.slice(0, keep)}…`).width > room) keep -= 1;

@@ -1,11 +1,11 @@
 // The graph of a run on a canvas: pan, zoom, fold, and a walk along the edges by the keyboard.
 import { html, useEffect, useRef, useState } from '../html.js';
-import { duration, plural } from '../format.js';
+import { plural } from '../format.js';
 import { themeEpoch } from '../state/theme.js';
 import { bind } from '../ui/keyboard.js';
 import { Icon } from '../ui/icons.js';
 import { wordOf } from '../ui/status.js';
-import { draw, palette } from './draw.js';
+import { draw, palette, TEXT_FROM } from './draw.js';
 import { NODE } from './layout.js';
 import { Scene } from './scene.js';
 
@@ -13,6 +13,10 @@ const SCALE_MIN = 0.01;
 const SCALE_MAX = 2.5;
 /** At this scale names are read without effort. */
 const READABLE = 0.8;
+/** At this one they can be read. */
+const LEGIBLE = 0.6;
+/** A graph of more nodes is shown as a whole at first: its shape says more than the few that would be seen. */
+const APPROACHED = 400;
 
 /**
  * @param {{run: import('./model.js').Run, chosen: number, open: (task: number) => void, asTable: () => void, draft?: boolean}} props
@@ -45,13 +49,13 @@ export function Graph({ run, chosen, open, asTable, draft }) {
     ${!state.ready && html`<div class="waiting">Placing ${plural(run.total, 'task')}</div>`}
     <div class="tools">
       ${!draft && html`<button class="button small" onClick=${asTable}><${Icon} name="table" />As a table</button>`}
-      ${(folds || state.everything || state.opened > 0) && html`<button class="button small" aria-pressed=${!state.everything && state.opened === 0}
+      ${(folds || state.everything || state.opened > 0) && html`<button class="button small"
         onClick=${() => board.current?.toggleFolding()}><${Icon} name="fold" />${state.everything || state.opened > 0 ? 'Fold' : 'Unfold all'}</button>`}
       <button class="button small square" aria-label="Further away" onClick=${() => board.current?.zoom(0.75)}>−</button>
       <button class="button small square" aria-label="Closer" onClick=${() => board.current?.zoom(1.33)}>+</button>
       <button class="button small square" aria-label="Show all of it" onClick=${() => board.current?.fit()}><${Icon} name="fit" /></button>
     </div>
-    ${state.ready && html`<div class="figures">${folds ? `${plural(run.total, 'task')} in ${plural(state.nodes, 'node')}` : plural(run.total, 'task')} · placed in ${duration(state.took)}</div>`}
+    ${state.ready && html`<div class="figures">${folds ? `${plural(run.total, 'task')} in ${plural(state.nodes, 'node')}` : plural(run.total, 'task')}</div>`}
   </div>`;
 }
 
@@ -63,15 +67,18 @@ class Board {
     this.open = open;
     this.told = told;
     this.state = state;
-    this.view = { scale: 1, x: 0, y: 0 };
+    /** What was looked at when this run was last on the screen. */
+    const before = run.look;
+    this.view = before ? { ...before.view } : { scale: 1, x: 0, y: 0 };
     /** @type {Scene | null} */
     this.scene = null;
     this.hovered = -1;
     this.chosen = -1;
-    this.chosenTask = -1;
+    this.chosenTask = before?.chosenTask ?? -1;
     this.near = new Set();
-    this.opened = new Set();
-    this.everything = false;
+    this.opened = new Set(before?.opened);
+    this.everything = before?.everything ?? false;
+    this.placedBefore = Boolean(before);
     this.ticket = 0;
     this.frame = 0;
     this.width = 0;
@@ -87,6 +94,7 @@ class Board {
   }
 
   end() {
+    if (this.scene) this.run.look = { view: this.view, chosenTask: this.chosenTask, opened: this.opened, everything: this.everything };
     this.worker.terminate();
     this.watcher.disconnect();
     this.off.abort();
@@ -102,11 +110,13 @@ class Board {
 
   placed({ ticket, folded, placed, took }) {
     if (ticket !== this.ticket) return;
-    const first = this.scene === null;
+    const first = this.scene === null && !this.placedBefore;
+    const all = this.everything && this.scene !== null;
     this.scene = new Scene(this.run, folded, placed);
     this.state({ nodes: folded.keys.length, took, ready: true, everything: this.everything, opened: this.opened.size });
+    if (first || all) this.fit();
     this.choose(this.chosenTask);
-    if (first || this.everything) this.fit();
+    if (first) this.approach();
     this.redraw();
   }
 
@@ -123,7 +133,10 @@ class Board {
     this.height = clientHeight;
     this.element.width = Math.round(clientWidth * devicePixelRatio);
     this.element.height = Math.round(clientHeight * devicePixelRatio);
-    if (before === 0) this.fit();
+    if (before === 0 && !this.placedBefore) {
+      this.fit();
+      this.approach();
+    }
     this.redraw();
   }
 
@@ -142,6 +155,7 @@ class Board {
         width: this.width, height: this.height, colours: this.colours, hovered: this.hovered, chosen: this.chosen, near: this.near,
       });
       this.element.dataset.drawn = String(this.run.version.peek());
+      this.element.dataset.scale = this.view.scale.toFixed(3);
     });
   }
 
@@ -153,12 +167,24 @@ class Board {
     this.view.scale = Math.max(SCALE_MIN, scale);
     this.view.x = (this.width - width * this.view.scale) / 2;
     this.view.y = (this.height - height * this.view.scale) / 2;
-    // Whoever follows a link to a task wants to read it, not to see where in the whole it lies.
-    if (this.chosen >= 0 && this.view.scale < READABLE) {
-      this.view.scale = READABLE;
-      this.view.x = this.width / 2 - (this.scene.placed.x[this.chosen] + NODE.width / 2) * READABLE;
-      this.view.y = this.height / 2 - this.scene.placed.y[this.chosen] * READABLE;
+    this.redraw();
+  }
+
+  /**
+   * Whoever follows a link to a task wants to read it, not to see where in the whole it lies; and a graph of which no name can be
+   * read as a whole begins where somebody would look first.
+   */
+  approach() {
+    if (!this.scene || !this.width) return;
+    const { x, y } = this.scene.placed;
+    let node = this.chosen;
+    let scale = READABLE;
+    if (node < 0 && this.view.scale < TEXT_FROM && x.length <= APPROACHED) {
+      node = this.scene.firstToLookAt();
+      scale = LEGIBLE;
     }
+    if (node < 0 || this.view.scale >= scale) return;
+    this.view = { scale, x: this.width / 2 - (x[node] + NODE.width / 2) * scale, y: this.height / 2 - (y[node] + NODE.height / 2) * scale };
     this.redraw();
   }
 
@@ -169,11 +195,11 @@ class Board {
     this.redraw();
   }
 
-  /** Marks a task, and moves it into view when it is out of it. */
+  /** Marks a task, and moves it into view when it is out of it. Where none is open any more, the walk goes on from the last one. */
   choose(task) {
-    this.chosenTask = task;
+    if (task >= 0) this.chosenTask = task;
     if (!this.scene) return;
-    this.chosen = task >= 0 ? this.scene.folded.nodeOf[task] : -1;
+    this.chosen = this.chosenTask >= 0 ? this.scene.folded.nodeOf[this.chosenTask] : -1;
     this.near = new Set();
     if (this.chosen >= 0) {
       const { from, to } = this.scene.placed;

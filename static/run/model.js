@@ -30,9 +30,15 @@ export function shapeOf(graph) {
   return { names: graph.names, routes: graph.routes, route: Uint32Array.from(graph.route), offsets, parents, childOffsets, children };
 }
 
-/** What a task does, in a word or two. @param {any} route */
+/** Who or what does a task, in a word or two. @param {any} route */
 export function routeName(route) {
-  return route.function ?? route.external_task_type ?? route.task_type;
+  return route.function ?? route.service_name ?? route.external_task_type ?? route.task_type;
+}
+
+/** The same in full. @param {any} route */
+export function routeTitle(route) {
+  const parts = [route.task_type, route.external_task_type, route.function, route.service_name && `service ${route.service_name}`];
+  return parts.filter(Boolean).join(' · ');
 }
 
 export class Run {
@@ -56,6 +62,8 @@ export class Run {
   errors = {};
   /** @type {Map<number, {progress: number, message: string}>} */
   progress = new Map();
+  /** Where somebody looks in its graph, so that a way back leads there. @type {any} */
+  look = null;
   /** Tells drafts apart, where one follows another. */
   serial = 0;
 

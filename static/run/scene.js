@@ -88,6 +88,17 @@ export class Scene {
     return URGENCY.find((word) => counts[word] > 0) ?? 'pending';
   }
 
+  /** The node that somebody would look at first: what failed, or runs, or the beginning. */
+  firstToLookAt() {
+    let best = -1;
+    let urgency = URGENCY.length;
+    for (let node = 0; node < this.folded.keys.length; node += 1) {
+      const place = URGENCY.indexOf(this.mainStateOf(this.membersOf(node)));
+      if (place < urgency && (place <= 3 || best < 0)) [best, urgency] = [node, place];
+    }
+    return best;
+  }
+
   /** What the names of a stack have in common. @param {number} node */
   labelOf(node) {
     const known = this.labels.get(node);

@@ -1,9 +1,9 @@
 // A run that keeps itself up to date: read once, then followed by the events of the log; read again where some of them
 // were missed, or where they do not tell everything.
-import { useEffect, useState } from '../html.js';
+import { useCallback, useEffect, useState } from '../html.js';
 import { get, segment, tokenEpoch } from '../state/api.js';
 import { learnTime } from '../state/clock.js';
-import { knowAs, watch } from '../state/live.js';
+import { knowAs, link, watch } from '../state/live.js';
 import { Run } from './model.js';
 
 /** A run that changes faster than it can be told is read again at most this often. */
@@ -19,11 +19,13 @@ const STREAMS_MAX = 200;
 
 /**
  * @param {string} id
- * @returns {{run: Run | null, error: any, streams: Map<string, string>, onEvents: Set<(events: any[]) => void>}}
+ * @returns {{run: Run | null, error: any, streams: Map<string, string>, onEvents: Set<(events: any[]) => void>, again: () => void}}
  */
 export function useRun(id) {
   const [held, setHeld] = useState(() => fresh(id));
   const epoch = tokenEpoch.value;
+  const [tries, setTries] = useState(0);
+  const again = useCallback(() => setTries((before) => before + 1), []);
   useEffect(() => {
     const state = { ...fresh(id) };
     setHeld(state);
@@ -80,8 +82,11 @@ export function useRun(id) {
       clearTimeout(timer);
       stop();
     };
-  }, [id, epoch]);
-  return held;
+  }, [id, epoch, tries]);
+  // A run that could not be read because nobody answered is read when somebody does.
+  const unanswered = held.error?.status === 0 && link.value === 'live';
+  useEffect(() => { if (unanswered) again(); }, [unanswered]);
+  return { ...held, again };
 }
 
 function fresh(id) {

@@ -6,7 +6,7 @@ import { refine, route } from '../state/route.js';
 import { Status, TASK_STATUSES, wordOf } from '../ui/status.js';
 import { Table } from '../ui/table.js';
 import { Empty } from '../ui/pieces.js';
-import { routeName } from './model.js';
+import { routeName, routeTitle } from './model.js';
 
 /** @param {import('./model.js').Run} run @param {number} at */
 export function tookOf(run, at) {
@@ -17,8 +17,8 @@ export function tookOf(run, at) {
   return end - run.started[at];
 }
 
-/** @param {{run: import('./model.js').Run, open: (task: number) => void}} props */
-export function Tasks({ run, open }) {
+/** @param {{run: import('./model.js').Run, id: string, open: (task: number) => void}} props */
+export function Tasks({ run, id, open }) {
   const version = run.version.value;
   const { search } = route.value;
   const text = (search.get('text') ?? '').toLowerCase();
@@ -35,7 +35,7 @@ export function Tasks({ run, open }) {
       <label class="row muted">Order <select class="field" value=${sort} onChange=${(event) => refine({ sort: event.target.value || undefined })}>
         <option value="">as submitted</option><option value="slow">slowest first</option><option value="waited">longest wait first</option><option value="late">latest first</option></select></label>
     </div>
-    <${Table} label="Tasks" columns=${columns(run)} length=${found.length} row=${(index) => found[index]} keyOf=${(at) => String(at)} open=${(at) => open(at)} least="860px"
+    <${Table} label="Tasks" columns=${columns(run)} length=${found.length} row=${(index) => found[index]} keyOf=${(at) => String(at)} open=${(at) => open(at)} least="860px" place=${`tasks of ${id}`}
       empty=${html`<${Empty} title=${`None of ${plural(run.total, 'task')} fits`}><button class="button small" onClick=${() => refine({ text: undefined, status: undefined })}>Show all</button></${Empty}>`} />`;
 }
 
@@ -43,13 +43,13 @@ function columns(run) {
   const { names, routes, route: kinds } = run.shape;
   return [
     { key: 'status', title: 'State', track: '118px', cell: (at) => html`<${Status} status=${run.word(at)} />` },
-    { key: 'name', title: 'Task', track: 'minmax(160px, 2fr)', cell: (at) => html`<span title=${names[at]}>${names[at]}</span>` },
-    { key: 'kind', title: 'Kind', track: 'minmax(100px, 1fr)', cell: (at) => html`<span class="muted">${routeName(routes[kinds[at]])}</span>` },
-    { key: 'worker', title: 'Worker', track: 'minmax(100px, 1fr)', cell: (at) => html`<span class="muted">${run.worker[at] >= 0 ? run.workers[run.worker[at]] : ''}</span>` },
-    { key: 'attempt', title: 'Attempt', track: '70px', right: true, cell: (at) => run.attempt[at] || '' },
-    { key: 'waited', title: 'Waited', track: '86px', right: true, cell: (at) => waited(run, at) },
+    { key: 'name', title: 'Task', track: 'minmax(110px, 2fr)', cell: (at) => html`<span title=${names[at]}>${names[at]}</span>` },
+    { key: 'kind', title: 'Kind', track: 'minmax(100px, 1fr)', from: 700, cell: (at) => html`<span class="muted" title=${routeTitle(routes[kinds[at]])}>${routeName(routes[kinds[at]])}</span>` },
+    { key: 'worker', title: 'Worker', track: 'minmax(100px, 1fr)', from: 780, cell: (at) => (run.worker[at] >= 0 ? html`<span class="muted" title=${run.workers[run.worker[at]]}>${run.workers[run.worker[at]]}</span>` : '') },
+    { key: 'attempt', title: 'Attempt', track: '74px', right: true, from: 640, cell: (at) => run.attempt[at] || '' },
+    { key: 'waited', title: 'Waited', track: '86px', right: true, from: 560, cell: (at) => waited(run, at) },
     { key: 'took', title: 'Ran', track: '86px', right: true, cell: (at) => (run.started[at] < 0 ? '' : duration(tookOf(run, at))) },
-    { key: 'error', title: 'Error', track: 'minmax(120px, 2fr)', cell: (at) => said(run, at) },
+    { key: 'error', title: 'Error', track: 'minmax(120px, 2fr)', from: 700, cell: (at) => said(run, at) },
   ];
 }
 
@@ -71,7 +71,7 @@ function select(run, text, status, sort) {
   const found = [];
   for (let at = 0; at < run.total; at += 1) {
     if (wanted >= 0 && run.status[at] !== wanted) continue;
-    if (text && !`${names[at]} ${routeName(routes[kinds[at]])} ${run.worker[at] >= 0 ? run.workers[run.worker[at]] : ''}`.toLowerCase().includes(text)) continue;
+    if (text && !`${names[at]} ${routeTitle(routes[kinds[at]])} ${run.worker[at] >= 0 ? run.workers[run.worker[at]] : ''}`.toLowerCase().includes(text)) continue;
     found.push(at);
   }
   const key = {

@@ -2,15 +2,20 @@
 // that decided how long the whole took.
 import { html, useEffect, useMemo, useRef, useState } from '../html.js';
 import { duration, plural } from '../format.js';
-import { now } from '../state/clock.js';
-import { serverTime } from '../state/clock.js';
+import { now, serverTime } from '../state/clock.js';
 import { themeEpoch } from '../state/theme.js';
 import { Choice } from '../ui/pieces.js';
-import { palette } from './draw.js';
+import { wordOf } from '../ui/status.js';
+import { fitted, glyph, palette } from './draw.js';
 
 const ROW = 24;
-const LABEL = 210;
 const AXIS = 26;
+/** Names have this much room, and on a small screen no more than a share of it. */
+const labelOf = (width) => Math.min(226, Math.round(width * 0.36));
+/** Behind the last bar there is room for how long it took. */
+const BEHIND = 72;
+/** Between two times on the axis. */
+const TICK = 76;
 
 /** @param {{run: import('./model.js').Run, chosen: number, open: (task: number) => void}} props */
 export function Timeline({ run, chosen, open }) {
@@ -97,9 +102,10 @@ function paint(canvas, run, rows, critical, view, chosen) {
   context.scale(devicePixelRatio, devicePixelRatio);
   const colours = palette();
   const span = spanOf(run);
-  const room = view.width - LABEL - 84;
-  const x = (ms) => LABEL + (Math.max(0, ms) / span) * room;
-  axis(context, colours, span, x, view);
+  const label = labelOf(view.width);
+  const room = view.width - label - BEHIND;
+  const x = (ms) => label + (Math.max(0, ms) / span) * room;
+  axis(context, colours, span, x, view, room);
   context.font = '12px Inter, system-ui, sans-serif';
   context.textBaseline = 'middle';
   const first = Math.max(0, Math.floor(view.top / ROW));
@@ -120,12 +126,14 @@ function line(context, colours, run, at, top, x, view, critical, chosen) {
   }
   context.fillStyle = critical.has(at) ? colours.text : colours.muted;
   context.font = `${critical.has(at) ? '600 ' : ''}12px Inter, system-ui, sans-serif`;
-  const name = run.shape.names[at];
+  context.fillText(fitted(context, run.shape.names[at], labelOf(view.width) - 42), 32, top + ROW / 2);
   context.save();
-  context.beginPath();
-  context.rect(8, top, LABEL - 20, ROW);
-  context.clip();
-  context.fillText(name, 12, top + ROW / 2);
+  context.translate(11, top + 4);
+  context.strokeStyle = colours.states[word];
+  context.lineWidth = 1.7;
+  context.lineCap = 'round';
+  context.lineJoin = 'round';
+  context.stroke(glyph(word));
   context.restore();
   const ready = run.readyAt(at);
   const start = run.started[at];
@@ -136,7 +144,14 @@ function line(context, colours, run, at, top, x, view, critical, chosen) {
     context.fillRect(x(ready), top + 9, Math.max(0, x(until) - x(ready)), ROW - 18);
     context.globalAlpha = 1;
   }
-  if (start < 0) return;
+  if (start < 0) {
+    // What never ran has no bar; a word says that nothing is missing.
+    if (!['skipped', 'cancelled', 'failed'].includes(word)) return;
+    context.font = '11px Inter, system-ui, sans-serif';
+    context.fillStyle = colours.muted;
+    context.fillText(wordOf(word).toLowerCase(), x(Math.max(0, run.ended[at])) + 6, top + ROW / 2);
+    return;
+  }
   const end = run.ended[at] >= 0 ? run.ended[at] : spanOf(run);
   const width = Math.max(2, x(end) - x(start));
   context.fillStyle = colours.states[word];
@@ -153,9 +168,9 @@ function line(context, colours, run, at, top, x, view, critical, chosen) {
   context.fillText(duration(end - start), x(start) + width + 6, top + ROW / 2);
 }
 
-function axis(context, colours, span, x, view) {
+function axis(context, colours, span, x, view, room) {
   const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 15000, 30000, 60000, 120000, 300000, 600000, 1800000, 3600000, 21600000, 86400000];
-  const step = steps.find((one) => span / one <= 8) ?? span / 8;
+  const step = steps.find((one) => (room * one) / span >= TICK) ?? span;
   context.font = '11px Inter, system-ui, sans-serif';
   context.textBaseline = 'middle';
   context.fillStyle = colours.muted;

@@ -65,6 +65,7 @@ function AllThatFit({ search, done }) {
   if (Object.keys(filter).length === 0) return null;
   const statuses = filter.status ?? [];
   const offers = VERBS.filter((verb) => ['retry', 'cancel'].includes(verb.verb) && (statuses.length === 0 || statuses.some(verb.fits)));
+  if (offers.length === 0) return null;
   const ask = async (verb) => {
     const wanted = statuses.filter(verb.fits);
     const body = { filter: { ...filter, ...(wanted.length > 0 ? { status: wanted } : { status: undefined }) }, limit: LIMIT };

@@ -4,7 +4,7 @@ import { ago, count, duration, ms, plural, shortId } from '../format.js';
 import { post, segment } from '../state/api.js';
 import { now } from '../state/clock.js';
 import { lookAgain, overview } from '../state/overview.js';
-import { address, refine, route } from '../state/route.js';
+import { address, listAddress, refine, route } from '../state/route.js';
 import { CopyButton } from '../ui/copy.js';
 import { Icon } from '../ui/icons.js';
 import { Choice, Empty, Loading } from '../ui/pieces.js';
@@ -33,7 +33,7 @@ export function Services({ id }) {
   const outside = shown.filter((service) => service.node_type !== 'built_in');
   const inside = shown.filter((service) => service.node_type === 'built_in');
   return html`<div class="screen">
-    <div class="title">${id && html`<a class="button quiet small square" href=${address(['services'])} aria-label="All services"><${Icon} name="left" /></a>`}<h1>${id || 'Services'}</h1>
+    <div class="title">${id && html`<a class="button quiet small square" href=${listAddress('services')} aria-label="All services"><${Icon} name="left" /></a>`}<h1>${id || 'Services'}</h1>
       <span class="sub num">${connectedSlots(services)}</span></div>
     ${!id && html`<div class="row flow"><input class="field" type="search" data-filter aria-label="Filter services" placeholder="Filter  /" value=${search.get('text') ?? ''} onInput=${(event) => refine({ text: event.target.value || undefined })} />
       <${Choice} name="State" options=${[['connected', 'Connected'], ['offline', 'Offline'], ['draining', 'Draining'], ['breaker', 'Breaker open']]} value=${state} change=${(value) => refine({ state: value || undefined })} /></div>`}

@@ -1,6 +1,6 @@
 // All workflows: a list of any length, filters in the address, and verbs for many at once.
 import { html, useEffect, useMemo, useRef, useState } from '../html.js';
-import { ago, count, duration, ms, shortId } from '../format.js';
+import { ago, count, duration, fineTime, ms, shortId } from '../format.js';
 import { get, query } from '../state/api.js';
 import { now } from '../state/clock.js';
 import { lastSeq, watch } from '../state/live.js';
@@ -65,8 +65,8 @@ export function Workflows() {
     <div class="title"><h1>Workflows</h1><span class="sub num">${top ? `${count(items.length)}${cursor ? '+' : ''} ${key ? 'that fit' : 'in all'}` : ''}</span><span class="grow"></span><a class="button primary" href=${address(['submit'])}><${Icon} name="plus" />Submit</a></div>
     <${Filters} search=${search} />
     <${BulkBar} chosen=${chosen} search=${search} done=${() => { setPicked(new Set()); again(); }} />
-    <div class="pane">${error && !top ? html`<${Failure} error=${error} what="The list" />` : !top ? html`<${Loading} what="workflows" />` : html`<${Table} label="Workflows" columns=${COLUMNS} length=${items.length} row=${(at) => items[at]} keyOf=${(workflow) => workflow.id}
-      open=${(workflow) => go(workflowAddress(workflow.id))} picked=${picked} onPick=${setPicked} onEnd=${readOn} least="900px"
+    <div class="pane">${error && !top ? html`<${Failure} error=${error} what="The list">${key ? html`<button class="button" onClick=${() => go(address(['workflows']))}>Show all</button>` : html`<button class="button" onClick=${again}>Try again</button>`}</${Failure}>` : !top ? html`<${Loading} what="workflows" />` : html`<${Table} label="Workflows" columns=${COLUMNS} length=${items.length} row=${(at) => items[at]} keyOf=${(workflow) => workflow.id}
+      open=${(workflow) => go(workflowAddress(workflow.id))} picked=${picked} onPick=${setPicked} onEnd=${readOn} least="900px" place=${`workflows ${key}`}
       empty=${key ? html`<${Empty} icon="search" title="No workflow fits"><button class="button small" onClick=${() => go(address(['workflows']))}>Show all</button></${Empty}>`
         : html`<${Empty} icon="flow" title="No workflows yet"><a class="button primary" href=${address(['submit'])}>Submit the first one</a></${Empty}>`} />`}</div>
   </div>`;
@@ -102,7 +102,8 @@ function Filters({ search }) {
     if (!next.delete(status)) next.add(status);
     refine({ status: next.size > 0 ? [...next] : undefined });
   };
-  const others = [...search.entries()].filter(([key]) => !['status', 'name', 'since'].includes(key));
+  // Whatever has no place of its own above, and states that there are not, can be taken out of the address here.
+  const others = [...search.entries()].filter(([key, value]) => !['status', 'name', 'since'].includes(key) || (key === 'status' && !value.split(',').every((word) => WORKFLOW_STATUSES.includes(word))));
   return html`<div class="row flow">
     <input class="field" style=${{ width: '260px' }} type="search" data-filter aria-label="Filter by name" placeholder="Filter by name  /" value=${search.get('name') ?? ''} onInput=${(event) => refine({ name: event.target.value || undefined })} />
     <div class="chips" role="group" aria-label="Status">${WORKFLOW_STATUSES.map((status) => html`<button key=${status} class="chip" aria-pressed=${statuses.has(status)} onClick=${() => toggle(status)}><${Status} status=${status} /></button>`)}</div>
@@ -124,12 +125,12 @@ function TagField() {
 
 const COLUMNS = [
   { key: 'status', title: 'State', track: '116px', cell: (workflow) => html`<${Status} status=${workflow.status} />` },
-  { key: 'name', title: 'Name', track: 'minmax(180px, 2fr)', cell: (workflow) => html`<a href=${workflowAddress(workflow.id)} title=${workflow.name} style=${{ fontWeight: 550 }}>${workflow.name}</a>` },
-  { key: 'progress', title: 'Progress', track: 'minmax(90px, 1fr)', cell: (workflow) => html`<${ProgressOf} workflow=${workflow} />` },
-  { key: 'tasks', title: 'Tasks', track: '124px', right: true, cell: (workflow) => `${count(workflow.completed_tasks)} of ${count(workflow.total_tasks)}` },
-  { key: 'failed', title: 'Failed', track: '72px', right: true, cell: (workflow) => (workflow.failed_tasks > 0 ? html`<span class="status s-failed">${count(workflow.failed_tasks)}</span>` : '') },
-  { key: 'took', title: 'Took', track: '92px', right: true, cell: (workflow) => (workflow.started_at ? duration((workflow.ended_at ? ms(workflow.ended_at) : now.value) - ms(workflow.started_at)) : '') },
-  { key: 'created', title: 'Created', track: '96px', right: true, cell: (workflow) => html`<span title=${workflow.created_at}>${ago(workflow.created_at, now.value)}</span>` },
-  { key: 'id', title: 'Id', track: '140px', cell: (workflow) => html`<span class="mono faint" title=${workflow.id}>${shortId(workflow.id)}</span>` },
+  { key: 'name', title: 'Name', track: 'minmax(110px, 2fr)', cell: (workflow) => html`<a href=${workflowAddress(workflow.id)} title=${workflow.name} style=${{ fontWeight: 550 }}>${workflow.name}</a>` },
+  { key: 'progress', title: 'Progress', track: 'minmax(90px, 1fr)', from: 560, cell: (workflow) => html`<${ProgressOf} workflow=${workflow} />` },
+  { key: 'tasks', title: 'Tasks', track: '148px', right: true, from: 640, cell: (workflow) => `${count(workflow.completed_tasks)} of ${count(workflow.total_tasks)}` },
+  { key: 'failed', title: 'Failed', track: '72px', right: true, from: 460, cell: (workflow) => (workflow.failed_tasks > 0 ? html`<span class="status s-failed">${count(workflow.failed_tasks)}</span>` : '') },
+  { key: 'took', title: 'Took', track: '92px', right: true, from: 720, cell: (workflow) => (workflow.started_at ? duration((workflow.ended_at ? ms(workflow.ended_at) : now.value) - ms(workflow.started_at)) : '') },
+  { key: 'created', title: 'Created', track: '92px', right: true, cell: (workflow) => html`<span title=${fineTime(workflow.created_at)}>${ago(workflow.created_at, now.value)}</span>` },
+  { key: 'id', title: 'Id', track: '140px', from: 860, cell: (workflow) => html`<span class="mono faint" title=${workflow.id}>${shortId(workflow.id)}</span>` },
 ];
 

@@ -1,5 +1,5 @@
 // Where we are: every screen, tab, filter and open task has an address of its own.
-import { computed, signal } from '../html.js';
+import { computed, effect, signal } from '../html.js';
 import { query, segment } from './api.js';
 
 const BASE = '/dashboard';
@@ -50,6 +50,15 @@ export function refine(changes, how = { replace: true }) {
   for (const key of new Set(search.keys())) all[key] = search.getAll(key);
   go(address(path, { ...all, ...changes }), how);
 }
+
+/** The filters with which each list was last seen. @type {Map<string, string>} */
+const lists = new Map();
+effect(() => {
+  if (route.value.path.length === 1) lists.set(route.value.path[0], location_.value);
+});
+
+/** A list as it was left. @param {string} name */
+export const listAddress = (name) => lists.get(name) ?? address([name]);
 
 export const workflowAddress = (id, tab = '', search = {}) =>
   address(tab ? ['workflows', id, tab] : ['workflows', id], search);

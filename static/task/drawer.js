@@ -1,6 +1,6 @@
 // One task: how it stands and why, what can be done about it, its attempts, what went in and what came out.
 import { html, useEffect, useRef } from '../html.js';
-import { ago, duration, fineTime, ms } from '../format.js';
+import { ago, duration, fineTime, limit, ms, plural } from '../format.js';
 import { get, segment } from '../state/api.js';
 import { now } from '../state/clock.js';
 import { usePoll } from '../state/poll.js';
@@ -8,11 +8,13 @@ import { address, refine } from '../state/route.js';
 import { CopyButton } from '../ui/copy.js';
 import { Icon } from '../ui/icons.js';
 import { Json, pretty } from '../ui/json.js';
-import { bind } from '../ui/keyboard.js';
-import { Code, Failure, Loading } from '../ui/pieces.js';
+import { isDialogOpen } from '../ui/dialog.js';
+import { bind, types } from '../ui/keyboard.js';
+import { Failure, Loading } from '../ui/pieces.js';
 import { ENDED, Status } from '../ui/status.js';
 import { TaskActions, retryTask } from './actions.js';
 import { Attempts } from './attempts.js';
+import { ErrorNote } from './error-note.js';
 import { Why } from './why.js';
 
 /** How often a task that has not ended is looked at, beside what the log tells at once. */
@@ -34,34 +36,50 @@ export function TaskDrawer({ id, run, streams, close }) {
     whyAgain();
   };
   const box = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => {
-    const before = document.activeElement;
-    box.current?.focus({ preventScroll: true });
-    return () => before instanceof HTMLElement && before.isConnected && before.focus({ preventScroll: true });
-  }, []);
+  useFocus(box);
   useEffect(() => bind({ Escape: close, r: () => task && retryTask(task, changed) }), [task]);
   const known = task?.id === id ? task : null;
+  const gone = !known && place < 0 && Boolean(error);
   return html`<aside class="drawer" aria-label="Task" ref=${box} tabindex="-1">
     <header>
-      <div class="row"><${Status} status=${word} /><span class="grow"></span>
+      <div class="row">${gone ? html`<span class="muted">Task</span>` : html`<${Status} status=${word} />`}<span class="grow"></span>
         <button class="button quiet small square" aria-label="Close the task" title="Esc" onClick=${close}><${Icon} name="cross" /></button></div>
-      <h2 class="wrap">${known?.name ?? (place >= 0 ? run.shape.names[place] : id)}</h2>
+      <h2 class="wrap">${known?.name ?? (place >= 0 ? run.shape.names[place] : gone ? 'Not a task of this run' : 'Task')}</h2>
       <div class="row faint mono" style=${{ gap: '2px' }}><span class="clip">${id}</span><${CopyButton} text=${id} label="Copy the task's id" what="Id copied" /></div>
       ${known && html`<${TaskActions} task=${known} status=${word} changed=${changed} />`}
     </header>
     <div class="body">
-      ${error && !known && html`<${Failure} error=${error} what="This task" />`}
+      ${error && !known && html`<${Failure} error=${error} what="This task"><button class="button" onClick=${close}>Close it</button></${Failure}>`}
       ${!known && !error && html`<${Loading} what="the task" />`}
       ${known && html`<${Body} task=${known} why=${why?.task_id === id || !why ? why : null} word=${word} run=${run} place=${place} stream=${streams.get(id)} version=${version} />`}
     </div>
   </aside>`;
 }
 
+/**
+ * A task that opens takes the keys, and gives them back to where they were. Somebody who writes, or who is in a dialog, keeps
+ * them: the drawer may have been asked for long before it is there.
+ */
+function useFocus(box) {
+  const before = useRef(/** @type {Element | null} */ (null));
+  const waits = isDialogOpen();
+  useEffect(() => {
+    if (waits || before.current) return;
+    before.current = document.activeElement;
+    if (!types(before.current)) box.current?.focus({ preventScroll: true });
+  }, [waits]);
+  useEffect(() => () => {
+    const now_ = document.activeElement;
+    const left = now_ === document.body || now_ === null || box.current?.contains(now_);
+    if (left && !isDialogOpen() && before.current instanceof HTMLElement && before.current.isConnected) before.current.focus({ preventScroll: true });
+  }, []);
+}
+
 function Body({ task, why, word, run, place, stream }) {
   const open = !ENDED.has(word);
   return html`
     ${why && why.reasons.some((reason) => reason.kind !== 'ended') && html`<section aria-label="Why"><h3>${word === 'processing' || word === 'assigned' ? 'Where it is' : open ? 'Why it waits' : 'What is still to come'}</h3><${Why} why=${why} run=${run} /></section>`}
-    ${task.error && html`<section aria-label="Error"><h3>${open ? 'The last attempt failed' : 'Error'}</h3><${ErrorNote} error=${task.error} /></section>`}
+    ${task.error && html`<section aria-label="Error"><h3>${open ? 'The last attempt failed' : word === 'skipped' ? 'Why it was left out' : 'Error'}</h3><${ErrorNote} error=${task.error} status=${word} /></section>`}
     ${open && html`<${Live} task=${task} progress=${run.progress.get(place)} stream=${stream} />`}
     <section aria-label="Facts"><dl class="facts">
       <dt>Kind</dt><dd class="wrap">${task.task_type}${task.external_task_type ? ` · ${task.external_task_type}` : ''}${task.service_name ? html` · service ${task.service_name}` : ''}</dd>
@@ -69,24 +87,18 @@ function Body({ task, why, word, run, place, stream }) {
       <dt>Priority</dt><dd>${task.priority}</dd>
       <dt>Started</dt><dd>${task.started_at ? html`<span class="num">${fineTime(task.started_at)}</span> <span class="muted">${ago(task.started_at, now.value)}</span>` : 'not yet'}</dd>
       ${task.ended_at && html`<dt>Ended</dt><dd class="num">${fineTime(task.ended_at)}${task.started_at ? html` <span class="muted">after ${duration(ms(task.ended_at) - ms(task.started_at))}</span>` : ''}</dd>`}
-      <dt>Limits</dt><dd>${duration(task.timeout_seconds * 1000)} a run, ${task.max_attempts} ${task.max_attempts === 1 ? 'attempt' : 'attempts'}</dd>
+      <dt>Limits</dt><dd>${limit(task.timeout_seconds * 1000)} a run, ${plural(task.max_attempts, 'attempt')}</dd>
       ${task.usage && html`<dt>Tokens</dt><dd class="num">${task.usage.prompt_tokens ?? '–'} in, ${task.usage.completion_tokens ?? '–'} out${task.usage.model ? `, ${task.usage.model}` : ''}</dd>`}
       ${task.tags.length > 0 && html`<dt>Tags</dt><dd class="chips">${task.tags.map((tag) => html`<span key=${tag} class="tag">${tag}</span>`)}</dd>`}
     </dl></section>
-    <${Neighbours} title="Waits for" run=${run} places=${place >= 0 ? run.parentsOf(place) : []} />
-    <${Neighbours} title="Waited for by" run=${run} places=${place >= 0 ? run.childrenOf(place) : []} />
+    <${Neighbours} title="Needs" run=${run} places=${place >= 0 ? run.parentsOf(place) : []} />
+    <${Neighbours} title="Needed by" run=${run} places=${place >= 0 ? run.childrenOf(place) : []} />
     ${(task.attempts.length > 0 || task.attempt > 0) && html`<section aria-label="Attempts"><h3>Attempts</h3><${Attempts} task=${task} word=${word} /></section>`}
     ${(word === 'completed' || task.result !== null) && html`<section aria-label="Result"><div class="row"><h3 class="grow">Result</h3><${CopyButton} text=${pretty(task.result)} label="Copy the result" what="Result copied" /></div>
       ${typeof task.result === 'string' ? html`<div class="pre" tabindex="0" role="group" aria-label="Result">${task.result}</div>` : html`<${Json} value=${task.result} label="Result" />`}</section>`}
     <section aria-label="Parameters"><div class="row"><h3 class="grow">Parameters${task.parameters_edited ? html` <span class="tag">edited</span>` : ''}</h3><${CopyButton} text=${pretty(task.parameters)} label="Copy the parameters" what="Parameters copied" /></div>
       <${Json} value=${task.parameters} label="Parameters" /></section>
     ${task.metadata && html`<section aria-label="Metadata"><h3>Metadata</h3><${Json} value=${task.metadata} label="Metadata" /></section>`}`;
-}
-
-export function ErrorNote({ error }) {
-  return html`<div class="note bad rows"><span><${Code} code=${error.code} /> <span class="muted">${error.name}</span>${error.service_code ? html` <span class="tag">${error.service_code}</span>` : ''}</span>
-    <span class="wrap" style=${{ whiteSpace: 'pre-wrap' }}>${error.message}</span>
-    ${error.details && html`<${Json} value=${error.details} label="Details" />`}</div>`;
 }
 
 function Live({ task, progress, stream }) {

@@ -42,15 +42,15 @@ export function saying(event) {
  */
 export function EventTable({ events, nameOf, open, workflows, follow }) {
   const columns = [
-    { key: 'seq', title: 'Seq', track: '84px', right: true, cell: (event) => html`<span class="muted">${event.seq}</span>` },
-    { key: 'at', title: 'Time', track: '124px', cell: (event) => html`<span class="num muted">${fineTime(event.at)}</span>` },
-    { key: 'type', title: 'Event', track: '196px', cell: (event) => {
+    { key: 'seq', title: 'Seq', track: '84px', right: true, from: 560, cell: (event) => html`<span class="muted">${event.seq}</span>` },
+    { key: 'at', title: 'Time', track: '116px', cell: (event) => html`<span class="num muted">${fineTime(event.at)}</span>` },
+    { key: 'type', title: 'Event', track: 'minmax(150px, 196px)', cell: (event) => {
       const [state, glyph] = LOOKS[event.type] ?? ['pending', 'info'];
       const failed = event.type === 'workflow_ended' && event.status === 'failed';
       return html`<span class=${`status s-${failed ? 'failed' : state}`}><${Icon} name=${failed ? 'cross' : glyph} />${words(event.type)}</span>`;
     } },
-    { key: 'name', title: workflows ? 'Workflow or task' : 'Task', track: 'minmax(140px, 1fr)', cell: (event) => html`<span title=${nameOf(event)}>${nameOf(event)}</span>` },
-    { key: 'said', title: 'What', track: 'minmax(180px, 2fr)', cell: (event) => html`<span class="muted" title=${saying(event)}>${saying(event)}</span>` },
+    { key: 'name', title: workflows ? 'Workflow or task' : 'Task', track: 'minmax(90px, 1fr)', cell: (event) => html`<span title=${nameOf(event)}>${nameOf(event)}</span>` },
+    { key: 'said', title: 'What', track: 'minmax(180px, 2fr)', from: 700, cell: (event) => html`<span class="muted" title=${saying(event)}>${saying(event)}</span>` },
   ];
   return html`<${Table} label="Events" columns=${columns} length=${events.length} row=${(at) => events[at]} keyOf=${(event) => String(event.seq)} open=${open} least="780px" follow=${follow} />`;
 }

@@ -20,8 +20,8 @@ export function bind(bindings) {
   };
 }
 
-/** @param {EventTarget | null} target */
-function types(target) {
+/** Whether what is pressed is written there. @param {EventTarget | null} target */
+export function types(target) {
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)
     || target.closest('.editor') !== null) && target.getAttribute('type') !== 'checkbox' && target.getAttribute('type') !== 'range';
 }

@@ -8,11 +8,17 @@ export function Loading({ what }) {
   return html`<div class="empty" role="status">Reading ${what}</div>`;
 }
 
-/** @param {{error: any, what?: string}} props */
-export function Failure({ error, what }) {
+/** What cannot be shown, why, what helps, and the ways out. @param {{error: any, what?: string, children?: any}} props */
+export function Failure({ error, what, children }) {
   return html`<div class="empty" role="alert"><${Icon} name="alert" /><strong>${what ? `${what} cannot be shown` : 'This did not work'}</strong>
     <span class="wrap">${error.code && html`<a class="link mono" href=${address(['errors', error.code])}>${error.code}</a> `}${error.message}</span>
-    ${error.fix && html`<span>${error.fix}</span>`}</div>`;
+    ${error.fix && html`<span>${error.fix}</span>`}
+    ${children && html`<div class="row flow">${children}</div>`}</div>`;
+}
+
+/** For an address that leads nowhere. */
+export function WaysOut() {
+  return html`<a class="button" href=${address([])}>Now</a><a class="button" href=${address(['workflows'])}>All workflows</a>`;
 }
 
 /** A code of the catalogue, with its page. @param {{code: string}} props */
