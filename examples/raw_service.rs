@@ -2,8 +2,6 @@
 //!
 //! It leaves out what the client of this crate does: acknowledgements, heartbeats, cancellation, coming back.
 
-#![expect(clippy::indexing_slicing, reason = "a JSON value gives null for what is not there")]
-
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::{connect_async, tungstenite::Message};
@@ -12,23 +10,20 @@ use tokio_tungstenite::{connect_async, tungstenite::Message};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::args().nth(1).ok_or("name the address of the server")?.replacen("http", "ws", 1);
     let (mut socket, _) = connect_async(format!("{url}/socket.io/?EIO=4&transport=websocket")).await?;
-    let event = |name: &str, data: &Value| Message::text(format!("42/cluster,{}", json!([name, data])));
-    let able =
-        json!({"task_types": ["external_custom"], "max_concurrent_tasks": 10, "external_service": true});
-    let node = json!({"node_id": "raw-1", "name": "Raw", "capabilities": able});
+    let event = |name, data| Message::text(format!("42/cluster,{}", json!([name, data])));
+    let offer = json!({"task_types": ["external_custom"], "max_concurrent_tasks": 10});
+    let node = json!({"node_id": "raw-1", "name": "Raw", "capabilities": offer});
     while let Some(Message::Text(text)) = socket.next().await.transpose()? {
-        if text.starts_with('0') {
-            socket.send(Message::text("40/cluster,")).await?;
-        } else if text == "2" {
-            socket.send(Message::text("3")).await?;
-        } else if text.starts_with("40") {
-            socket.send(event("node:register", &node)).await?;
-        } else if let Some(task) = text.strip_prefix("42/cluster,[\"task:assign\",") {
+        if let Some(task) = text.strip_prefix("42/cluster,[\"task:assign\",") {
             let task: Value = serde_json::from_str(task.trim_end_matches(']'))?;
-            let mut report = json!({"task_id": task["task_id"], "attempt": task["attempt"]});
-            socket.send(event("task:accepted", &report)).await?;
-            report["result"] = task["external_parameters"].clone();
-            socket.send(event("task:completed", &report)).await?;
+            let [id, attempt, input] = ["task_id", "attempt", "external_parameters"].map(|key| task.get(key));
+            socket.send(event("task:accepted", json!({"task_id": id, "attempt": attempt}))).await?;
+            let done = json!({"task_id": id, "attempt": attempt, "result": input});
+            socket.send(event("task:completed", done)).await?;
+        } else if text.starts_with('0') || text == "2" {
+            socket.send(Message::text(if text == "2" { "3" } else { "40/cluster," })).await?;
+        } else if text.starts_with("40") {
+            socket.send(event("node:register", node.clone())).await?;
         }
     }
     Ok(())
