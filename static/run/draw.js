@@ -6,6 +6,8 @@ import { NODE } from './layout.js';
 /** Below these scales there is no text, and nothing but blocks of colour. */
 export const TEXT_FROM = 0.42;
 const SHAPES_FROM = 0.16;
+/** How far beside its node an edge to another line turns. */
+const ASIDE = 22;
 
 /** @typedef {{scale: number, x: number, y: number}} View */
 
@@ -50,16 +52,21 @@ export function draw(context, scene, view, how) {
 }
 
 function drawEdges(context, scene, view, seen, { colours, chosen, near }) {
-  const { x, y, from, to, down } = scene.placed;
+  const { x, y, from, to, down, gap } = scene.placed;
   const plain = new Path2D();
   const marked = new Path2D();
   for (let edge = 0; edge < from.length; edge += 1) {
     const [start, end] = [from[edge], to[edge]];
     const [ax, ay] = down ? [x[start] + NODE.width / 2, y[start] + NODE.height] : [x[start] + NODE.width, y[start] + NODE.height / 2];
     const [bx, by] = down ? [x[end] + NODE.width / 2, y[end]] : [x[end], y[end] + NODE.height / 2];
+    const backwards = gap !== undefined && gap[start] !== gap[end];
     if (Math.max(ax, bx) < seen.left || Math.min(ax, bx) > seen.right || Math.max(ay, by) < seen.top || Math.min(ay, by) > seen.bottom) continue;
     const path = chosen >= 0 && (start === chosen || end === chosen) && (near.has(start) || near.has(end)) ? marked : plain;
     path.moveTo(ax, ay);
+    if (backwards) {
+      lineBreak(path, ax, ay, bx, by, gap[end]);
+      continue;
+    }
     if (view.scale < SHAPES_FROM) {
       path.lineTo(bx, by);
     } else if (down) {
@@ -78,6 +85,16 @@ function drawEdges(context, scene, view, seen, { colours, chosen, near }) {
   context.lineWidth = Math.max(2, 1 / view.scale);
   context.strokeStyle = colours.accent;
   context.stroke(marked);
+}
+
+/** From the end of a line to the beginning of a later one, through the gap above that. */
+function lineBreak(path, ax, ay, bx, by, gap) {
+  const [out, into, radius] = [ax + ASIDE, bx - ASIDE, 10];
+  path.arcTo(out, ay, out, gap, radius);
+  path.arcTo(out, gap, into, gap, radius);
+  path.arcTo(into, gap, into, by, radius);
+  path.arcTo(into, by, bx, by, radius);
+  path.lineTo(bx, by);
 }
 
 function drawNode(context, scene, node, scale, colours, { hovered, chosen }) {

@@ -11,6 +11,11 @@ import { Scene } from './scene.js';
 
 const SCALE_MIN = 0.01;
 const SCALE_MAX = 2.5;
+/** Around a graph that is shown as a whole, and for the words below it. */
+const MARGIN = 40;
+const FIGURES = 20;
+/** A board that has no size yet is taken for this. */
+const SCREEN_MIN = 240;
 /** At this scale names are read without effort. */
 const READABLE = 0.8;
 /** At this one they can be read. */
@@ -59,6 +64,9 @@ export function Graph({ run, chosen, open, asTable, draft }) {
   </div>`;
 }
 
+/** Not further than the edges of the graph: there is nothing to see beyond. @param {number} at @param {number} least */
+const within = (at, least) => (least > MARGIN ? (least + MARGIN) / 2 : Math.max(least, Math.min(MARGIN, at)));
+
 class Board {
   constructor(element, run, { open, told, state }) {
     this.element = element;
@@ -84,6 +92,8 @@ class Board {
     this.width = 0;
     this.height = 0;
     this.colours = palette();
+    /** What there is for the graph; it is placed for this, and not anew whenever a drawer opens beside it. */
+    this.screen = { width: Math.max(SCREEN_MIN, element.clientWidth - MARGIN * 2), height: Math.max(SCREEN_MIN, element.clientHeight - MARGIN * 2 - FIGURES) };
     this.worker = new Worker(new URL('./layout-worker.js', import.meta.url), { type: 'module' });
     this.worker.onmessage = (message) => this.placed(message.data);
     this.watcher = new ResizeObserver(() => this.resize());
@@ -105,7 +115,7 @@ class Board {
     const { route, offsets, parents, childOffsets, children } = this.run.shape;
     const shape = first ? { total: this.run.total, route, offsets, parents, childOffsets, children } : undefined;
     this.ticket += 1;
-    this.worker.postMessage({ shape, opened: [...this.opened], everything: this.everything, ticket: this.ticket });
+    this.worker.postMessage({ shape, opened: [...this.opened], everything: this.everything, ticket: this.ticket, screen: this.screen });
   }
 
   placed({ ticket, folded, placed, took }) {
@@ -162,8 +172,7 @@ class Board {
   fit() {
     if (!this.scene || !this.width) return;
     const { width, height } = this.scene.placed;
-    const room = 40;
-    const scale = Math.min(1.1, (this.width - room * 2) / width, (this.height - room * 2 - 20) / height);
+    const scale = Math.min(1.1, (this.width - MARGIN * 2) / width, (this.height - MARGIN * 2 - FIGURES) / height);
     this.view.scale = Math.max(SCALE_MIN, scale);
     this.view.x = (this.width - width * this.view.scale) / 2;
     this.view.y = (this.height - height * this.view.scale) / 2;
@@ -184,7 +193,11 @@ class Board {
       scale = LEGIBLE;
     }
     if (node < 0 || this.view.scale >= scale) return;
-    this.view = { scale, x: this.width / 2 - (x[node] + NODE.width / 2) * scale, y: this.height / 2 - (y[node] + NODE.height / 2) * scale };
+    const { width, height } = this.scene.placed;
+    this.view = {
+      scale, x: within(this.width / 2 - (x[node] + NODE.width / 2) * scale, this.width - width * scale - MARGIN),
+      y: within(this.height / 2 - (y[node] + NODE.height / 2) * scale, this.height - height * scale - MARGIN - FIGURES),
+    };
     this.redraw();
   }
 
@@ -247,12 +260,19 @@ class Board {
     /** @type {{x: number, y: number} | null} */
     let from = null;
     let moved = false;
+    /** Fingers on the graph; two of them stretch it. @type {Map<number, {x: number, y: number}>} */
+    const fingers = new Map();
     on('pointerdown', (event) => {
+      fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
       from = { x: event.clientX, y: event.clientY };
-      moved = false;
+      moved = fingers.size > 1;
       this.element.setPointerCapture(event.pointerId);
     });
     on('pointermove', (event) => {
+      if (fingers.size === 2 && fingers.has(event.pointerId)) {
+        this.stretch(fingers, event);
+        return;
+      }
       if (from) {
         moved = moved || Math.hypot(event.clientX - from.x, event.clientY - from.y) > 4;
         if (!moved) return;
@@ -270,10 +290,14 @@ class Board {
     });
     on('pointerup', (event) => {
       const node = moved || !from ? -1 : this.nodeAt(event);
-      from = null;
+      fingers.delete(event.pointerId);
+      if (fingers.size === 0) from = null;
       if (node >= 0) this.activate(node);
     });
-    on('pointercancel', () => { from = null; });
+    on('pointercancel', (event) => {
+      fingers.delete(event.pointerId);
+      from = null;
+    });
     on('wheel', (event) => {
       event.preventDefault();
       const box = this.element.getBoundingClientRect();
@@ -282,6 +306,21 @@ class Board {
       this.redraw();
     }, { passive: false });
     on('keydown', (event) => this.key(event));
+  }
+
+  /** What lies between two fingers stays between them. */
+  stretch(fingers, event) {
+    const box = this.element.getBoundingClientRect();
+    const measured = () => {
+      const [one, other] = [...fingers.values()];
+      return { apart: Math.hypot(one.x - other.x, one.y - other.y), x: (one.x + other.x) / 2 - box.left, y: (one.y + other.y) / 2 - box.top };
+    };
+    const before = measured();
+    fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    const after = measured();
+    this.view.x += after.x - before.x;
+    this.view.y += after.y - before.y;
+    if (before.apart > 0) this.zoom(after.apart / before.apart, after.x, after.y);
   }
 
   key(event) {

@@ -8,7 +8,7 @@ let rows = null;
 let layer = null;
 
 onmessage = (message) => {
-  const { shape, opened, everything, ticket } = message.data;
+  const { shape, opened, everything, ticket, screen } = message.data;
   const begin = performance.now();
   if (shape) {
     rows = shape;
@@ -16,7 +16,7 @@ onmessage = (message) => {
   }
   const folded = everything ? unfolded() : fold(rows, layer, new Set(opened));
   const { from, to } = edgesBetween(folded.nodeOf, rows.offsets, rows.parents);
-  const placed = place(folded.keys.length, folded.layer, from, to);
+  const placed = place(folded.keys.length, folded.layer, from, to, screen);
   postMessage({ ticket, folded, placed, took: performance.now() - begin });
 };
 

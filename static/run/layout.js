@@ -1,23 +1,32 @@
 // Where each node goes: layers from left to right, or from top to bottom, by the longest way, an order inside each layer that crosses few edges
-// (sweeps over the means of neighbours), and places that follow the nodes before them.
+// (sweeps over the means of neighbours), and places that follow the nodes before them. A long and thin graph is broken into lines,
+// as text is.
 
 export const NODE = { width: 196, height: 44, gapX: 58, gapY: 16, gapDown: 44, gapAside: 22 };
 /** Between the columns of one layer. */
 const PACKED = 18;
-/** What a graph is given on a usual screen: it runs to the right or down, whichever fills this better. */
-const SCREEN = { width: 1140, height: 600 };
 /** A layer higher than this is broken into several columns, so that it still fits a screen. */
 const COLUMN_MIN = 32;
 /** Large graphs come to about twice as wide as high. */
 const WIDE = 2;
 const SWEEPS = 4;
+/** Between the lines of a graph that is broken, where the edges to the next line run. */
+const LINE_GAP = 46;
+/** More edges than this across a break would be a tangle and no line that is read on. */
+const ACROSS_MAX = 4;
+/** So many lines are tried; a chain that would need more is not read anyway. */
+const LINES_MAX = 128;
+/** Breaking has to make it so much larger. */
+const WORTH = 1.4;
 
 /**
- * @typedef {{x: Float32Array, y: Float32Array, from: Uint32Array, to: Uint32Array, down: boolean, width: number, height: number}} Placed
+ * `gap` is the height above its line in which edges from the line before come to a node, where there are lines.
+ * @typedef {{x: Float32Array, y: Float32Array, from: Uint32Array, to: Uint32Array, down: boolean, width: number, height: number, gap?: Float32Array}} Placed
  * @param {number} nodes @param {Uint32Array} layer @param {Uint32Array} from @param {Uint32Array} to
+ * @param {{width: number, height: number}} screen what the graph is given: it runs to the right or down, whichever fills this better
  * @returns {Placed}
  */
-export function place(nodes, layer, from, to) {
+export function place(nodes, layer, from, to, screen) {
   const before = neighbours(nodes, to, from);
   const behind = neighbours(nodes, from, to);
   const layers = group(nodes, layer);
@@ -28,7 +37,7 @@ export function place(nodes, layer, from, to) {
     const rows = forth ? layers : [...layers].reverse();
     for (const row of rows) sortByNeighbours(row, order, forth ? before : behind);
   }
-  return positions(nodes, layers, before, behind, from, to);
+  return positions(nodes, layers, before, behind, from, to, screen);
 }
 
 /** Neighbours of each node, in compressed rows. */
@@ -63,7 +72,7 @@ function sortByNeighbours(row, order, { offsets, list }) {
   row.forEach((node, at) => { order[node] = (at + 0.5) * scale; });
 }
 
-function positions(nodes, layers, before, behind, from, to) {
+function positions(nodes, layers, before, behind, from, to, screen) {
   // Along the edges and across them, in steps; what a step is depends on the direction.
   const along = new Float32Array(nodes);
   const across = new Float32Array(nodes);
@@ -93,7 +102,9 @@ function positions(nodes, layers, before, behind, from, to) {
   layers.forEach((row, layer) => row.forEach((node) => { layerOf[node] = layer; }));
   const rightwards = placed(false);
   const downwards = placed(true);
-  return room(downwards) > room(rightwards) * 1.05 ? downwards : rightwards;
+  const whole = room(downwards, screen) > room(rightwards, screen) * 1.05 ? downwards : rightwards;
+  const broken = single.length === layers.length ? inLines(layers, across, layerOf, from, to, screen) : null;
+  return broken && room(broken, screen) > room(whole, screen) * WORTH ? broken : whole;
 
   /** @param {boolean} down */
   function placed(down) {
@@ -108,9 +119,50 @@ function positions(nodes, layers, before, behind, from, to) {
   }
 }
 
-/** How large a graph can be shown on a usual screen. */
-function room({ width, height }) {
-  return Math.min(SCREEN.width / width, SCREEN.height / height, 1);
+/**
+ * The layers from left to right in as many lines as make it largest.
+ * @returns {Placed | null}
+ */
+function inLines(layers, across, layerOf, from, to, screen) {
+  const least = layers.map((row) => row.reduce((sum, node) => Math.min(sum, across[node]), Infinity));
+  const most = layers.map((row) => row.reduce((sum, node) => Math.max(sum, across[node]), -Infinity));
+  const step = NODE.height + NODE.gapY;
+  const forth = NODE.width + NODE.gapX;
+  /** @param {number} lines */
+  const measured = (lines) => {
+    const long = Math.ceil(layers.length / lines);
+    const tops = [];
+    let height = 0;
+    for (let first = 0; first < layers.length; first += long) {
+      let [low, high] = [Infinity, -Infinity];
+      for (let layer = first; layer < Math.min(layers.length, first + long); layer += 1) {
+        low = Math.min(low, least[layer]);
+        high = Math.max(high, most[layer]);
+      }
+      tops.push({ low, y: height });
+      height += (high - low) * step + NODE.height + LINE_GAP;
+    }
+    return { long, tops, width: long * forth - NODE.gapX, height: height - LINE_GAP };
+  };
+  let best = measured(1);
+  for (let lines = 2; lines <= Math.min(LINES_MAX, Math.ceil(layers.length / 2)); lines += 1) {
+    const next = measured(lines);
+    if (room(next, screen) > room(best, screen)) best = next;
+  }
+  const { long, tops, width, height } = best;
+  const lineOf = (node) => Math.floor(layerOf[node] / long);
+  let crossing = 0;
+  for (let edge = 0; edge < from.length; edge += 1) if (lineOf(from[edge]) !== lineOf(to[edge])) crossing += 1;
+  if (tops.length < 2 || crossing > ACROSS_MAX * (tops.length - 1)) return null;
+  const x = Float32Array.from(across, (_, node) => (layerOf[node] % long) * forth);
+  const y = Float32Array.from(across, (value, node) => tops[lineOf(node)].y + (value - tops[lineOf(node)].low) * step);
+  const gap = Float32Array.from(across, (_, node) => tops[lineOf(node)].y - LINE_GAP / 2);
+  return { x, y, from, to, down: false, width, height, gap };
+}
+
+/** How large a graph can be shown there. */
+function room({ width, height }, screen) {
+  return Math.min(screen.width / width, screen.height / height, 1);
 }
 
 /** Moves the nodes of a column to where they want to be, as far as they keep their order and their distance. */
