@@ -116,6 +116,48 @@ test('a list that grows at its top opens what was chosen, and is found again as 
   await context.close();
 });
 
+test('whoever reads older events is left there, and led back to the newest', async () => {
+  const { page, context } = await openPage({ viewport: { width: 1440, height: 500 } });
+  await page.goto(`${house.url}/dashboard/events`);
+  const grid = page.getByRole('grid', { name: 'Events' });
+  const atEnd = () => grid.evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight < 40);
+  const rows = async () => Number(await grid.getAttribute('aria-rowcount'));
+  await until(atEnd, 'the newest event is in view');
+  await grid.hover();
+  await page.mouse.wheel(0, -600);
+  await page.getByRole('button', { name: 'To the newest' }).waitFor();
+  const before = await rows();
+  const top = await grid.evaluate((element) => element.scrollTop);
+  await house.status(await house.submit({ name: 'Unread', tasks: [task('Only')] }), 'completed');
+  await until(async () => (await rows()) >= before + 5, 'more events have come');
+  assert.equal(await grid.evaluate((element) => element.scrollTop), top);
+  await page.getByRole('button', { name: 'To the newest' }).click();
+  await until(atEnd, 'the newest event is in view again');
+  await page.getByRole('row', { name: /workflow ended.*Unread/ }).waitFor();
+  await context.close();
+});
+
+test('a graph keeps its place while another view is looked at', async () => {
+  const id = await house.submit({ name: 'Zoomed', tasks: inChain('') });
+  await house.status(id, 'completed');
+  const { page, context } = await openPage();
+  await page.goto(`${house.url}/dashboard/workflows/${id}`);
+  const scale = () => page.locator('canvas[data-scale]').getAttribute('data-scale');
+  await page.getByRole('application').press('ArrowDown');
+  await page.getByText(/^One, /).waitFor({ state: 'attached' });
+  const whole = await scale();
+  await page.getByRole('button', { name: 'Closer' }).click();
+  await until(async () => (await scale()) !== whole, 'it is closer');
+  const closer = await scale();
+  await page.keyboard.press('3');
+  await page.getByRole('grid', { name: 'Tasks' }).waitFor();
+  await page.keyboard.press('1');
+  await until(async () => (await scale()) === closer, 'it is as close again');
+  await page.getByRole('application').press('ArrowDown');
+  await page.getByText(/^Two, /).waitFor({ state: 'attached' });
+  await context.close();
+});
+
 test('a task that is loaded late leaves the focus where somebody writes', async () => {
   const id = await house.submit({ name: 'Late drawer', tasks: inChain('') });
   await house.status(id, 'completed');

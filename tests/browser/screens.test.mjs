@@ -60,7 +60,7 @@ const screens = () => [
   ['service', '/services/Workshop-node', 'text=Runs now'],
   ['events', '/events', 'text=task completed'],
   ['errors', '/errors', 'text=GZ2002'],
-  ['error', '/errors/GZ2001', 'text=Broken import'],
+  ['error', '/errors/GZ2001', 'text=the mill is jammed'],
   ['submit', '/submit', 'text=valid, 3 tasks'],
 ];
 
@@ -79,6 +79,67 @@ for (const dark of [true, false]) {
     await context.close();
   });
 }
+
+test('every screen fits into a hand', async () => {
+  const { page, context, notes } = await openPage({ viewport: { width: 400, height: 800 }, hasTouch: true });
+  for (const [name, path, ready] of screens()) {
+    await page.goto(`${house.url}/dashboard${path}`);
+    await page.locator(ready).first().waitFor({ state: 'attached' });
+    await page.locator('text=Reading').first().waitFor({ state: 'hidden' });
+    const wide = await page.evaluate(() => {
+      const inside = (element) => element.closest('.grid, .board, .tabs, .json, .editor, .attempts, .pre') !== null;
+      return [...document.querySelectorAll('body *')].filter((element) => !inside(element) && element.getClientRects().length > 0
+        && element.getBoundingClientRect().right > innerWidth + 1 && getComputedStyle(element).position !== 'absolute').map((element) => `${element.tagName}.${element.className} ${element.textContent?.slice(0, 40)}`);
+    });
+    assert.deepEqual(wide, [], name);
+    // What stands above one another in a screen does not lie upon one another.
+    const upon = await page.$$eval('.screen > *', (parts) => parts.filter((part) => getComputedStyle(part).position === 'static').map((part) => part.getBoundingClientRect())
+      .filter((box, at, all) => at > 0 && box.top < all[at - 1].bottom - 1).length);
+    assert.equal(upon, 0, name);
+    await picture(page, `${name}-narrow`);
+  }
+  await page.getByRole('navigation', { name: 'Screens' }).getByRole('link', { name: 'Workflows' }).tap();
+  await page.getByRole('row', { name: /Monthly report/ }).waitFor();
+  assert.deepEqual(notes, { errors: [], foreign: [], violations: [] });
+  await context.close();
+});
+
+test('an address that leads nowhere says so, and shows the ways on', async () => {
+  const { page, context } = await openPage();
+  const go = (path) => page.goto(`${house.url}/dashboard${path}`);
+  await go('/workflows/nobody-knows-it');
+  await page.getByRole('alert').getByText('The workflow nobody-knows-it cannot be shown').waitFor();
+  await page.getByRole('alert').getByRole('link', { name: 'All workflows' }).click();
+  await page.getByRole('row', { name: /Monthly report/ }).waitFor();
+  await go('/workflows?status=nonsense');
+  await page.getByRole('alert').getByText('status=nonsense is unknown').waitFor();
+  await page.getByRole('button', { name: 'Remove the condition status nonsense' }).click();
+  await page.getByRole('row', { name: /Monthly report/ }).waitFor();
+  await go(`/workflows/${known.run}/nonsense`);
+  await page.locator('[data-graph-ready]').waitFor();
+  await go(`/workflows/${known.run}?task=${known.run}.999`);
+  await page.getByRole('complementary').getByText('This task cannot be shown').waitFor();
+  await page.getByRole('complementary').getByRole('button', { name: 'Close it' }).click();
+  await page.getByRole('complementary').waitFor({ state: 'detached' });
+  await go('/errors/GZ9999');
+  await page.getByText('No code of this program').waitFor();
+  await go('/services/nobody');
+  await page.getByText('No service goes by this name').waitFor();
+  await go('/nowhere');
+  await page.getByText('There is no such page').waitFor();
+  await context.close();
+});
+
+test('a long chain is shown so that its names can be read', async () => {
+  const id = await house.submit({ name: 'Chain', tasks: Array.from({ length: 40 }, (_, at) => ({ ...task(`Step ${at}`, at > 0 ? [`Step ${at - 1}`] : []), service: 'Nobody' })) });
+  const { page, context } = await openPage();
+  await page.goto(`${house.url}/dashboard/workflows/${id}`);
+  await page.locator('[data-graph-ready="40"] canvas[data-scale]').waitFor();
+  const scale = Number(await page.locator('canvas[data-scale]').getAttribute('data-scale'));
+  assert.ok(scale > 0.6, `names are drawn at ${scale} of their size`);
+  await picture(page, 'run-chain');
+  await context.close();
+});
 
 /** What axe finds that keeps somebody out. Its program is put in from outside the page, past the page's policy. */
 async function serious(page) {
