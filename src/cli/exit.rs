@@ -87,12 +87,14 @@ fn tell(error: &Error) -> Exit {
 fn stored(error: &Error) -> Option<(Code, Exit)> {
     use crate::core::errors::DATA_DIR_IN_USE;
     use crate::log::LogError;
+    use crate::store::backup::BackupError;
     use crate::store::{DataDirError, StoreError};
 
     let of_directory = error.downcast_ref::<DataDirError>().map(DataDirError::code);
     let of_store = || error.downcast_ref::<StoreError>().map(StoreError::code);
     let of_log = || error.downcast_ref::<LogError>().map(LogError::code);
-    let code = of_directory.or_else(of_store).or_else(of_log)?;
+    let of_backup = || error.downcast_ref::<BackupError>().map(BackupError::code);
+    let code = of_directory.or_else(of_store).or_else(of_log).or_else(of_backup)?;
     Some((code, if code == DATA_DIR_IN_USE { Exit::Conflict } else { Exit::Error }))
 }
 

@@ -1,5 +1,7 @@
 //! `gleitzeit serve`: the composition root, the only place that knows every module.
 
+mod upkeep;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +24,9 @@ use crate::engine::{self, EngineHandle, EngineParts, Retention, Views};
 use crate::executor::file::Root;
 use crate::executor::outbound::Outbound;
 use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools};
-use crate::http::{self, App, Assets, Callbacks, Files, KnownModels, Models, Receivers, Shutdown, Webhooks};
+use crate::http::{
+    self, App, Assets, Callbacks, Files, KnownModels, Models, Receivers, Shutdown, Upkeep, Webhooks,
+};
 use crate::log::{Log, LogOptions, LogRead, OpenReport, SegmentLog};
 use crate::protocol::submit::no_files_root;
 use crate::signing::{CallbackKey, SealKey};
@@ -87,6 +91,7 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
     let tools = tools(&config)?;
     let (files, models) = (files(&config, tools.root())?, models(&tools));
     let Opened { data_dir, log, reader, store, state, replayed } = open(&config)?;
+    let snapshots = log.snapshots();
     let clock = EngineClock::start(state.now);
 
     let store_status = Arc::new(StoreStatus::default());
@@ -102,12 +107,9 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
         seed: u64::from(std::process::id()) ^ crate::clock::wall().0,
     });
     let on_archived = prepared.on_archived();
-    let retention = Retention {
-        engine: prepared.handle(),
-        store: Arc::clone(&store),
-        log: reader,
-        keep_ms: config.retention_ms,
-    };
+    let upkeep = upkeep::upkeep(prepared.handle(), Arc::clone(&store), snapshots, &data_dir);
+    let (engine, keep_ms) = (prepared.handle(), config.retention_ms);
+    let retention = Retention { engine, store: Arc::clone(&store), log: reader, keep_ms };
     let archiver =
         Archiver { store, jobs: store_jobs, status: store_status, directory: data_dir.path().to_path_buf() };
     let store = thread("store", move || archiver.run(on_archived))?;
@@ -134,7 +136,7 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
     let (shutdown, requests) = mpsc::channel(1);
     let callbacks = Callbacks { key: callback_key, limits: config.limits.clone() };
     let webhooks = Webhooks { seal, reach: receivers(&subscriptions) };
-    let app = app(&config, handle, token, callbacks, webhooks, shutdown, (files, models, assets));
+    let app = app(&config, handle, token, callbacks, webhooks, shutdown, (files, models, upkeep, assets));
     let (closing, closed) = watch::channel(false);
     let http = tokio::spawn(listen(listener, http::router(app).layer(layer), closed));
     info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
@@ -176,7 +178,7 @@ struct Opened {
 
 fn open(config: &Config) -> anyhow::Result<Opened> {
     let data_dir = DataDir::open(&config.data_dir)?;
-    let (log, report) =
+    let (mut log, report) =
         SegmentLog::open(&data_dir.log(), LogOptions::with_segment_size(config.segment_size)?)?;
     tell(&report);
     let reader = log.reader();
@@ -184,6 +186,8 @@ fn open(config: &Config) -> anyhow::Result<Opened> {
     let opened = Store::open(data_dir.path(), &reader, options)?;
     let mut state = opened.checkpoint.map(CheckpointInput::restore).unwrap_or_default();
     let replayed = opened.store.replay(&mut state)?;
+    // A run before this one may have ended between the release of old segments and their end.
+    log.release(state.released)?;
     Ok(Opened { data_dir, log, reader, store: opened.store, state, replayed })
 }
 
@@ -206,7 +210,7 @@ fn app(
     callbacks: Callbacks,
     webhooks: Webhooks,
     shutdown: mpsc::Sender<Shutdown>,
-    (files, models, assets): (Files, Models, Assets),
+    (files, models, upkeep, assets): (Files, Models, Upkeep, Assets),
 ) -> Arc<App> {
     let (limits, origins) = (config.limits.submission.clone(), config.origins.clone());
     let functions = super::registry::views();
@@ -221,6 +225,7 @@ fn app(
         webhooks,
         shutdown,
         files,
+        upkeep,
         assets,
     })
 }

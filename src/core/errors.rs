@@ -268,6 +268,15 @@ catalogue! {
     5013 FORMAT_TOO_NEW Permanent Critical false 500
         "The data directory was written by a newer version."
         "Use that version or a later one."
+    5014 BACKUP_NOT_WHOLE Permanent Error false 422
+        "A backup was cut off or has changed, or its restore was interrupted."
+        "Use another backup; nothing of this one was taken. A directory with half a restore can be removed."
+    5015 DATA_DIR_NOT_EMPTY Validation Error false 409
+        "A backup is only restored into an empty directory."
+        "Name a new directory with --data-dir, and keep the old one until the new one has proved itself."
+    5016 MOMENT_NOT_IN_BACKUP Validation Error false 422
+        "The backup cannot be restored to this moment."
+        "Name a moment that the message calls possible, or use a backup that was taken earlier or later."
     6001 ADDRESS_DENIED Network Error false 403
         "The host of a request is on this machine or in a private network, and the configuration does not allow it."
         "Have its network or name added to `allow` under `[http]` in the server's configuration."

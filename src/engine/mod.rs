@@ -19,6 +19,7 @@ mod step;
 mod subscriptions;
 mod turn;
 mod turns;
+mod verify;
 mod views;
 mod writing;
 
@@ -36,5 +37,6 @@ pub use retention::{Kept, Retention};
 pub use start::{EngineParts, Prepared, ReplayError, Running, prepare, replay};
 pub use step::{Engine, Input, View};
 pub use turn::{Accepted, Answer, Output, Reply, Turn};
+pub use verify::{Checked, verify};
 pub use views::{FailurePage, Views};
 pub use writing::{Durable, Writing, Written};

@@ -22,6 +22,7 @@ mod services;
 mod stats;
 mod system;
 mod tasks;
+mod upkeep;
 mod webhooks;
 mod workflows;
 
@@ -36,6 +37,7 @@ pub use crate::config::{Origins, Token};
 pub use assets::Assets;
 pub use callbacks::Callbacks;
 pub use doubts::{KnownModels, Models};
+pub use upkeep::Upkeep;
 pub use webhooks::{Receivers, Webhooks};
 
 use crate::core::limits::SubmissionLimits;
@@ -62,6 +64,8 @@ pub struct App {
     pub shutdown: mpsc::Sender<Shutdown>,
     /// Looks for the files of a batch.
     pub files: Files,
+    /// Looks after the data.
+    pub upkeep: Upkeep,
     /// The dashboard.
     pub assets: Assets,
 }
@@ -133,6 +137,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/errors/{code}", get(errors::detail))
         .route("/stats", get(stats::stats))
         .route("/shutdown", post(system::shutdown))
+        .route("/store/backup", post(upkeep::backup))
+        .route("/store/verify", post(upkeep::verify))
         .layer(body_limit)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), auth::require_token));
     let from_own_pages = middleware::from_fn_with_state(Arc::clone(&app), auth::refuse_foreign_pages);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::LogError;
@@ -73,6 +73,8 @@ pub struct Catalog {
     segments: RwLock<VecDeque<Entry>>,
     durable_end: AtomicU64,
     files: Mutex<VecDeque<(u64, Arc<dyn DiskFile>)>>,
+    /// Pictures that somebody looks at. Meanwhile nothing is deleted.
+    held: AtomicUsize,
 }
 
 impl Catalog {
@@ -82,6 +84,7 @@ impl Catalog {
             segments: RwLock::new(segments),
             durable_end: AtomicU64::new(end.0),
             files: Mutex::default(),
+            held: AtomicUsize::new(0),
         }
     }
 
@@ -111,9 +114,27 @@ impl Catalog {
         self.write().push_back(Entry { header, index: Some(Index::empty(header.first)) });
     }
 
-    /// Forgets the oldest segment when everything in it is below `up_to`. The last one always stays.
+    /// All segments and the position after their last record, which stay until [`Self::let_go`].
+    pub fn hold(&self) -> (Vec<Entry>, Seq) {
+        let segments = self.read();
+        self.held.fetch_add(1, Ordering::AcqRel);
+        let end =
+            segments.back().and_then(|entry| entry.index.as_ref()).map_or(Seq::FIRST, |index| index.end);
+        (segments.iter().cloned().collect(), end)
+    }
+
+    pub fn let_go(&self) {
+        self.held.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Forgets the oldest segment when everything in it is below `up_to`. The last one always stays, and so do all
+    /// while somebody holds them.
     pub fn pop_below(&self, up_to: Seq) -> Option<Entry> {
         let mut segments = self.write();
+        // Looked at under the lock: whoever holds has taken it before, and sees all segments, or will see what is left.
+        if self.held.load(Ordering::Acquire) > 0 {
+            return None;
+        }
         let next = segments.get(1)?.header.first;
         let entry = (next <= up_to).then(|| segments.pop_front())??;
         drop(segments);

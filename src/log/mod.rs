@@ -6,6 +6,7 @@
 
 mod batch;
 mod catalog;
+mod cut;
 mod disk;
 mod error;
 mod examine;
@@ -18,6 +19,7 @@ mod recover;
 mod repair;
 mod segment;
 pub mod sim;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -30,10 +32,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub use batch::Batch;
+pub use cut::cut;
 pub use error::{Damage, LogError, Lost};
 pub use options::{Cut, CutReason, LogOptions, OpenReport};
 pub use record::{Parts, RecordView};
 pub use repair::{AcceptLoss, RepairReport, repair};
+pub use snapshot::{SegmentImage, Snapshot, Snapshots};
 pub use verify::{VerifyReport, verify};
 pub use writer::SegmentLog;
 

@@ -14,6 +14,7 @@ use super::options::{LogOptions, OpenReport, Preparation};
 use super::prepare::{Helper, Preparer, due, is_full};
 use super::recover::{self, Found, Link, Tail};
 use super::segment::{HEADER_BYTES, PREPARED_NAME, SegmentHeader, file_name};
+use super::snapshot::Snapshots;
 use super::{FIRST_SEQ, Limits, Log, LogError, LogRead, Space};
 use crate::core::ids::Seq;
 
@@ -35,6 +36,8 @@ pub struct SegmentLog {
     segment_size: u64,
     tail: Tail,
     next: Seq,
+    /// Nobody needs what lies before.
+    released: Seq,
     stopped: bool,
 }
 
@@ -77,7 +80,17 @@ impl SegmentLog {
         };
         let catalog = Arc::new(Catalog::new(Arc::clone(&disk), entries, next));
         let segment_size = options.segment_size;
-        let log = Self { disk, catalog, preparer, helper, segment_size, tail, next, stopped: false };
+        let log = Self {
+            disk,
+            catalog,
+            preparer,
+            helper,
+            segment_size,
+            tail,
+            next,
+            released: FIRST_SEQ,
+            stopped: false,
+        };
         log.prepare_ahead();
         Ok((log, report))
     }
@@ -117,7 +130,23 @@ impl SegmentLog {
         let tail = begun.inspect_err(|error| self.stopped = error.is_fatal())?;
         self.catalog.push(tail.header);
         self.tail = tail;
-        Ok(())
+        self.release_again()
+    }
+
+    /// Segments that somebody looked at when they were released, or that could not be deleted, go later.
+    fn release_again(&mut self) -> Result<(), LogError> {
+        match self.release(self.released) {
+            Err(failure) if !failure.is_fatal() => {
+                warn!(%failure, "old segments stay for now");
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    /// For backups of a log that is in use.
+    pub fn snapshots(&self) -> Snapshots {
+        Snapshots(Arc::clone(&self.catalog))
     }
 
     /// The commit: one write, one sync. After an error nobody knows what the disk holds, and a second sync on
@@ -200,6 +229,7 @@ impl Log for SegmentLog {
         if self.stopped {
             return Err(LogError::Stopped);
         }
+        self.released = self.released.max(up_to);
         // The oldest goes first, and durably, so that a crash in between leaves no hole.
         while let Some(entry) = self.catalog.pop_below(up_to) {
             let number = entry.header.number;

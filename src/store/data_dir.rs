@@ -21,9 +21,16 @@ use super::migrations::{self, Step};
 use super::secret;
 use crate::core::errors::{self, Code};
 
-const LOCK_FILE: &str = "LOCK";
+pub(super) const LOCK_FILE: &str = "LOCK";
 const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_DRAFT: &str = "FORMAT.new";
+/// Where a restore works until everything is proved.
+pub(super) const RESTORING: &str = "restoring";
+/// The format that this program reads and writes.
+pub(super) const KNOWN_FORMAT: u32 = match migrations::STEPS.last() {
+    Some(step) => step.format,
+    None => 0,
+};
 
 /// A locked data directory in the format of this program. Dropping it lets others in.
 #[derive(Debug)]
@@ -48,6 +55,8 @@ pub enum DataDirError {
         "{path} is not a data directory: it has no file {FORMAT_FILE}, but it holds `{entry}`; choose an empty directory or a new one"
     )]
     Foreign { path: String, entry: String },
+    #[error("{path} holds a restore that was interrupted; remove what is in it and restore the backup again")]
+    HalfRestored { path: String },
     #[error("{path}/{FORMAT_FILE} cannot be understood ({reason}); restore it from a backup")]
     Garbled { path: String, reason: String },
     #[error("{doing} {path} failed: {source}")]
@@ -60,6 +69,7 @@ impl DataDirError {
             Self::InUse { .. } => errors::DATA_DIR_IN_USE,
             Self::TooNew { .. } => errors::FORMAT_TOO_NEW,
             Self::Foreign { .. } => errors::INVALID_ARGUMENT,
+            Self::HalfRestored { .. } => errors::BACKUP_NOT_WHOLE,
             Self::Garbled { .. } | Self::Io { .. } => errors::STORAGE_FAILED,
         }
     }
@@ -122,6 +132,12 @@ fn make_durably(path: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(synced)
+}
+
+/// Makes and locks a directory that is no data directory yet.
+pub(super) fn claim(path: &Path) -> Result<File, DataDirError> {
+    make_durably(path).map_err(failed("making", path))?;
+    take_lock(path)
 }
 
 fn take_lock(directory: &Path) -> Result<File, DataDirError> {
@@ -199,8 +215,11 @@ fn write_format(directory: &Path, format: u32, instance: Uuid) -> Result<(), Dat
     write().map_err(failed("writing", &path))
 }
 
-/// A directory without a format is empty, or a start of ours was cut in it.
+/// A directory without a format is empty, or a start of ours was cut in it, or a restore.
 fn refuse_foreign(directory: &Path) -> Result<(), DataDirError> {
+    if directory.join(RESTORING).exists() {
+        return Err(DataDirError::HalfRestored { path: directory.display().to_string() });
+    }
     let ours = |name: &str| [LOCK_FILE, FORMAT_DRAFT, "log", "store", "lost+found"].contains(&name);
     for entry in fs::read_dir(directory).map_err(failed("listing", directory))? {
         let entry = entry.map_err(failed("listing", directory))?.file_name().to_string_lossy().into_owned();

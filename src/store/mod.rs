@@ -5,11 +5,13 @@
 //! them. [`Store`] is the way in; whatever it loses is made again.
 
 mod archive;
+pub mod backup;
 mod bytes;
 mod check;
 mod checkpoint;
 mod compact;
 mod data_dir;
+mod digest;
 mod dump;
 mod error;
 mod fetch;
@@ -35,6 +37,7 @@ mod views;
 
 pub use compact::{CompactReport, compact};
 pub use data_dir::{DataDir, DataDirError};
+pub use digest::digest;
 pub use dump::dump_log;
 pub use error::{StoreError, StoreHealth};
 pub use fetch::payload;
@@ -43,5 +46,5 @@ pub use open::{Opened, discard};
 pub use retention::Holding;
 pub use thread::Archiver;
 pub use totals::Totals;
-pub use verify::ViewsReport;
+pub use verify::{Scope, ViewsReport};
 pub use views::{Store, StoreOptions};

@@ -1,8 +1,10 @@
-//! `gleitzeit store`: the data directory of a server that does not run.
+//! `gleitzeit store`: the data directory, most often of a server that does not run.
 
+mod backup;
 mod compact;
 mod dump;
 mod repair;
+mod restore;
 mod verify;
 
 use std::path::PathBuf;
@@ -15,9 +17,9 @@ use super::Exit;
 use crate::config::{DataConfig, RawConfig};
 use crate::core::state::State;
 use crate::log::{Log, LogOptions, LogRead, SegmentLog};
-use crate::store::{self, CheckpointInput, DataDir, Opened, StoreOptions};
+use crate::store::{self, CheckpointInput, DataDir, DataDirError, Opened, StoreOptions};
 
-/// Look after the data directory of a server that does not run.
+/// Look after a data directory: back it up, restore, check, repair, compact and print it.
 #[derive(Debug, Args)]
 pub(super) struct Store {
     #[command(subcommand)]
@@ -26,6 +28,8 @@ pub(super) struct Store {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Verify(verify::Verify),
     Repair(repair::Repair),
     Compact(compact::Compact),
@@ -35,6 +39,8 @@ enum Verb {
 impl Store {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         match self.verb {
+            Verb::Backup(backup) => backup.run(),
+            Verb::Restore(restore) => restore.run(),
             Verb::Verify(verify) => verify.run(),
             Verb::Repair(repair) => repair.run(),
             Verb::Compact(compact) => compact.run(),
@@ -55,10 +61,22 @@ struct Place {
 }
 
 impl Place {
+    fn resolve(self) -> anyhow::Result<DataConfig> {
+        Ok(RawConfig { data_dir: self.data_dir, config: self.config, ..RawConfig::default() }
+            .resolve_data()?)
+    }
+
+    /// As [`Self::lock`], for what a server that runs can do as well.
+    fn lock_or_ask_online(self) -> anyhow::Result<(DataDir, DataConfig)> {
+        self.lock().map_err(|error| match error.downcast_ref::<DataDirError>() {
+            Some(DataDirError::InUse { .. }) => error.context("add --online to ask the server that runs"),
+            _ => error,
+        })
+    }
+
     /// Takes the lock of a directory that exists; nobody wants to look after a new one.
     fn lock(self) -> anyhow::Result<(DataDir, DataConfig)> {
-        let config = RawConfig { data_dir: self.data_dir, config: self.config, ..RawConfig::default() }
-            .resolve_data()?;
+        let config = self.resolve()?;
         let path = &config.data_dir;
         ensure!(
             path.join("FORMAT").exists(),

@@ -9,6 +9,7 @@ mod sse;
 mod streamed;
 mod transport;
 mod types;
+mod upkeep;
 mod wait;
 mod webhooks;
 
@@ -27,6 +28,7 @@ pub use types::{
     PageRequest, Receipt, Service, Shutdown, Stats, SubmitOptions, Submitted, TaskFailure, TaskInfo,
     TextFormat, Validation, Why, WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
 };
+pub use upkeep::BackupStream;
 pub use webhooks::{Delivery, NewWebhook, ResumeAt, Webhook, WebhookTest};
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

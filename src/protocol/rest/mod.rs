@@ -20,6 +20,8 @@ mod problem;
 mod requests;
 mod service;
 mod stats;
+#[cfg(feature = "server")]
+mod store;
 mod task;
 mod usage;
 mod webhook;
@@ -52,6 +54,8 @@ pub use requests::{
 };
 pub use service::{ReportedView, ServiceView, breaker, node_type};
 pub use stats::{Health, LogStats, Stats, TaskStats};
+#[cfg(feature = "server")]
+pub use store::StoreReport;
 pub use task::{AttemptView, ErrorView, ProgressView, TaskDetail, TaskView};
 pub use usage::UsageView;
 pub use webhook::{DeliveryView, FilterView, MissedView, TestView, WebhookMade, WebhookView, delivery_id};

@@ -5,7 +5,7 @@ use crate::core::event::{AfterFailure, Outcome};
 use crate::core::ids::{Seq, TaskId, Timestamp, WorkflowId};
 use crate::core::listing::ListFilter;
 use crate::core::state::Workflow;
-use crate::store::dump_log;
+use crate::store::{Scope, dump_log};
 
 /// Archives workflows of all kinds, with a second between them, and returns them in order.
 fn history(world: &mut World, count: u32) -> Vec<Workflow> {
@@ -68,7 +68,7 @@ fn whatever_holds_the_log_back_can_be_carried() {
     let mut world = World::new();
     let all = history(&mut world, 30);
     let up_to = Seq(all[10].ended_seq.unwrap().0 + 1);
-    assert!(!world.store.verify(up_to).is_whole());
+    assert!(!world.store.verify(up_to, Scope::AtRest).is_whole());
     let (mut from, mut found) = (None, Vec::new());
     for _ in 0..10 {
         let holding = world.store.holding_back(up_to, from, 4).unwrap();
@@ -87,7 +87,7 @@ fn whatever_holds_the_log_back_can_be_carried() {
         carry(&mut world, id);
     }
     assert!(world.store.holding_back(up_to, None, 10).unwrap().workflows.is_empty());
-    let report = world.store.verify(up_to);
+    let report = world.store.verify(up_to, Scope::AtRest);
     assert!(report.is_whole(), "{report:?}");
     assert_eq!(report.workflows, 30);
     assert!(report.payloads > 10);
@@ -97,7 +97,7 @@ fn whatever_holds_the_log_back_can_be_carried() {
 fn verification_names_what_is_missing() {
     let mut world = World::new();
     let all = history(&mut world, 5);
-    assert!(world.store.verify(Seq::FIRST).is_whole());
+    assert!(world.store.verify(Seq::FIRST, Scope::AtRest).is_whole());
     // Another log, in which other records have these numbers.
     let mut other = World::new();
     other.submit("another", 1);
@@ -106,7 +106,7 @@ fn verification_names_what_is_missing() {
     let log = other.reader();
     let opened =
         crate::store::Store::open_in_memory(&std::sync::Arc::new(kv), &log, super::world::OPTIONS).unwrap();
-    let report = opened.store.verify(Seq::FIRST);
+    let report = opened.store.verify(Seq::FIRST, Scope::AtRest);
     assert_eq!((report.workflows, report.problems.len()), (0, all.len()));
     assert!(report.problems[0].contains(&all[0].id.to_string()), "{:?}", report.problems);
 }

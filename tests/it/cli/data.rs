@@ -110,6 +110,7 @@ fn compaction_leaves_everything_where_it_was() {
 #[test]
 fn damage_is_told_and_given_up_only_on_request() {
     let (data, _) = used(20);
+    let before = seqs(data.path());
     damage(&segments(data.path())[0]);
     let verified = store("verify", data.path());
     assert_eq!(verified.status.code(), Some(1));
@@ -124,9 +125,30 @@ fn damage_is_told_and_given_up_only_on_request() {
     let repaired = store("repair --accept-loss", data.path());
     let said = text(&repaired.stdout);
     assert_eq!(repaired.status.code(), Some(0), "{said}{}", text(&repaired.stderr));
-    assert!(said.contains("lost: records ") && said.contains("the original is kept as"), "{said}");
+    assert!(said.contains("the original is kept as"), "{said}");
+    // What it says is lost is what is missing now, and nothing else.
+    let range =
+        said.lines().find_map(|line| line.strip_prefix("lost: records ")).expect("it says what is lost");
+    let (from, to) = range.trim_end_matches(" are lost").split_once(" to ").expect("a range");
+    let lost: Vec<u64> = (number(from)..=number(to)).collect();
+    let left = seqs(data.path());
+    let missing: Vec<u64> = before.iter().copied().filter(|seq| !left.contains(seq)).collect();
+    assert_eq!(missing, lost);
+    let verified = store("verify", data.path());
+    assert!(text(&verified.stdout).contains(&format!("given up earlier: records {range}")), "{verified:?}");
     let server = Server::start(data.path(), &[]);
     assert_eq!(server.rest().get("/workflows").expect("it answers").status, 200);
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no number"))
+}
+
+/// Every record of the log.
+fn seqs(data: &Path) -> Vec<u64> {
+    let dump = store("dump", data);
+    let seq = |line: &str| serde_json::from_str::<Value>(line).expect("it is JSON")["seq"].as_u64();
+    text(&dump.stdout).lines().map(|line| seq(line).expect("a record has a position")).collect()
 }
 
 fn segments(data: &Path) -> Vec<PathBuf> {
