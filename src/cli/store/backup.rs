@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use clap::Args;
 
 use super::Place;
@@ -81,7 +81,7 @@ fn online(remote: Remote, out: &mut dyn Write) -> anyhow::Result<()> {
         out.flush().context("writing the backup failed")?;
         Ok(Exit::Ok)
     })?;
-    ensure!(exit == Exit::Ok, "it was interrupted; nothing was kept");
+    anyhow::ensure!(exit == Exit::Ok, "it was interrupted; nothing was kept");
     Ok(())
 }
 
