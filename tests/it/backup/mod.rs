@@ -129,7 +129,9 @@ fn what_was_acknowledged_before_a_backup_is_in_it() {
     assert_eq!(mode & 0o777, 0o600, "it holds a secret");
     let restored = base.path().join("restored");
     let printed = ok(restore(&file, &restored, &[]));
-    assert!(value(&printed, "workflows").starts_with("1 in memory"), "{printed}");
+    // The one that waits, and at most one that ran at that moment.
+    let live = value(&printed, "workflows");
+    assert!(live.starts_with("1 in memory") || live.starts_with("2 in memory"), "{printed}");
     let secret = |data: &Path| std::fs::read(data.join("SECRET")).expect("a data directory has a secret");
     assert_eq!(secret(&data), secret(&restored), "callbacks that were given out still lead back");
     // With one segment more or less it would not be the same.
