@@ -18,9 +18,18 @@ impl EngineClock {
     }
 
     pub fn now(&self) -> Timestamp {
-        let elapsed = since_boot().saturating_sub(self.started);
+        self.at(self.uptime())
+    }
+
+    /// Engine time after so much of this run.
+    pub fn at(&self, uptime: std::time::Duration) -> Timestamp {
         self.base
-            .plus(u64::try_from(elapsed.as_millis()).expect("a process runs for less than 500 million years"))
+            .plus(u64::try_from(uptime.as_millis()).expect("a process runs for less than 500 million years"))
+    }
+
+    /// Whole microseconds of this run since an uptime, the begun one included.
+    pub fn micros_since(&self, uptime: std::time::Duration) -> u64 {
+        whole_micros(self.uptime().saturating_sub(uptime))
     }
 
     /// How long this run has lasted.
@@ -48,4 +57,15 @@ pub fn wall() -> Timestamp {
 #[expect(clippy::disallowed_methods, reason = "this is the place that reads the clock")]
 pub fn instant() -> std::time::Instant {
     std::time::Instant::now()
+}
+
+/// Whole microseconds since a moment, the begun one included.
+#[cfg(feature = "server")]
+pub fn micros_since(began: std::time::Instant) -> u64 {
+    whole_micros(instant().saturating_duration_since(began))
+}
+
+#[cfg(feature = "server")]
+fn whole_micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000)).expect("a process runs for less than 500,000 years")
 }

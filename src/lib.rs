@@ -1,7 +1,7 @@
 //! Gleitzeit: durable workflow orchestration in one binary.
 //!
 //! Floors, from the ground up; a module imports only what lies below it: `core` (pure rules), `protocol`
-//! (wire types), `log` and `store` (disk), `engine` (the single writer), `executor`, `socket` and `http`
+//! (wire types), `figures` (what is measured), `log` and `store` (disk), `engine` (the single writer), `executor`, `socket` and `http`
 //! (shells), `client` (the SDK), `cli` (the composition root).
 
 pub mod clock;
@@ -14,6 +14,8 @@ pub mod config;
 pub mod engine;
 #[cfg(feature = "server")]
 pub mod executor;
+#[cfg(feature = "server")]
+pub mod figures;
 #[cfg(feature = "server")]
 pub mod http;
 #[cfg(feature = "server")]

@@ -1,6 +1,7 @@
 //! What the system says of this process.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Resident memory in bytes; 0 where the system does not say.
@@ -17,6 +18,28 @@ pub fn cpu_seconds() -> f64 {
     let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks = field(fields, 11).unwrap_or(0) + field(fields, 12).unwrap_or(0);
     ticks as f64 / rustix::param::clock_ticks_per_second() as f64
+}
+
+/// Open file descriptors; 0 where the system does not say.
+pub fn open_files() -> usize {
+    fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// Threads of the process; 0 where the system does not say.
+pub fn threads() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().find_map(|line| field(line.strip_prefix("Threads:")?, 0)).unwrap_or(0)
+}
+
+/// What the files directly in a folder take of the disk, in bytes. One that goes meanwhile does not count.
+pub fn folder_bytes(path: &Path) -> u64 {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.metadata().ok()).map(|file| file.blocks() * 512).sum()
+}
+
+/// What is free on the disk below `path`, in bytes; 0 where the system does not say.
+pub fn disk_free_bytes(path: &Path) -> u64 {
+    rustix::fs::statvfs(path).map_or(0, |disk| disk.f_bavail * disk.f_frsize)
 }
 
 /// Share of the machine's memory that is in use, in percent; 0 where the system does not say.

@@ -20,12 +20,12 @@ use super::{Exit, telemetry};
 use crate::clock::EngineClock;
 use crate::config::{Config, FilesConfig, RawConfig, Token};
 use crate::core::state::State;
-use crate::engine::{self, EngineHandle, EngineParts, Retention, Views};
+use crate::engine::{self, EngineHandle, EngineParts, Retention, Sampler, Views};
 use crate::executor::file::Root;
 use crate::executor::outbound::Outbound;
 use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools};
 use crate::http::{
-    self, App, Assets, Callbacks, Files, KnownModels, Models, Receivers, Shutdown, Upkeep, Webhooks,
+    self, App, Assets, Callbacks, Files, KnownModels, Models, Places, Receivers, Shutdown, Upkeep, Webhooks,
 };
 use crate::log::{Log, LogOptions, LogRead, OpenReport, SegmentLog};
 use crate::protocol::submit::no_files_root;
@@ -129,18 +129,18 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
         std::process::exit(74);
     });
     executor.register().await?;
-    tokio::spawn(subscriptions.clone().run());
+    start_followers(&subscriptions, &handle);
     let (keep_retention, stop) = channel();
     let retention = thread("retention", move || retention.run(&stop))?;
 
     let (shutdown, requests) = mpsc::channel(1);
     let callbacks = Callbacks { key: callback_key, limits: config.limits.clone() };
     let webhooks = Webhooks { seal, reach: receivers(&subscriptions) };
-    let app = app(&config, handle, token, callbacks, webhooks, shutdown, (files, models, upkeep, assets));
+    let seen = (files, models, upkeep, assets, places(&data_dir));
+    let app = app(&config, handle, token, callbacks, webhooks, shutdown, seen);
     let (closing, closed) = watch::channel(false);
     let http = tokio::spawn(listen(listener, http::router(app).layer(layer), closed));
-    info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
-    warn_of_no_token(&config);
+    tell_ready(&config, replayed, began);
     Ok(Server {
         address,
         engine,
@@ -159,7 +159,18 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<J
     std::thread::Builder::new().name(name.to_owned()).spawn(work)
 }
 
-fn warn_of_no_token(config: &Config) {
+/// What runs beside the engine until it stops.
+fn start_followers(subscriptions: &Subscriptions, engine: &EngineHandle) {
+    tokio::spawn(subscriptions.clone().run());
+    tokio::spawn(Sampler { engine: engine.clone() }.run());
+}
+
+fn places(data_dir: &DataDir) -> Places {
+    Places { log: data_dir.log(), store: data_dir.path().join("store") }
+}
+
+fn tell_ready(config: &Config, replayed: u64, began: std::time::Instant) {
+    info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
     if config.token.is_none() {
         info!("no token is set: only this machine can connect, and everybody on it may do everything");
     }
@@ -210,7 +221,7 @@ fn app(
     callbacks: Callbacks,
     webhooks: Webhooks,
     shutdown: mpsc::Sender<Shutdown>,
-    (files, models, upkeep, assets): (Files, Models, Upkeep, Assets),
+    (files, models, upkeep, assets, places): (Files, Models, Upkeep, Assets, Places),
 ) -> Arc<App> {
     let (limits, origins) = (config.limits.submission.clone(), config.origins.clone());
     let functions = super::registry::views();
@@ -227,6 +238,7 @@ fn app(
         files,
         upkeep,
         assets,
+        places,
     })
 }
 

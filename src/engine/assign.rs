@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::core::ids::{AttemptNo, Seq, SessionId, TaskId, Timestamp, WorkerId};
 use crate::core::payload::{Payload, Stored};
@@ -18,6 +19,8 @@ pub struct Assignment {
     pub task: TaskId,
     pub attempt: AttemptNo,
     pub at: Timestamp,
+    /// Uptime at the beginning of the turn that decided it.
+    pub decided: Duration,
     spec: Arc<WorkflowSpec>,
     /// Parameters in place of the submitted ones.
     edited: Option<Stored>,
@@ -44,7 +47,7 @@ impl Assignment {
         task: TaskId,
         attempt: AttemptNo,
         (session, worker): (SessionId, WorkerId),
-        at: Timestamp,
+        (at, decided): (Timestamp, Duration),
     ) -> Self {
         let spec = workflow.spec.task(task.index);
         let edited = workflow.task(task.index).edited();
@@ -57,7 +60,8 @@ impl Assignment {
         let result = |index: &u32| (*index, workflow.task(*index).status.result().cloned());
         let results = needed.iter().map(result).collect();
         let edited = edited.map(|edited| edited.parameters.clone());
-        Self { session, worker, task, attempt, at, spec: Arc::clone(&workflow.spec), edited, results }
+        let spec = Arc::clone(&workflow.spec);
+        Self { session, worker, task, attempt, at, decided, spec, edited, results }
     }
 
     /// Fills the templates. `load` reads what is not at hand.

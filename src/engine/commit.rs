@@ -11,6 +11,7 @@ use super::dispatch::Announcement;
 use super::feed::{Feed, FeedItem, Published};
 use super::turn::{Output, Turn};
 use super::writing::{Writing, Written};
+use crate::figures::Figures;
 use crate::log::{Log, LogError, Space};
 
 /// Records and outputs that may wait for the disk. Beyond it the engine pauses, and its inbox fills.
@@ -60,6 +61,7 @@ impl CommitStatus {
 pub struct Committer {
     mailbox: Arc<Mailbox>,
     pub status: Arc<CommitStatus>,
+    figures: Arc<Figures>,
 }
 
 #[derive(Debug, Default)]
@@ -85,8 +87,8 @@ impl Mailbox {
 }
 
 impl Committer {
-    pub(super) fn new() -> Self {
-        Self { mailbox: Arc::default(), status: Arc::default() }
+    pub(super) fn new(figures: Arc<Figures>) -> Self {
+        Self { mailbox: Arc::default(), status: Arc::default(), figures }
     }
 
     /// Hands a turn over, and waits while too much waits for the disk.
@@ -195,6 +197,7 @@ impl Committer {
     ) -> Result<Written, LogError> {
         writing.write(log, &mut |durable| {
             if durable.bytes > 0 {
+                self.figures.batch_records.record(durable.records.records.len() as u64);
                 self.status.bytes.fetch_add(durable.bytes, Ordering::Relaxed);
                 self.status.batches.fetch_add(1, Ordering::Relaxed);
                 self.status.durable.store(durable.end.0, Ordering::Release);

@@ -138,9 +138,10 @@ impl Dispatcher {
 
     fn assign(&self, assignment: Assignment) {
         let (session, task, attempt) = (assignment.session, assignment.task, assignment.attempt);
+        let decided = assignment.decided;
         let command = match assignment.fill(|seq, part| self.load(seq, part)) {
             Ok(assigned) => match self.outlet(session).assign(session, assigned) {
-                Ok(()) => return,
+                Ok(()) => return self.engine.measure_dispatch(decided),
                 Err(Undelivered) => Command::ReturnAttempt { task, attempt, why: Returned::NoRoom },
             },
             Err(rejection) => {

@@ -19,6 +19,7 @@ use crate::core::command::Command;
 use crate::core::errors;
 use crate::core::ids::{Timestamp, WorkflowId};
 use crate::core::rejection::Rejection;
+use crate::figures::{Figures, Recent};
 use crate::log::LogRead;
 use crate::store::StoreStatus;
 
@@ -38,6 +39,7 @@ pub struct EngineHandle {
     clock: EngineClock,
     commits: Arc<CommitStatus>,
     store: Arc<StoreStatus>,
+    figures: Arc<Figures>,
 }
 
 impl EngineHandle {
@@ -46,16 +48,36 @@ impl EngineHandle {
         waiting: Arc<AtomicUsize>,
         feed: Feed,
         log: Arc<dyn LogRead>,
-        commits: Arc<CommitStatus>,
+        (commits, figures): (Arc<CommitStatus>, Arc<Figures>),
         parts: &EngineParts,
     ) -> Self {
         let (views, store) = (Arc::clone(&parts.views), Arc::clone(&parts.store_status));
-        Self { inbox, waiting, feed, views, log, clock: parts.clock, commits, store }
+        Self { inbox, waiting, feed, views, log, clock: parts.clock, commits, store, figures }
     }
 
     /// How the commit thread fares.
     pub fn commits(&self) -> &CommitStatus {
         &self.commits
+    }
+
+    /// What has been measured since the start.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// What happened in the last minutes.
+    pub fn recent(&self) -> Recent {
+        self.figures.history().recent(&self.figures, self.now())
+    }
+
+    /// An offer that was decided at this uptime has reached its worker's connection.
+    pub(super) fn measure_dispatch(&self, decided: Duration) {
+        self.figures.dispatch.record(self.clock.micros_since(decided));
+    }
+
+    /// Inputs that wait for the engine.
+    pub fn waiting_inputs(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Ended workflows that wait for the store.

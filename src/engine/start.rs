@@ -13,6 +13,7 @@ use super::dispatch::{Dispatcher, Outlet};
 use super::feed::Feed;
 use super::handle::EngineHandle;
 use super::lookup;
+use super::measure::Measure;
 use super::step::{Engine, Input};
 use super::turns::{CheckpointPace, Writer};
 use super::views::Views;
@@ -20,6 +21,7 @@ use crate::clock::EngineClock;
 use crate::core::ids::{Seq, WorkflowId};
 use crate::core::limits::Limits;
 use crate::core::state::State;
+use crate::figures::Figures;
 use crate::log::{Log, LogError, LogRead};
 use crate::store::record::{CodecError, decode};
 use crate::store::{StoreJob, StoreStatus};
@@ -82,6 +84,7 @@ pub struct Prepared {
     waiting: Arc<AtomicUsize>,
     feed: Feed,
     committer: Committer,
+    figures: Arc<Figures>,
 }
 
 /// The running engine. Dropping it does not stop it; [`Running::stop`] does.
@@ -99,11 +102,12 @@ pub fn prepare(parts: EngineParts) -> Prepared {
     let waiting = Arc::new(AtomicUsize::new(0));
     let reader = parts.log.reader();
     let feed = Feed::new(Arc::clone(&reader));
-    let committer = Committer::new();
-    let commits = Arc::clone(&committer.status);
-    let handle =
-        EngineHandle::new(sender.clone(), Arc::clone(&waiting), feed.clone(), reader, commits, &parts);
-    Prepared { parts, handle, inbox, archived: sender, waiting, feed, committer }
+    let figures = Arc::new(Figures::new(parts.log.sync_times()));
+    figures.history().begin(parts.clock.now());
+    let committer = Committer::new(Arc::clone(&figures));
+    let seen = (Arc::clone(&committer.status), Arc::clone(&figures));
+    let handle = EngineHandle::new(sender.clone(), Arc::clone(&waiting), feed.clone(), reader, seen, &parts);
+    Prepared { parts, handle, inbox, archived: sender, waiting, feed, committer, figures }
 }
 
 impl Prepared {
@@ -131,7 +135,7 @@ impl Prepared {
         sockets: Arc<dyn Outlet>,
         fatal: impl FnOnce(LogError) + Send + 'static,
     ) -> Running {
-        let Self { parts, handle, inbox, archived, waiting, feed, committer } = self;
+        let Self { parts, handle, inbox, archived, waiting, feed, committer, figures } = self;
         let stop = Arc::new(AtomicBool::new(false));
         let (outputs, released) = channel();
         let (lookups, wanted) = channel();
@@ -139,6 +143,7 @@ impl Prepared {
         let mut log = parts.log;
         let mut engine = Engine::new(parts.state, parts.limits, Arc::clone(&parts.views), parts.seed);
         engine.record_bytes_max = log.limits().record;
+        engine.measure = Measure::new(figures);
         let writer = Writer {
             engine,
             inbox,

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::admission::{Admission, Kind};
 use super::assign::Assignment;
 use super::dispatch::{Announcement, Stopped};
 use super::lookup::Found;
+use super::measure::{About, Measure};
 use super::turn::{Accepted, Delivery, Output, Reply, Turn};
 use super::views::Views;
 use crate::core::command::Command;
@@ -65,6 +67,9 @@ pub struct Engine {
     pub(super) views: Arc<dyn Views>,
     /// Commands that wait for their workflows to be read.
     pub(super) lookups: usize,
+    pub(super) measure: Measure,
+    /// Uptime at the beginning of this turn. Where nobody sets it, as in the simulation, nothing is measured by it.
+    pub(super) turn_began: Duration,
     random: u64,
     /// When the latest turn began.
     last_turn: Timestamp,
@@ -82,6 +87,8 @@ impl Engine {
             record_bytes_max: u64::MAX,
             views,
             lookups: 0,
+            measure: Measure::new(Arc::default()),
+            turn_began: Duration::ZERO,
             random: seed,
             last_turn,
         }
@@ -196,7 +203,9 @@ impl Engine {
     }
 
     fn commit(&mut self, event: Event, now: Timestamp, turn: &mut Turn) {
-        let holder = event.task().and_then(|id| self.state.task(id)?.holder().cloned());
+        let about = event.task().and_then(|id| About::of(&self.state, id));
+        let holder = about.as_ref().and_then(|about| about.task.holder().cloned());
+        self.measure.see(&self.state, &event, about, now);
         let record = Record { at: now, event };
         self.state.apply(&record);
         self.presence.follow(&self.state, &record.event, holder.as_ref(), now);
@@ -269,7 +278,8 @@ impl Engine {
         let output = match effect {
             Effect::SendAssignment { session, worker, task, attempt } => {
                 let Some(workflow) = self.state.workflow(task.workflow) else { return };
-                Output::Assign(Box::new(Assignment::new(workflow, task, attempt, (session, worker), now)))
+                let when = (now, self.turn_began);
+                Output::Assign(Box::new(Assignment::new(workflow, task, attempt, (session, worker), when)))
             }
             Effect::SendCancel { session, task, attempt, .. } => {
                 let workflow = self.state.workflow(task.workflow);

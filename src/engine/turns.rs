@@ -63,7 +63,9 @@ impl Writer {
             let inputs = first.into_iter().chain(rest).take(INPUTS_PER_STEP).inspect(|_| {
                 taken.fetch_add(1, Ordering::Relaxed);
             });
-            let mut turn = self.engine.step(self.clock.now(), inputs);
+            let began = self.clock.uptime();
+            self.engine.turn_began = began;
+            let mut turn = self.engine.step(self.clock.at(began), inputs);
             self.waiting.fetch_sub(taken.into_inner(), Ordering::Relaxed);
             self.checkpoint_if_due(&mut turn);
             if !turn.is_empty() {

@@ -14,6 +14,7 @@ mod errors;
 mod events;
 mod functions;
 mod graph;
+mod latency;
 mod letters;
 mod metrics;
 mod problem;
@@ -22,10 +23,12 @@ mod services;
 mod stats;
 mod system;
 mod tasks;
+mod timing;
 mod upkeep;
 mod webhooks;
 mod workflows;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
@@ -68,6 +71,15 @@ pub struct App {
     pub upkeep: Upkeep,
     /// The dashboard.
     pub assets: Assets,
+    /// Where the data is.
+    pub places: Places,
+}
+
+/// Folders whose sizes are told.
+#[derive(Debug)]
+pub struct Places {
+    pub log: PathBuf,
+    pub store: PathBuf,
 }
 
 /// Whoever can look into the files root, which is not known here.
@@ -92,6 +104,11 @@ pub enum Shutdown {
 
 /// Every route of the API.
 pub fn router(app: Arc<App>) -> Router {
+    let measured = middleware::from_fn_with_state(Arc::clone(&app), timing::measure);
+    routes(&app).layer(measured).with_state(app)
+}
+
+fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     let body_limit = DefaultBodyLimit::max(app.limits.body_bytes_max);
     let api = Router::new()
         .route("/workflows", get(workflows::list).post(workflows::submit))
@@ -136,12 +153,13 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/errors", get(errors::list))
         .route("/errors/{code}", get(errors::detail))
         .route("/stats", get(stats::stats))
+        .route("/stats/history", get(latency::history))
         .route("/shutdown", post(system::shutdown))
         .route("/store/backup", post(upkeep::backup))
         .route("/store/verify", post(upkeep::verify))
         .layer(body_limit)
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), auth::require_token));
-    let from_own_pages = middleware::from_fn_with_state(Arc::clone(&app), auth::refuse_foreign_pages);
+        .layer(middleware::from_fn_with_state(Arc::clone(app), auth::require_token));
+    let from_own_pages = middleware::from_fn_with_state(Arc::clone(app), auth::refuse_foreign_pages);
     // Whoever has the URL may call back: without a token of the server, and under whatever name it is known outside.
     let callback_limit = DefaultBodyLimit::max(app.callbacks.body_bytes_max());
     let callbacks = Router::new()
@@ -150,7 +168,7 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(callback_limit);
     Router::new()
         .nest("/api/v1", api)
-        .merge(for_collectors(&app))
+        .merge(for_collectors(app))
         .route("/health", get(system::health))
         .route("/livez", get(system::livez))
         .route("/readyz", get(system::readyz))
@@ -162,7 +180,6 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(problem::nothing_here)
         .layer(from_own_pages)
         .merge(callbacks)
-        .with_state(app)
 }
 
 fn for_collectors(app: &Arc<App>) -> Router<Arc<App>> {

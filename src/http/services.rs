@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 
 use super::App;
 use super::problem::Failed;
+use super::stats::service_view;
 use crate::core::command::{Command, Drain};
 use crate::core::errors;
 use crate::core::ids::WorkerId;
@@ -15,7 +16,9 @@ use crate::protocol::rest::{Done, Page, ServiceView};
 
 pub async fn list(State(app): State<Arc<App>>) -> Result<Json<Page<ServiceView>>, Failed> {
     let workers = app.engine.workers().await?;
-    Ok(Json(Page { items: workers.iter().map(super::stats::service_view).collect(), next_cursor: None }))
+    let recent = app.engine.recent();
+    let items = workers.iter().map(|worker| service_view(worker, &recent)).collect();
+    Ok(Json(Page { items, next_cursor: None }))
 }
 
 /// By node id; a service name that only one worker has does as well.
@@ -30,7 +33,7 @@ pub async fn detail(
     let found = by_id.or(by_name).ok_or_else(|| {
         Rejection::new(errors::SERVICE_NOT_FOUND, format!("no service {id} is known; see /api/v1/services"))
     })?;
-    Ok(Json(super::stats::service_view(found)))
+    Ok(Json(service_view(found, &app.engine.recent())))
 }
 
 pub async fn drain(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Done>, Failed> {

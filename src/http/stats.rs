@@ -7,13 +7,18 @@ use std::sync::atomic::Ordering;
 use axum::Json;
 use axum::extract::State;
 
-use super::App;
 use super::problem::Failed;
+use super::{App, latency};
 use crate::core::command::WorkerKind;
+use crate::core::errors;
+use crate::core::rejection::Rejection;
 use crate::core::spec::Priority;
 use crate::engine::WorkerPicture;
+use crate::figures::Recent;
 use crate::process;
-use crate::protocol::rest::{LogStats, ReportedView, ServiceView, Stats, TaskStats, breaker, node_type};
+use crate::protocol::rest::{
+    DiskStats, LogStats, ReportedView, ServiceView, Stats, TaskStats, breaker, node_type,
+};
 use crate::protocol::time::Rfc3339;
 
 pub async fn stats(State(app): State<Arc<App>>) -> Result<Json<Stats>, Failed> {
@@ -22,6 +27,7 @@ pub async fn stats(State(app): State<Arc<App>>) -> Result<Json<Stats>, Failed> {
 
 pub async fn of(app: &App) -> Result<Stats, Failed> {
     let picture = app.engine.picture().await?;
+    let leases = picture.workers.iter().map(|worker| worker.held.len()).sum();
     let queued: BTreeMap<&'static str, usize> =
         Priority::ALL.into_iter().map(Priority::name).zip(picture.queued).collect();
     Ok(Stats {
@@ -37,11 +43,27 @@ pub async fn of(app: &App) -> Result<Stats, Failed> {
             batches: app.engine.commits().batches.load(Ordering::Relaxed),
             read_only: app.engine.commits().is_read_only(),
         },
+        disk: disk(app).await?,
+        latency: latency::latency(&app.engine.recent()),
         workflows: picture.workflows.into_iter().collect(),
         live_workflows: picture.live_workflows,
-        tasks: TaskStats { running: picture.running_tasks, queued },
+        tasks: TaskStats { running: picture.running_tasks, leases, queued },
         connected_services: picture.workers.iter().filter(|worker| is_outside(worker)).count(),
         archive_backlog: app.engine.archive_backlog(),
+    })
+}
+
+/// What the data takes of the disk, looked up where it disturbs nobody.
+pub async fn disk(app: &App) -> Result<DiskStats, Failed> {
+    let (log, store) = (app.places.log.clone(), app.places.store.clone());
+    let look = move || DiskStats {
+        log_bytes: process::folder_bytes(&log),
+        store_bytes: process::folder_bytes(&store),
+        free_bytes: process::disk_free_bytes(&log),
+    };
+    tokio::task::spawn_blocking(look).await.map_err(|error| {
+        Rejection::new(errors::INTERNAL_ERROR, format!("the sizes of the data could not be read: {error}"))
+            .into()
     })
 }
 
@@ -54,7 +76,7 @@ fn is_outside(worker: &WorkerPicture) -> bool {
     worker.connected && !built_in
 }
 
-pub fn service_view(worker: &WorkerPicture) -> ServiceView {
+pub fn service_view(worker: &WorkerPicture, recent: &Recent) -> ServiceView {
     let facts = &worker.facts;
     let (breaker, breaker_open_until) = breaker(worker.breaker);
     ServiceView {
@@ -74,6 +96,7 @@ pub fn service_view(worker: &WorkerPicture) -> ServiceView {
         average_run_ms: worker.totals.run_ms.checked_div(worker.totals.completed).unwrap_or(0),
         breaker,
         breaker_open_until,
+        recent: latency::of_service(recent, &facts.name),
         connected_at: Rfc3339(worker.connected_at),
         last_seen_at: Rfc3339(worker.last_seen),
         last_heartbeat_at: worker.last_heartbeat.map(Rfc3339),

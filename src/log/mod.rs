@@ -42,6 +42,7 @@ pub use verify::{VerifyReport, verify};
 pub use writer::SegmentLog;
 
 use crate::core::ids::Seq;
+use crate::figures::Histogram;
 
 /// The first record of a new log, so that 0 can mean "before everything".
 pub const FIRST_SEQ: Seq = Seq(1);
@@ -73,6 +74,9 @@ pub trait Log: Send + fmt::Debug {
 
     /// What fits into one record and into one batch.
     fn limits(&self) -> Limits;
+
+    /// How long each sync has taken, in microseconds.
+    fn sync_times(&self) -> Arc<Histogram>;
 }
 
 /// The reading side. Readers never wait for the disk on behalf of the writer.

@@ -16,7 +16,9 @@ use super::recover::{self, Found, Link, Tail};
 use super::segment::{HEADER_BYTES, PREPARED_NAME, SegmentHeader, file_name};
 use super::snapshot::Snapshots;
 use super::{FIRST_SEQ, Limits, Log, LogError, LogRead, Space};
+use crate::clock;
 use crate::core::ids::Seq;
+use crate::figures::Histogram;
 
 /// The size of the very first segment. Each one after it is four times as large until the configured size is
 /// reached, so that an empty data directory is small and a busy one has few files.
@@ -39,6 +41,7 @@ pub struct SegmentLog {
     /// Nobody needs what lies before.
     released: Seq,
     stopped: bool,
+    sync_times: Arc<Histogram>,
 }
 
 impl SegmentLog {
@@ -90,6 +93,7 @@ impl SegmentLog {
             next,
             released: FIRST_SEQ,
             stopped: false,
+            sync_times: Arc::default(),
         };
         log.prepare_ahead();
         Ok((log, report))
@@ -154,7 +158,12 @@ impl SegmentLog {
     fn commit(&mut self, bytes: &[u8]) -> Result<(), LogError> {
         let name = file_name(self.tail.header.number);
         let written = self.tail.file.write_all_at(bytes, self.tail.offset);
-        let synced = written.and_then(|()| self.tail.file.sync_data());
+        let synced = written.and_then(|()| {
+            let began = clock::instant();
+            let synced = self.tail.file.sync_data();
+            self.sync_times.record(clock::micros_since(began));
+            synced
+        });
         self.stopped = synced.is_err();
         synced.map_err(failed(self.disk.as_ref(), "committing to", &name))?;
         self.tail.offset += bytes.len() as u64;
@@ -268,6 +277,10 @@ impl Log for SegmentLog {
 
     fn limits(&self) -> Limits {
         Limits { record: self.segment_size / 4 * 3, batch: self.segment_size - OVERHEAD }
+    }
+
+    fn sync_times(&self) -> Arc<Histogram> {
+        Arc::clone(&self.sync_times)
     }
 }
 

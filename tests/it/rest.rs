@@ -7,6 +7,7 @@ mod functions;
 mod graph;
 mod letters;
 mod lists;
+mod metrics;
 mod namesakes;
 mod waiting;
 mod workers;

@@ -19,6 +19,16 @@ pub enum LostReason {
 }
 
 impl LostReason {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Disconnected => "disconnected",
+            Self::Silent => "silent",
+            Self::NotAccepted => "not_accepted",
+            Self::Forgotten => "forgotten",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
     pub const fn text(self) -> &'static str {
         match self {
             Self::Disconnected => "the worker's connection broke and did not come back in time",

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::core::carried::History;
 use crate::core::event::{
-    AfterFailure, ByHand, Delivery, DeliveryOutcome, Event, GrantAfter, LateOutcome, LostReason, Note,
-    Outcome, Record, RefusalReason,
+    AfterFailure, ByHand, Delivery, DeliveryOutcome, Event, GrantAfter, LateOutcome, Note, Outcome, Record,
+    RefusalReason,
 };
 use crate::core::ids::{AttemptNo, Seq, Timestamp};
 use crate::core::limits::BREAKER_OPEN_MS;
@@ -82,7 +82,7 @@ fn described(event: &Event, at: Timestamp) -> (&'static str, Value) {
         ),
         Event::AttemptLost { attempt, reason, grant, .. } => (
             "attempt_lost",
-            json!({"attempt": attempt.0, "reason": lost_name(*reason), "releasing": releasing(*grant)}),
+            json!({"attempt": attempt.0, "reason": reason.name(), "releasing": releasing(*grant)}),
         ),
         Event::AttemptRefused { attempt, reason, .. } => ("attempt_refused", refused(*attempt, *reason)),
         Event::TaskRequeued { .. } => ("task_requeued", json!({})),
@@ -189,16 +189,6 @@ const fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Completed => "completed",
         Outcome::Failed | Outcome::TimedOut => "failed",
-    }
-}
-
-const fn lost_name(reason: LostReason) -> &'static str {
-    match reason {
-        LostReason::Disconnected => "disconnected",
-        LostReason::Silent => "silent",
-        LostReason::NotAccepted => "not_accepted",
-        LostReason::Forgotten => "forgotten",
-        LostReason::Abandoned => "abandoned",
     }
 }
 

@@ -9,6 +9,7 @@ mod event;
 mod function;
 #[cfg(feature = "server")]
 mod graph;
+mod latency;
 #[cfg(feature = "server")]
 mod letters;
 #[cfg(feature = "server")]
@@ -41,6 +42,7 @@ pub use event::EventView;
 pub use function::{ExampleView, FunctionView, ParameterView};
 #[cfg(feature = "server")]
 pub use graph::{GraphView, ShapeView};
+pub use latency::{HistoryView, LatencyStats, QueuedColumns, RecentView, Spread};
 #[cfg(feature = "server")]
 pub use letters::{BulkDone, BulkItem, BulkRefusal, BulkRequest, LetterQuery, LetterView, Rehearsal};
 #[cfg(feature = "server")]
@@ -53,7 +55,7 @@ pub use requests::{
     CompleteRequest, FailRequest, RetryTaskRequest, RetryWorkflowRequest, SkipRequest, parse_request,
 };
 pub use service::{ReportedView, ServiceView, breaker, node_type};
-pub use stats::{Health, LogStats, Stats, TaskStats};
+pub use stats::{DiskStats, Health, LogStats, Stats, TaskStats};
 #[cfg(feature = "server")]
 pub use store::StoreReport;
 pub use task::{AttemptView, ErrorView, ProgressView, TaskDetail, TaskView};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::latency::RecentView;
 use crate::core::command::WorkerKind;
 use crate::core::state::Breaker;
 use crate::protocol::time::Rfc3339;
@@ -31,6 +32,8 @@ pub struct ServiceView {
     /// `closed`, `open` or `half_open`.
     pub breaker: &'static str,
     pub breaker_open_until: Option<Rfc3339>,
+    /// Over all workers of this name.
+    pub recent: RecentView,
     pub connected_at: Rfc3339,
     pub last_seen_at: Rfc3339,
     pub last_heartbeat_at: Option<Rfc3339>,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::latency::LatencyStats;
+
 #[derive(Debug, Serialize)]
 pub struct Stats {
     pub version: &'static str,
@@ -15,6 +17,8 @@ pub struct Stats {
     pub cpu_seconds: f64,
     pub seq: u64,
     pub log: LogStats,
+    pub disk: DiskStats,
+    pub latency: LatencyStats,
     /// Workflows in memory, by status.
     pub workflows: BTreeMap<&'static str, usize>,
     pub live_workflows: usize,
@@ -35,9 +39,20 @@ pub struct LogStats {
     pub read_only: bool,
 }
 
+/// Bytes of the disk.
+#[derive(Debug, Serialize)]
+pub struct DiskStats {
+    pub log_bytes: u64,
+    pub store_bytes: u64,
+    pub free_bytes: u64,
+}
+
 #[derive(Debug, Serialize)]
 pub struct TaskStats {
+    /// Attempts that workers hold.
     pub running: usize,
+    /// Slots in use: those, and attempts that workers were told to stop and may still run.
+    pub leases: usize,
     /// By priority.
     pub queued: BTreeMap<&'static str, usize>,
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
+use super::metrics::Scrape;
 use super::{SOON, posted, submit, task_id};
 use crate::harness::{Rest, Server, until};
 use crate::socket::house::{Peer, registration, report};
@@ -40,7 +41,7 @@ async fn a_breaker_is_seen_in_services_events_and_why_and_survives_a_kill() {
         assert_eq!(failed["ok"], true, "{failed}");
     }
     assert_eq!(block_in_place(|| breaker(&rest)), "open");
-    let metrics = block_in_place(|| metrics(&server));
+    let metrics = block_in_place(|| Scrape::of(&server)).text;
     let state = |state: &str, value: u8| {
         format!("gleitzeit_service_breaker{{service=\"w1\",gleitzeit_service_breaker=\"{state}\"}} {value}")
     };
@@ -62,37 +63,6 @@ async fn a_breaker_is_seen_in_services_events_and_why_and_survives_a_kill() {
     });
     let _peer = worker(&server).await;
     assert_eq!(block_in_place(|| breaker(&rest)), "open");
-}
-
-/// The metrics, which must be well-formed: every family has a type before its samples, and there is an end.
-fn metrics(server: &Server) -> String {
-    let mut answer = ureq::get(format!("{}/metrics", server.url())).call().unwrap();
-    let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
-    assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
-    let text = answer.body_mut().read_to_string().unwrap();
-    assert!(text.ends_with("# EOF\n"), "{text}");
-    let mut families = std::collections::BTreeMap::new();
-    for line in text.lines() {
-        if let Some(family) = line.strip_prefix("# TYPE ") {
-            let (name, kind) = family.split_once(' ').unwrap();
-            assert!(families.insert(name.to_owned(), kind.to_owned()).is_none(), "{name} comes twice");
-        } else if !line.starts_with('#') {
-            let name = line.split(['{', ' ']).next().unwrap();
-            let family = name.trim_end_matches("_total").trim_end_matches("_info");
-            let suffix = match families.get(family).map(String::as_str) {
-                Some("counter") => "_total",
-                Some("info") => "_info",
-                _ => "",
-            };
-            assert_eq!(name, format!("{family}{suffix}"), "{line}");
-            assert!(line.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line}");
-        }
-    }
-    assert!(
-        families.len() >= 15 && families.keys().all(|name| name.starts_with("gleitzeit_")),
-        "{families:?}"
-    );
-    text
 }
 
 fn why_seq(rest: &Rest) -> u64 {

@@ -1,6 +1,7 @@
 //! Bugs on purpose, planted from outside the engine: a checker that does not find them checks nothing.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use gleitzeit::core::command::Command;
 use gleitzeit::core::event::{Event, GrantAfter, LostReason, Record};
@@ -179,7 +180,8 @@ impl Planted {
         let delivered = |held: &(TaskId, AttemptNo, Grant)| held.2.phase == Phase::Delivered;
         let (task, attempt, _) = engine.state.grants.of(&desk).find(delivered)?;
         let workflow = engine.state.workflow(task.workflow)?;
-        let assignment = Assignment::new(workflow, task, attempt, (courier::SESSION, desk), now);
+        let assignment =
+            Assignment::new(workflow, task, attempt, (courier::SESSION, desk), (now, Duration::ZERO));
         Some(Output::Assign(Box::new(assignment)))
     }
 
