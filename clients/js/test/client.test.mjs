@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
 import { Client, GleitzeitError, Workflow } from "../gleitzeit.js";
-import { gate, LIMIT, statusOf, task, until, withServer } from "./house.mjs";
+import { gate, LIMIT, ownPort, statusOf, task, until, withServer } from "./house.mjs";
 
 /** What a call was refused with. */
 async function refused(call) {
@@ -168,10 +168,11 @@ test("a server that is missing, or another one", LIMIT, async () => {
   assert.equal(strange.kind, "unexpected");
   assert.match(strange.message, /not as a Gleitzeit server of version 0\.1\.0 or later does: <html>hello/);
   await new Promise((resolve) => other.close(resolve));
-  const missing = await refused(new Client(url).stats());
+  const nobody = new Client(`http://127.0.0.1:${ownPort()}`);
+  const missing = await refused(nobody.stats());
   assert.equal(missing.kind, "unreachable");
   assert.match(missing.message, /ECONNREFUSED.*gleitzeit serve/);
-  assert.equal(await new Client(url).isReady(), false);
+  assert.equal(await nobody.isReady(), false);
 });
 
 test("waiting goes on over kill -9 of the server, and a submission is repeated until there is one", LIMIT, () =>

@@ -3,6 +3,7 @@
 import { Server, until } from "../../../tests/clients/node/server.mjs";
 import { Client, ExternalServiceNode } from "../gleitzeit.js";
 
+export { ownPort } from "../../../tests/clients/node/port.mjs";
 export { Server, sleep, until } from "../../../tests/clients/node/server.mjs";
 
 /** For tests that hang; none of them looks at a clock. */

@@ -1,8 +1,6 @@
 // What happens to a node and its results when the server goes away.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { test } from "node:test";
 import { ExternalServiceNode } from "../gleitzeit.js";
 import { gate, LIMIT, Server, statusOf, task, until, withServer } from "./house.mjs";
@@ -23,7 +21,7 @@ for (const transports of [["websocket"], ["polling"]]) {
       await until(() => patient.status().phase === "connecting", "it has noticed");
       assert.match(patient.status().lastError.message, /connection ended|cannot reach/);
       await server.start();
-      await until(() => patient.status().registrations === 2, "it is back");
+      await until(() => patient.status().registrations >= 2, "it is back");
       held.open("through the outage");
       assert.deepEqual((await server.ended(workflow)).results, { a: "through the outage", b: "b" });
       assert.deepEqual(starts, ["a", "b"], "nothing started twice");
@@ -55,11 +53,6 @@ for (const transports of [["websocket"], ["polling"]]) {
 
 test("a node that is started before its server waits for it", LIMIT, async () => {
   const server = new Server();
-  const early = createServer().listen(0, "127.0.0.1");
-  await once(early, "listening");
-  server.port = early.address().port;
-  early.close();
-  await once(early, "close");
   const told = [];
   const log = (level, message) => told.push([level, message]);
   const node = new ExternalServiceNode("early", { url: `http://127.0.0.1:${server.port}`, capabilities: ["custom_processing"], log });
@@ -110,7 +103,7 @@ test("a shutdown with services ends them, and their tasks wait for the next ones
 
 test("a stopping node hands its tasks back, and delivers what was finished in time", LIMIT, () =>
   withServer({ settings: "[limits]\ndisconnect_grace_seconds = 86400\n" }, async ({ server, node }) => {
-    const first = node("first").handler("custom_processing", async ({ step }, context) => {
+    const first = node("first", { stopTimeoutMs: 120_000 }).handler("custom_processing", async ({ step }, context) => {
       if (step === "stubborn") return new Promise((resolve) => context.signal.addEventListener("abort", () => resolve("in time")));
       await context.sleep(3_600_000);
     });

@@ -17,7 +17,8 @@ async function start(server, ...args) {
   const child = spawn(process.execPath, [SCRIPT, ...args], { env, stdio: ["ignore", "pipe", "inherit"] });
   const said = [];
   createInterface({ input: child.stdout }).on("line", (line) => said.push(line));
-  const exit = once(child, "exit");
+  // By then it has been heard out.
+  const exit = once(child, "close");
   await until(() => said.includes("registered") || child.exitCode !== null, "it is registered");
   return { child, said, end: async (signal) => (child.kill(signal), (await exit)[0]), exit };
 }

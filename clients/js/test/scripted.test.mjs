@@ -97,7 +97,8 @@ test("a result is sent until it is acknowledged, and dropped when it is refused 
   };
   const answer = (event, { task_id: id }) => (event === "task:completed" || event === "task:failed" ? answers[id].shift() : undefined);
   return scripted({ answer }, async ({ node, assign, of }) => {
-    const stubborn = node({ ackTimeoutMs: 100 }).handler("custom_processing", () => 1);
+    // Longer than a busy machine holds up what is answered.
+    const stubborn = node({ ackTimeoutMs: 3_000 }).handler("custom_processing", () => 1);
     await stubborn.start();
     for (const id of Object.keys(answers)) assign(id);
     await until(() => Object.values(answers).every((left) => left.length === 0), "everything was answered");

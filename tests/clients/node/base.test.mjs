@@ -90,7 +90,7 @@ for (const transports of [["websocket"], ["polling"]]) {
       return worker.assignments.length;
     });
     const workflow = submit(observer, [wireTask("a")]);
-    await until(() => worker.assignments.length === 1, "it was offered");
+    await until(() => worker.assignments.length >= 1, "it was offered");
     // Until it speaks again the service is believed to be full.
     worker.beat({ status: "ready", active_tasks: 0, max_tasks: 10 });
     assert.equal((await observer.next("task:completed")).result, 2);
@@ -131,7 +131,7 @@ for (const transports of [["websocket"], ["polling"]]) {
       transport.doClose = () => {};
       transport.onError("the network is gone");
     }
-    await until(() => worker.connections === 2, "it is back");
+    await until(() => worker.connections >= 2, "it is back");
     await observer.next("external_service:registered");
     release("held through it");
     assert.equal((await observer.next("task:completed")).result, "held through it");

@@ -6,8 +6,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { ownPort } from "./port.mjs";
 
 const START_MS = 120_000;
+// Of its own ports a process tries so many, in case somebody else listens there.
+const PORTS = 16;
 const WAIT_MS = 120_000;
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -28,17 +31,29 @@ export class Server {
     this.token = token;
     this.settings = settings;
     this.folder = mkdtempSync(join(tmpdir(), "gleitzeit-node-"));
-    this.port = 0;
+    this.port = ownPort();
     this.log = "";
   }
 
-  // Starts the server, after the first time on the same port, so that clients find it again.
+  // Starts the server, each time on the same port, so that clients find it again.
   async start() {
+    for (let left = PORTS; ; left -= 1) {
+      try {
+        return await this.startAt(this.port);
+      } catch (error) {
+        // A server that has been there before has its port for itself.
+        if (this.url || left === 1 || !/address already in use/i.test(error.message)) throw error;
+        this.port = ownPort();
+      }
+    }
+  }
+
+  async startAt(port) {
     const binary = process.env.GLEITZEIT_BIN;
     if (!binary) throw new Error("GLEITZEIT_BIN names no binary: run tests/run");
     const file = join(this.folder, "gleitzeit.toml");
     writeFileSync(file, this.settings);
-    const flags = ["serve", "--port", String(this.port), "--data-dir", join(this.folder, "data"), "--config", file];
+    const flags = ["serve", "--port", String(port), "--data-dir", join(this.folder, "data"), "--config", file];
     const env = { ...process.env };
     if (this.token) env.GLEITZEIT_TOKEN = this.token;
     this.process = spawn(binary, flags, { stdio: ["ignore", "pipe", "pipe"], env });
@@ -61,7 +76,6 @@ export class Server {
     const found = await Promise.race([listening, ended, late]);
     clearTimeout(timer);
     this.url = found[1];
-    this.port = Number(found[2]);
     return this;
   }
 
