@@ -119,8 +119,8 @@ impl ClientBuilder {
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
             return Err(refuse("only http and https are spoken"));
         }
-        let http = transport::http(self.token.as_deref(), &self.tls, Some(self.timeout))?;
-        let patient = transport::http(self.token.as_deref(), &self.tls, None)?;
+        let http = transport::http(&base, self.token.as_deref(), &self.tls, Some(self.timeout))?;
+        let patient = transport::http(&base, self.token.as_deref(), &self.tls, None)?;
         Ok(Client { base, http, patient, timeout: self.timeout })
     }
 }

@@ -26,6 +26,7 @@ const SHOWN_CHARS: usize = 200;
 
 /// The connections. Without a timeout for answers that take as long as they take.
 pub(super) fn http(
+    base: &Url,
     token: Option<&str>,
     trust: &Tls,
     timeout: Option<Duration>,
@@ -39,20 +40,28 @@ pub(super) fn http(
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
-    let mut builder = reqwest::Client::builder()
-        .default_headers(headers)
-        .user_agent(concat!("gleitzeit/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(DEFAULT_CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        // As the websocket does: a proxy in the environment is not meant for a server on loopback.
-        .no_proxy();
-    if let Some(timeout) = timeout {
-        builder = builder.timeout(timeout);
-    }
-    if let Some(config) = trust.config() {
-        builder = builder.tls_backend_preconfigured(config.as_ref().clone());
-    }
-    builder.build().map_err(|error| ClientError::Config(chain(&error)))
+    let builder = || {
+        let builder = reqwest::Client::builder()
+            .default_headers(headers.clone())
+            .user_agent(concat!("gleitzeit/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(DEFAULT_CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            // As the websocket does: a proxy in the environment is not meant for a server on loopback.
+            .no_proxy();
+        match timeout {
+            Some(timeout) => builder.timeout(timeout),
+            None => builder,
+        }
+    };
+    let connections = match trust.config() {
+        Some(config) => builder().tls_backend_preconfigured(config.as_ref().clone()).build(),
+        // A machine without any certificates still speaks to a server that is not encrypted.
+        None if base.scheme() == "http" => {
+            builder().build().or_else(|_| builder().tls_certs_only([]).build())
+        }
+        None => builder().build(),
+    };
+    connections.map_err(|error| ClientError::Config(chain(&error)))
 }
 
 /// A request, whole before it is sent, so that it can be sent again.
