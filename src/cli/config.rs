@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::Exit;
 use super::output::{Output, table};
+use super::redact::shown;
 use crate::config::RawConfig;
 use crate::settings::Layers;
 
@@ -35,10 +36,10 @@ struct Show {
 }
 
 #[derive(Serialize)]
-struct Setting {
-    name: String,
-    value: String,
-    origin: String,
+pub(super) struct Setting {
+    pub(super) name: String,
+    pub(super) value: String,
+    pub(super) origin: String,
 }
 
 impl Config {
@@ -67,52 +68,53 @@ impl Show {
     }
 }
 
-fn settings(given: &RawConfig) -> anyhow::Result<Vec<Setting>> {
+/// What is given, and the defaults of the main ones; secrets are named and not shown.
+pub(super) fn settings(given: &RawConfig) -> anyhow::Result<Vec<Setting>> {
     let layers = Layers::read(given.config.as_deref())?;
+    let origins = layers.origins();
     let mut settings: Vec<Setting> = Vec::new();
-    let text = |value: &dyn std::fmt::Display| value.to_string();
-    let data_dir = given.data_dir.as_ref().map(|path| path.display().to_string());
-    for (name, value, default) in [
-        ("host", given.host.clone(), Some("127.0.0.1")),
-        ("port", given.port.as_ref().map(|port| text(port)), Some("8000")),
-        ("data_dir", data_dir, Some("./gleitzeit-data")),
-        ("token", given.token.clone(), None),
-        ("segment_size", given.segment_size.clone(), Some("64MiB")),
-    ] {
-        let origins = layers.origins();
+    let text = |value: &dyn std::fmt::Display| toml::Value::String(value.to_string());
+    let path = |path: &std::path::PathBuf| text(&path.display());
+    let list =
+        |items: &Vec<String>| toml::Value::Array(items.iter().cloned().map(toml::Value::String).collect());
+    // The name in a file, the flag, what was typed, and the default where one is shown.
+    let main: [(&str, &str, Option<toml::Value>, Option<&str>); 8] = [
+        ("host", "host", given.host.as_ref().map(|host| text(host)), Some("127.0.0.1")),
+        ("port", "port", given.port.as_ref().map(|port| text(port)), Some("8000")),
+        ("data_dir", "data-dir", given.data_dir.as_ref().map(path), Some("./gleitzeit-data")),
+        ("token", "token", given.token.as_ref().map(|token| text(token)), None),
+        ("segment_size", "segment-size", given.segment_size.as_ref().map(|size| text(size)), Some("64MiB")),
+        ("http.allow", "http-allow", given.http_allow.as_ref().map(list), None),
+        ("files.root", "files-root", given.files_root.as_ref().map(path), None),
+        ("ollama_url", "ollama-url", given.ollama_url.as_ref().map(|url| text(url)), None),
+    ];
+    for (name, flag, value, default) in main {
         let filed = || origins.iter().find(|(known, ..)| known == name);
         let (value, origin) = match (value, filed(), default) {
-            (Some(value), _, _) => (value, typed(name)),
-            (None, Some((_, value, path)), _) => (plain(value), path.display().to_string()),
-            (None, None, Some(default)) => (default.to_owned(), "default".to_owned()),
+            (Some(value), _, _) => (value, typed(flag)),
+            (None, Some((_, value, path)), _) => (value.clone(), path.display().to_string()),
+            (None, None, Some(default)) => (text(&default), "default".to_owned()),
             (None, None, None) => continue,
         };
-        settings.push(Setting { name: name.to_owned(), value: shown(name, value), origin });
+        settings.push(Setting { name: name.to_owned(), value: plain(&shown(name, &value)), origin });
     }
-    for (name, value, path) in layers.origins() {
-        if !settings.iter().any(|known| known.name == name) {
-            let (value, origin) = (shown(&name, plain(&value)), path.display().to_string());
-            settings.push(Setting { name, value, origin });
+    for (name, value, path) in &origins {
+        if !settings.iter().any(|known| known.name == *name) {
+            let value = plain(&shown(name, value));
+            settings.push(Setting { name: name.clone(), value, origin: path.display().to_string() });
         }
     }
     Ok(settings)
 }
 
 /// A flag hides the variable; which of the two it was shows in the variable being there.
-fn typed(name: &str) -> String {
-    let variable = format!("GLEITZEIT_{}", name.to_uppercase());
-    let flag = format!("--{}", name.replace('_', "-"));
+fn typed(flag: &str) -> String {
+    let variable = format!("GLEITZEIT_{}", flag.replace('-', "_").to_uppercase());
+    let flag = format!("--{flag}");
     let is_flag = std::env::args().any(|word| word == flag || word.starts_with(&format!("{flag}=")));
     if is_flag { format!("flag {flag}") } else { format!("environment {variable}") }
 }
 
 fn plain(value: &toml::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// Secrets are named and not shown, whatever part of the program they belong to.
-fn shown(name: &str, value: String) -> String {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    let secret = ["token", "secret", "password", "api_key", "authorization"];
-    if secret.iter().any(|word| last.contains(word)) { "(hidden)".to_owned() } else { value }
 }

@@ -1,20 +1,25 @@
 //! `gleitzeit inspect`: one workflow or one task, with everything that is known of it.
 
+use std::path::Path;
+
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::export::Exported;
 use super::output::{Output, lines, pairs, text};
 use super::remote::{Remote, is_unknown};
 use super::{Exit, status};
-use crate::client::{Client, ClientError, PageRequest, TaskInfo, Why, WorkflowInfo};
+use crate::client::{Client, ClientError, FeedEvent, PageRequest, TaskInfo, Why, WorkflowInfo};
 
 /// Show a workflow or a task with everything that is known of it.
 ///
-/// Of a workflow its tasks, what they wait for and their attempts; of a task its parameters and result.
+/// Of a workflow its tasks, what they wait for and their attempts; of a task its parameters and result. A file that
+/// `gleitzeit export` wrote is shown without a server.
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
-    /// The id of a workflow or of a task.
+    /// The id of a workflow or of a task, or a file with an exported workflow.
+    #[arg(value_name = "ID|FILE")]
     id: String,
     /// How many tasks of a workflow at most.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
@@ -44,6 +49,10 @@ struct Looked {
 
 impl Inspect {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let path = Path::new(&self.id);
+        if path.is_file() {
+            return exported(Exported::read(path)?, self.limit, &self.output);
+        }
         self.remote.run(async |client| {
             match client.workflow(&self.id).await {
                 Ok(workflow) => {
@@ -64,6 +73,18 @@ impl Inspect {
             Ok(Exit::Ok)
         })
     }
+}
+
+fn exported(file: Exported, limit: u32, output: &Output) -> anyhow::Result<Exit> {
+    let tasks = file.tasks.into_iter().take(limit as usize).map(|task| Looked { task, why: None });
+    let inspected = Inspected { workflow: file.workflow, tasks: tasks.collect() };
+    let told = |file: &[FeedEvent]| {
+        let line = |event: &FeedEvent| format!("{} {} {}", event.seq, event.at, event.kind);
+        format!("\nevents: {}\n", file.len()) + &lines(file.iter().take(limit as usize).map(line))
+    };
+    let gone = file.events_missing.map(|why| format!("{why}\n")).unwrap_or_default();
+    output.one(&inspected, &inspected.workflow.id, || described(&inspected) + &told(&file.events) + &gone)?;
+    Ok(Exit::Ok)
 }
 
 async fn first_tasks(client: &Client, workflow: &str, limit: u32) -> Result<Vec<Looked>, ClientError> {

@@ -83,6 +83,13 @@ mod why;
 #[cfg(feature = "client")]
 mod workflow_file;
 
+#[cfg(all(feature = "client", feature = "server"))]
+mod doctor;
+#[cfg(feature = "client")]
+mod export;
+#[cfg(feature = "server")]
+mod redact;
+
 #[cfg(feature = "demo")]
 mod demo;
 
@@ -160,10 +167,11 @@ enum Verb {
     Conformance(conformance::Conformance),
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
+    #[cfg(feature = "client")]
+    Export(export::Export),
     #[cfg(feature = "server")]
-    Store(store::Store),
-    #[cfg(feature = "server")]
-    Config(config::Config),
+    #[command(flatten)]
+    Care(Care),
     #[cfg(feature = "server")]
     Functions(functions::Functions),
     Errors(errors::Errors),
@@ -172,6 +180,28 @@ enum Verb {
     #[cfg(feature = "client")]
     Man(man::Man),
     Version(version::Version),
+}
+
+/// For whoever looks after a server.
+#[cfg(feature = "server")]
+#[derive(Debug, Subcommand)]
+enum Care {
+    Store(store::Store),
+    Config(config::Config),
+    #[cfg(feature = "client")]
+    Doctor(doctor::Doctor),
+}
+
+#[cfg(feature = "server")]
+impl Care {
+    fn run(self) -> anyhow::Result<Exit> {
+        match self {
+            Self::Store(store) => store.run(),
+            Self::Config(config) => config.run(),
+            #[cfg(feature = "client")]
+            Self::Doctor(doctor) => doctor.run(),
+        }
+    }
 }
 
 /// Parses the command line, runs the verb and says how it ended.
@@ -230,10 +260,10 @@ pub fn main() -> ExitCode {
         Verb::Conformance(conformance) => conformance.run(),
         #[cfg(feature = "demo")]
         Verb::Demo(demo) => demo.run(),
+        #[cfg(feature = "client")]
+        Verb::Export(export) => export.run(),
         #[cfg(feature = "server")]
-        Verb::Store(store) => store.run(),
-        #[cfg(feature = "server")]
-        Verb::Config(config) => config.run(),
+        Verb::Care(care) => care.run(),
         #[cfg(feature = "server")]
         Verb::Functions(functions) => functions.run(),
         Verb::Errors(errors) => errors.run(),

@@ -30,6 +30,12 @@ impl Remote {
         self.url.is_some()
     }
 
+    /// The token of a flag or of the environment.
+    #[cfg(feature = "server")]
+    pub fn token(&self) -> Option<&String> {
+        self.token.as_ref()
+    }
+
     /// Runs `call` with a client of the server, until it ends or somebody interrupts it.
     pub fn run(self, call: impl AsyncFnOnce(Client) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
         let access = Access::settle(self.url, self.token)?;

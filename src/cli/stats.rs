@@ -29,7 +29,7 @@ impl Stats {
     }
 }
 
-fn described(figures: &Figures) -> String {
+pub(super) fn described(figures: &Figures) -> String {
     let more = &figures.more;
     let tasks = members(more, "tasks");
     let log = members(more, "log");

@@ -23,24 +23,38 @@ struct Shown {
 
 impl Version {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let shown = Shown::of_this();
+        self.output.one(&shown, shown.version, || shown.described())?;
+        Ok(Exit::Ok)
+    }
+}
+
+impl Shown {
+    fn of_this() -> Self {
         let features = [
             ("server", cfg!(feature = "server")),
             ("client", cfg!(feature = "client")),
             ("demo", cfg!(feature = "demo")),
         ];
-        let shown = Shown {
+        Self {
             version: env!("CARGO_PKG_VERSION"),
             features: features.into_iter().filter(|(_, built)| *built).map(|(name, _)| name).collect(),
             os: std::env::consts::OS,
             architecture: std::env::consts::ARCH,
-        };
-        self.output.one(&shown, shown.version, || {
-            pairs(&[
-                ("version", shown.version.to_owned()),
-                ("features", shown.features.join(" ")),
-                ("system", format!("{} {}", shown.os, shown.architecture)),
-            ])
-        })?;
-        Ok(Exit::Ok)
+        }
     }
+
+    fn described(&self) -> String {
+        pairs(&[
+            ("version", self.version.to_owned()),
+            ("features", self.features.join(" ")),
+            ("system", format!("{} {}", self.os, self.architecture)),
+        ])
+    }
+}
+
+/// As it is printed for people.
+#[cfg(all(feature = "client", feature = "server"))]
+pub(super) fn described() -> String {
+    Shown::of_this().described()
 }

@@ -27,6 +27,9 @@ mod demo;
 mod docs;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod doctor;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod documented;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
@@ -40,6 +43,9 @@ mod filling;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
 mod full_disk;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
+mod golden;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
 mod harness;

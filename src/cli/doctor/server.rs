@@ -1,0 +1,119 @@
+//! What a server says of itself: never parameters, results, or the words of a failure.
+
+use std::collections::BTreeMap;
+
+use super::Report;
+use crate::cli::output::{lines, pairs, table, text};
+use crate::cli::stats;
+use crate::client::{
+    Client, ClientError, DeadLetterFilter, PageRequest, TaskInfo, WorkflowFilter, WorkflowInfo,
+    WorkflowStatus,
+};
+use crate::core::errors::Code;
+
+/// Open workflows that are looked into, the latest first.
+const WORKFLOWS_MAX: u32 = 10;
+/// Tasks of one workflow that are looked at, and those of them that are asked for their reasons.
+const TASKS_MAX: u32 = 200;
+const REASONS_MAX: usize = 3;
+const SERVICES_MAX: u32 = 100;
+const ERRORS_MAX: u32 = 20;
+
+pub(super) async fn tell(report: &mut Report, client: &Client) -> Result<(), ClientError> {
+    let health = client.health().await?;
+    let head = pairs(&[("status", health.status.clone()), ("version", health.version.clone())]);
+    report.section("Server", &(head + &lines(health.problems.iter().map(|problem| format!("! {problem}")))));
+    for problem in &health.problems {
+        report.finding(format!("server: {problem}"));
+    }
+    if health.version != env!("CARGO_PKG_VERSION") {
+        report.finding(format!("the server has version {}, and this program another", health.version));
+    }
+    report.section("Figures", &stats::described(&client.stats().await?));
+    services(report, client).await?;
+    workflows(report, client).await?;
+    failures(report, client).await
+}
+
+async fn services(report: &mut Report, client: &Client) -> Result<(), ClientError> {
+    let page = client.services(&PageRequest { cursor: None, limit: Some(SERVICES_MAX) }).await?;
+    let rows = page.items.iter().map(|service| {
+        let more = &service.more;
+        vec![
+            service.id.clone(),
+            service.node_type.clone(),
+            service.status.clone(),
+            format!("{}/{}", service.active_tasks, service.capacity),
+            text(more, "tasks_completed"),
+            text(more, "tasks_failed"),
+            text(more, "breaker"),
+            text(more, "last_seen_at"),
+        ]
+    });
+    let head = ["SERVICE", "TYPE", "STATUS", "BUSY", "COMPLETED", "FAILED", "BREAKER", "LAST SEEN"];
+    let table = table(&head, rows);
+    report.section("Services", &table);
+    let open = page.items.iter().filter(|service| text(&service.more, "breaker") == "open");
+    for service in open {
+        report.finding(format!("service {} fails so often that it gets no work for now", service.name));
+    }
+    Ok(())
+}
+
+async fn workflows(report: &mut Report, client: &Client) -> Result<(), ClientError> {
+    let filter = WorkflowFilter {
+        statuses: vec![WorkflowStatus::Pending, WorkflowStatus::Running, WorkflowStatus::Paused],
+        page: PageRequest { cursor: None, limit: Some(WORKFLOWS_MAX) },
+        ..WorkflowFilter::default()
+    };
+    let page = client.workflows(&filter).await?;
+    let mut said = if page.items.is_empty() { "none\n".to_owned() } else { String::new() };
+    for workflow in &page.items {
+        said += &open_workflow(client, workflow).await?;
+    }
+    if page.next_cursor.is_some() {
+        said += "and more\n";
+    }
+    report.section("Open workflows", &said);
+    Ok(())
+}
+
+async fn open_workflow(client: &Client, workflow: &WorkflowInfo) -> Result<String, ClientError> {
+    let page = client.tasks(&workflow.id, &PageRequest { cursor: None, limit: Some(TASKS_MAX) }).await?;
+    let mut statuses: BTreeMap<&str, usize> = BTreeMap::new();
+    for task in &page.items {
+        *statuses.entry(task.status.as_str()).or_default() += 1;
+    }
+    let counts: Vec<String> = statuses.iter().map(|(status, count)| format!("{count} {status}")).collect();
+    let created = text(&workflow.more, "created_at");
+    let mut said = format!("{} {}, since {created}: {}\n", workflow.id, workflow.status, counts.join(", "));
+    let waits = |task: &&TaskInfo| matches!(task.status.as_str(), "queued" | "retrying" | "assigned");
+    for task in page.items.iter().filter(waits).take(REASONS_MAX) {
+        let why = client.why(&task.id).await?;
+        for reason in why.reasons {
+            let line = [&task.name, &task.status, &reason.kind, &reason.message].map(String::as_str);
+            said += &lines([format!("  {}", line.join(": "))]);
+        }
+    }
+    Ok(said)
+}
+
+/// By their codes: what a service said of a failure may hold anything.
+async fn failures(report: &mut Report, client: &Client) -> Result<(), ClientError> {
+    let page = PageRequest { cursor: None, limit: Some(ERRORS_MAX) };
+    let letters = client.dead_letters(&DeadLetterFilter { conditions: Vec::new(), page }).await?;
+    let row = |task: &TaskInfo| {
+        let code = task.error.as_ref().map(|error| error.code.clone()).unwrap_or_default();
+        let what = Code::parse(&code).map(|code| code.entry().what).unwrap_or_default();
+        let (id, at) = (text(&task.more, "workflow_id"), text(&task.more, "ended_at"));
+        vec![at, code, task.name.clone(), id, what.to_owned()]
+    };
+    let rows: Vec<Vec<String>> = letters.items.iter().map(row).collect();
+    let said = if rows.is_empty() {
+        "none\n".to_owned()
+    } else {
+        table(&["ENDED", "CODE", "TASK", "WORKFLOW", "WHAT HAPPENED"], rows)
+    };
+    report.section("Latest errors", &said);
+    Ok(())
+}
