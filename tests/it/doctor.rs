@@ -84,9 +84,10 @@ fn a_report_tells_all_that_helps_and_no_secret() {
         assert_eq!(answer.status, 201, "{}", answer.body);
         answer.body["id"].as_str().expect("it has an id").to_owned()
     };
-    let wait = json!({"name": "Asks", "task_type": "external_api", "service_name": "Nobody Here",
-        "metadata": {"x": format!("{CANARY}-metadata")}, "parameters": {"password": format!("{CANARY}-parameter")}});
-    let open = submit(&json!({"name": "Open", "tasks": [wait]}));
+    let secret = json!({"password": format!("{CANARY}-parameter")});
+    let wait = json!({"name": "Asks", "external": "ml", "service": "Nobody Here", "operation": "train", "model_params": secret});
+    let metadata = json!({"x": format!("{CANARY}-metadata")});
+    let open = submit(&json!({"name": "Open", "metadata": metadata, "tasks": [wait]}));
     let failed = submit(&json!({"name": "Failed", "tasks": [wait]}));
     let failure = json!({"error": format!("{CANARY}-message"), "code": "GZ2040", "details": {"x": format!("{CANARY}-details")}});
     let answer = rest.post(&format!("/tasks/{failed}.0/fail"), &headers, &failure).expect("it answers");
