@@ -2,6 +2,7 @@
 
 mod data;
 mod machine;
+mod secrets;
 mod server;
 
 use std::fmt::Write;
@@ -11,13 +12,13 @@ use clap::{Args, Parser};
 
 use super::config::{self, Setting};
 use super::output::{lines, print, table};
-use super::redact::Secrets;
 use super::remote::{Remote, told};
 use super::{Exit, version};
 use crate::client::ClientError;
 use crate::clock;
 use crate::config::RawConfig;
 use crate::protocol::time::Rfc3339;
+use secrets::Secrets;
 
 /// Show everything that whoever helps you will ask for, as one text to paste.
 ///
