@@ -62,12 +62,13 @@ pub async fn backup(State(app): State<Arc<App>>) -> Result<Response, Failed> {
     thread("backup", move || {
         let mut out = Pieces { sender, buffer: BytesMut::new() };
         let written = (app.upkeep.backup)(&mut out).and_then(|()| out.send().map_err(|error| gone(&error)));
+        // Before the stream ends: whoever has seen its end may ask for the next one.
+        drop(turn);
         if let Err(rejection) = written {
             warn!(%rejection, "a backup broke off");
             // Whoever asked may be the one who broke off.
             let _ = out.sender.blocking_send(Err(rejection));
         }
-        drop(turn);
     })?;
     let first =
         pieces.recv().await.unwrap_or_else(|| Err(Rejection::new(errors::SHUTTING_DOWN, "it broke off")))?;
@@ -86,8 +87,9 @@ pub async fn verify(State(app): State<Arc<App>>) -> Result<Json<StoreReport>, Fa
     let turn = app.upkeep.turn()?;
     let (sender, report) = oneshot::channel();
     thread("verify", move || {
-        let _ = sender.send((app.upkeep.verify)());
+        let report = (app.upkeep.verify)();
         drop(turn);
+        let _ = sender.send(report);
     })?;
     let report =
         report.await.unwrap_or_else(|_| Err(Rejection::new(errors::INTERNAL_ERROR, "the check broke off")));
