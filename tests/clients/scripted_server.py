@@ -3,7 +3,8 @@
 It plays the engine's side of the protocol in tests of clients, so that a client is tested against an
 implementation that is not ours. The first line on standard output is {"port": n}; after that one line for each
 event that arrives: {"event": name, "data": ..., "sid": ..., "acked": bool}. Connections show up as the events
-"connect" and "disconnect". It ends when standard input ends.
+"connect" and "disconnect", and answers to the pings that it sends every second as "pong". It ends when standard
+input ends.
 
 Commands, one JSON object a line:
   {"do": "emit", "event": name, "data": ...}           to every registered client
@@ -26,10 +27,13 @@ import sys
 
 import socketio
 from aiohttp import web
+from engineio import packet
+from engineio.async_socket import AsyncSocket
 
 NAMESPACE = "/cluster"
 
-server = socketio.AsyncServer(async_mode="aiohttp", namespaces=[NAMESPACE], ping_interval=1, ping_timeout=2)
+# Asks often, and waits long: a client that a busy machine holds up is not gone.
+server = socketio.AsyncServer(async_mode="aiohttp", namespaces=[NAMESPACE], ping_interval=1, ping_timeout=60)
 answers = collections.defaultdict(collections.deque)
 responses = collections.deque()
 state = {"token": None, "sessions": 0, "sids": set()}
@@ -37,6 +41,15 @@ state = {"token": None, "sessions": 0, "sids": set()}
 
 def report(**line):
     print(json.dumps(line), flush=True)
+
+
+async def receive(socket, received, otherwise=AsyncSocket.receive):
+    if received.packet_type == packet.PONG:
+        report(event="pong", data=None, sid=None)
+    await otherwise(socket, received)
+
+
+AsyncSocket.receive = receive
 
 
 def default_answer(event, data):
@@ -159,11 +172,16 @@ async def main():
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
     )
-    running = set()
+    calls = set()
     while line := await lines.readline():
-        task = asyncio.create_task(obey(json.loads(line)))
-        running.add(task)
-        task.add_done_callback(running.discard)
+        command = json.loads(line)
+        if command["do"] == "call":
+            # Its answer may take a while; everything else is done in the order in which it was said.
+            call = asyncio.create_task(obey(command))
+            calls.add(call)
+            call.add_done_callback(calls.discard)
+        else:
+            await obey(command)
 
 
 asyncio.run(main())

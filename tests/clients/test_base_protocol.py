@@ -8,8 +8,8 @@ import asyncio
 import pytest
 
 from support.earlier import echo
+from support.patience import PATIENCE, until
 from support.peer import POLLING, WEBSOCKET, wire_task
-from support.rest import until
 from support.scripted import function
 
 both = pytest.mark.parametrize("transports", [WEBSOCKET, POLLING], ids=["websocket", "polling"])
@@ -67,13 +67,13 @@ async def test_a_cancel_reaches_the_handler_and_is_confirmed(house, transports):
     service = await house.service("endless", {"custom_processing": endless}, capacity=1, transports=transports)
     observer = await house.observer(transports=transports)
     workflow = await observer.submit([wire_task("work")])
-    await until(lambda: service.active, 20, "the handler runs")
+    await until(lambda: service.active, "the handler runs")
     await observer.emit("workflow:cancel", {"workflow_id": workflow})
     assert (await observer.next("workflow:cancelled"))["workflow_id"] == workflow
-    await asyncio.wait_for(stopped.wait(), 20)
+    await asyncio.wait_for(stopped.wait(), PATIENCE)
     # The confirmation frees the one slot.
     await observer.submit([wire_task("next")])
-    await until(lambda: len(service.assignments) == 2, 20, "the slot is free again")
+    await until(lambda: len(service.assignments) == 2, "the slot is free again")
 
 
 @both
@@ -110,16 +110,16 @@ async def test_a_service_that_comes_back_goes_on_with_its_task(house, transports
     service = await house.service("cut off", {"custom_processing": waits}, url=network.url, transports=transports)
     observer = await house.observer()
     workflow = await observer.submit([wire_task("work", max_retries=0)])
-    await until(lambda: service.active, 20, "the handler runs")
+    await until(lambda: service.active, "the handler runs")
 
     async def accepted() -> bool:
         return next(iter((await house.api.tasks(workflow)).values()))["status"] == "processing"
 
-    await until(accepted, 20, "the server knows that it was accepted")
+    await until(accepted, "the server knows that it was accepted")
     network.cut()
-    await until(lambda: not service.sio.connected, 60, "it has noticed")
+    await until(lambda: not service.sio.connected, "it has noticed")
     await network.open()
-    await until(lambda: service.registrations == 2, 60, "it registered again")
+    await until(lambda: service.registrations >= 2, "it registered again")
     release.set()
     assert (await observer.next("task:completed"))["result"] == "after the cut"
     assert service.duplicates == [] and len(service.assignments) == 1
@@ -132,7 +132,7 @@ async def test_a_megabyte_goes_both_ways(house, transports):
     text = "x" * 1_000_000
     parameters = {"external_task_type": "custom_processing", "external_parameters": {"text": text}}
     await observer.submit([wire_task("work", parameters=parameters)])
-    assert (await observer.next("task:completed", 60))["result"] == {"echo": {"text": text}}
+    assert (await observer.next("task:completed"))["result"] == {"echo": {"text": text}}
 
 
 @both
@@ -162,7 +162,7 @@ async def test_an_executor_node_does_internal_tasks(house, transports):
     assert (await observer.next("node:registered", node_id=node.node_id))["name"] == "node"
     tasks = [{"name": f"t{n}", "task_type": "text", "parameters": {"prompt": f"say {n}"}} for n in range(9)]
     workflow = await house.api.submit([*tasks, function("own", "prepare_dataset", rows=3)])
-    results = await house.api.completed(workflow, 60)
+    results = await house.api.completed(workflow)
     assert results == {**{f"t{n}": f"SAY {n}" for n in range(9)}, "own": ["prepare_dataset", {"rows": 3}]}
     assert node.duplicates == []
     await node.stop()
@@ -176,7 +176,7 @@ async def test_ten_slots_full_of_tasks_all_the_time(house, transports):
     # A python-socketio client gives up on an answer to a poll that holds more than 16 packets.
     observer = await house.observer(transports=transports)
     workflow = await observer.submit([wire_task(f"t{n}", max_retries=0) for n in range(200)])
-    ended = await observer.next("workflow:completed", 120)
+    ended = await observer.next("workflow:completed")
     assert (ended["workflow_id"], ended["completed_tasks"]) == (workflow, 200)
     assert len(observer.seen("task:completed")) == 200
     assert service.duplicates == [] and service.registrations == 1 and len(service.assignments) == 200

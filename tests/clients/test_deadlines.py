@@ -4,21 +4,19 @@ import asyncio
 import time
 import uuid
 
-import pytest
-
-from support.rest import until
+from support.patience import until
 from support.scripted import held, task
 
 
 async def test_a_stuck_service_loses_the_task_at_the_accept_timeout(house):
     """R8: 10 s; the late answer changes nothing."""
     stuck = await house.worker("stuck")
+    begin = time.monotonic()
     workflow = await house.api.submit([task("work", attempts=1)])
     first = await stuck.assigned()
     quick = await house.worker("quick")
-    begin = time.monotonic()
-    second = await quick.assigned(25)
-    assert time.monotonic() - begin > 5 and second["attempt"] > first["attempt"]
+    second = await quick.assigned()
+    assert time.monotonic() - begin > 9.9 and second["attempt"] > first["attempt"]
     late = await stuck.accept(first)
     assert late["ok"] is False and late["retryable"] is False
     await quick.accept(second)
@@ -47,7 +45,7 @@ async def test_a_broken_connection_has_its_grace_and_then_loses_the_task(house):
     other = await house.worker("other")
     network.cut()
     begin = time.monotonic()
-    second = await other.assigned(60)
+    second = await other.assigned()
     assert time.monotonic() - begin > 10, "the grace gives it time to come back"
     assert second["attempt"] > first["attempt"]
     await other.accept(second)
@@ -70,7 +68,6 @@ async def test_who_comes_back_within_the_grace_keeps_the_task(house):
     assert again.seen("task:assign") == []
 
 
-@pytest.mark.timeout(240)
 async def test_a_silent_service_is_reassigned_within_two_intervals(house):
     """R8: the connection stands and nothing is heard, pings included."""
     network = await house.network()
@@ -80,7 +77,7 @@ async def test_a_silent_service_is_reassigned_within_two_intervals(house):
     await silent.accept(first)
     other = await house.worker("other")
     network.stall()
-    second = await other.assigned(130)
+    second = await other.assigned()
     assert second["attempt"] > first["attempt"]
     await other.accept(second)
     await other.complete(second, "other")
@@ -99,7 +96,7 @@ async def test_two_counts_below_the_grants_since_the_reconnect_mean_lost(house):
     again = await house.worker("counting", node_id=node_id, fences=False)
     await again.heartbeat(active_tasks=0, max_tasks=10)
     await again.heartbeat(active_tasks=0, max_tasks=10)
-    second = await again.assigned(20)
+    second = await again.assigned()
     assert second["task_id"] == first["task_id"] and second["attempt"] > first["attempt"]
     await again.accept(second)
     await again.complete(second, "again")
@@ -145,6 +142,6 @@ async def test_five_failures_in_a_row_open_the_breaker(house):
     waiting = await house.api.submit([task("waits")])
     await worker.never("task:assign")
     assert "GZ1033" in await house.api.why(waiting, "waits") or "breaker" in (await house.api.why(waiting, "waits")).lower()
-    await until(lambda: worker.seen("task:assign"), 90, "the breaker closes after its pause")
+    await until(lambda: worker.seen("task:assign"), "the breaker closes after its pause")
     await worker.run("mended")
     assert await house.api.completed(waiting) == {"waits": "mended"}

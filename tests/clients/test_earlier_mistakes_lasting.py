@@ -9,10 +9,11 @@ import pytest
 import socketio
 
 from support.earlier import echo
+from support.patience import PATIENCE, until
 from support.peer import NAMESPACE, POLLING, WEBSOCKET, wire_task
-from support.rest import Api, until
+from support.rest import Api
 from support.scripted import function, task
-from support.server import STOP_SECONDS, Server
+from support.server import Server
 
 
 async def test_authentication_was_never_enforced(guarded_house):
@@ -88,7 +89,8 @@ async def test_wire_ids_collided_between_workflows(house):
     async def slow(assignment, progress):
         running.append(assignment["workflow_id"])
         try:
-            await asyncio.sleep(3)
+            # The first one ends when it is cancelled; the others take long enough to be seen side by side.
+            await asyncio.sleep(3600 if len(running) == 1 else 0.5)
         except asyncio.CancelledError:
             cut.append(assignment["workflow_id"])
             raise
@@ -97,12 +99,12 @@ async def test_wire_ids_collided_between_workflows(house):
     service = await house.service("both", {"custom_processing": slow})
     observer = await house.observer()
     first, second, third = [await observer.submit([wire_task("task_1")]) for _ in range(3)]
-    await until(lambda: running, 10, "the first one runs")
+    await until(lambda: running, "the first one runs")
     await asyncio.sleep(1)
     assert (running, service.duplicates) == ([first], []), "one after the other"
     assert "same id" in str(await house.api.get(f"/tasks/{second}.0/why"))
     await house.api.post(f"/workflows/{first}/cancel")
-    await until(lambda: cut, 10, "the handler of the cancelled workflow is stopped")
+    await until(lambda: cut, "the handler of the cancelled workflow is stopped")
     assert await house.api.completed(second) == {"task_1": second}
     assert await house.api.completed(third) == {"task_1": third}
     assert (running, cut, service.duplicates) == ([first, second, third], [first], [])
@@ -132,7 +134,7 @@ async def test_a_message_above_1_mb_dropped_the_socket_without_a_word(house, tra
     megabytes = "x" * 1_500_000
     worker = await house.worker("large", transports=transports)
     workflow = await house.api.submit([task("work", parameters={"text": megabytes})])
-    assignment = await worker.assigned(60)
+    assignment = await worker.assigned()
     assert assignment["external_parameters"]["text"] == megabytes
     await worker.accept(assignment)
     assert (await worker.complete(assignment, {"text": megabytes}))["ok"] is True
@@ -173,13 +175,14 @@ async def test_stopping_took_24_s_with_clients_connected(tmp_path):
     clients = [socketio.AsyncClient(reconnection=False) for _ in range(6)]
     for number, client in enumerate(clients):
         transports = ["websocket"] if number % 2 else ["polling"]
-        await client.connect(server.url, namespaces=[NAMESPACE], transports=transports)
+        await client.connect(server.url, namespaces=[NAMESPACE], transports=transports, wait_timeout=PATIENCE)
     async with aiohttp.ClientSession() as session:
         # A reader of the event stream is connected as well.
         async with session.get(f"{server.url}/api/v1/events") as stream:
             assert stream.status == 200
             code, seconds = await server.stop()
-    assert code == 0 and seconds <= STOP_SECONDS
-    await until(lambda: not any(client.connected for client in clients), 30, "every client notices")
+    # It gives open connections two seconds; the rest is for a loaded machine.
+    assert code == 0 and seconds < 20
+    await until(lambda: not any(client.connected for client in clients), "every client notices")
     for client in clients:
         await client.disconnect()

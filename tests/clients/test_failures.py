@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from support.earlier import echo
-from support.rest import until
+from support.patience import until
 from support.scripted import task
 
 
@@ -23,7 +23,7 @@ async def test_a_refusal_at_capacity_consumes_no_retry(house):
     # The model refuses above 2; the server believes 2, so the boast is made afterwards.
     service.capacity = 1
     workflow = await house.api.submit([task(f"t{i}", attempts=1) for i in range(12)])
-    results = await house.api.ended(workflow, 60)
+    results = await house.api.ended(workflow)
     assert results["status"] == "completed" and len(results["results"]) == 12, results["errors"]
     assert service.duplicates == []
 
@@ -35,7 +35,7 @@ async def test_a_refused_task_goes_elsewhere(house):
     answer = await full.fail(assignment, "Service at capacity")
     assert answer["ok"] is True
     free = await house.worker("free")
-    await free.run("elsewhere", seconds=20)
+    await free.run("elsewhere")
     assert await house.api.completed(workflow) == {"work": "elsewhere"}
 
 
@@ -44,7 +44,7 @@ async def test_a_refusing_worker_gets_it_again_when_it_says_it_has_room(house):
     workflow = await house.api.submit([task("work", attempts=1)])
     await worker.fail(await worker.assigned(), "Node at capacity")
     await worker.heartbeat(active_tasks=0, max_tasks=10)
-    await worker.run("now", seconds=30)
+    await worker.run("now")
     assert await house.api.completed(workflow) == {"work": "now"}
 
 
@@ -57,11 +57,11 @@ async def test_no_handler_sends_the_task_elsewhere_and_never_back(house):
 
     able = await house.service("able", {"custom_processing": first_waits}, capacity=1)
     blocked = await house.api.submit([task("blocks")])
-    await until(lambda: able.active, 10, "the able one is full")
+    await until(lambda: able.active, "the able one is full")
     # It takes the second task, because the able one is full, and has no handler for it.
     unable = await house.service("unable", {})
     workflow = await house.api.submit([task("work", attempts=1)])
-    await until(lambda: unable.assignments, 10, "the unable one was asked")
+    await until(lambda: unable.assignments, "the unable one was asked")
     await asyncio.sleep(0.5)
     release.set()
     assert await house.api.completed(workflow) == {"work": "able"}
@@ -121,14 +121,13 @@ async def test_a_service_says_when_to_try_again(house):
     await worker.accept(assignment)
     begin = time.monotonic()
     await worker.fail(assignment, "too many requests", retry_after_ms=1500)
-    await until(lambda: retrying(house, workflow), 5, "the task waits for its retry")
     await worker.run("at last")
     assert time.monotonic() - begin >= 1.4
     assert await house.api.completed(workflow) == {"work": "at last"}
-
-
-async def retrying(house, workflow: str) -> bool:
-    return await house.api.task_status(workflow, "work") == "retrying"
+    failed, again = [
+        event for event in await house.api.events(workflow) if event["type"] in ("task_failed", "task_requeued")
+    ]
+    assert failed["final"] is False and failed["retry_at"] <= again["at"], "it waited for its retry"
 
 
 async def test_a_cancel_does_not_wait_for_the_service(house):

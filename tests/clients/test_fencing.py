@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from support.rest import until
+from support.patience import until
 from support.scripted import held, naive_now, task
 
 
@@ -124,7 +124,7 @@ async def test_an_attempt_that_active_does_not_name_is_requeued_at_once(house):
     answer = await again.register(active=held(got["kept"]))
     assert answer["held"] == [got["kept"]["task_id"]]
     for _ in range(2):
-        new = await again.assigned(5)
+        new = await again.assigned()
         assert new["attempt"] > got[new["task_name"]]["attempt"] and new["task_name"] != "kept"
         stale(await again.complete(got[new["task_name"]], "the old attempt"))
         await again.accept(new)
@@ -133,6 +133,9 @@ async def test_an_attempt_that_active_does_not_name_is_requeued_at_once(house):
     assert await house.api.completed(workflow) == {
         "kept": "kept", "accepted": "accepted again", "offered": "offered again",
     }
+    # By the registration, and not because some time was over.
+    lost = [event["reason"] for event in await house.api.events(workflow) if event["type"] == "attempt_lost"]
+    assert lost == ["forgotten", "forgotten"]
 
 
 async def test_a_heartbeat_may_reconcile_too(house):
@@ -145,7 +148,7 @@ async def test_a_heartbeat_may_reconcile_too(house):
     # heartbeat before it.
     assert (await worker.heartbeat(active=held(*got)))["ok"] is True
     assert (await worker.heartbeat(active=held(got[0])))["ok"] is True
-    new = await worker.assigned(10)
+    new = await worker.assigned()
     assert new["task_id"] == got[1]["task_id"] and new["attempt"] > got[1]["attempt"]
     assert (await worker.complete(got[0], 0))["ok"] is True
     await worker.accept(new)
@@ -189,7 +192,7 @@ async def test_a_grant_newer_than_the_message_is_not_missing(house):
 async def test_the_same_task_does_not_go_back_to_a_worker_that_knows_no_attempts(house):
     """It would start a second handler there: other workers first, and `why` says what it waits for."""
     worker = await house.worker("unfenced", fences=False)
-    workflow = await house.api.submit([task("work", attempts=3, timeout_seconds=1)])
+    workflow = await house.api.submit([task("work", attempts=3, timeout_seconds=5)])
     assignment = await worker.assigned()
     await worker.accept(assignment)
     # The run timeout ends the attempt; its handler may still run, so the next one goes elsewhere.
@@ -203,7 +206,7 @@ async def test_the_same_task_does_not_go_back_to_a_worker_that_knows_no_attempts
 
 async def test_a_confirmed_cancel_lets_the_same_task_come_back(house):
     worker = await house.worker("unfenced", fences=False)
-    workflow = await house.api.submit([task("work", attempts=3, timeout_seconds=1)])
+    workflow = await house.api.submit([task("work", attempts=3, timeout_seconds=5)])
     assignment = await worker.assigned()
     await worker.accept(assignment)
     await worker.next("task:cancel")
@@ -234,6 +237,6 @@ async def test_progress_with_data_reaches_watchers_and_is_not_logged(house):
     assignment = await worker.assigned()
     await worker.accept(assignment)
     await worker.progress(assignment, 10, "token", data={"token": "canary-7f3a"})
-    await until(lambda: any("canary-7f3a" in str(payload) for _, payload in watcher.inbox), 10, "the token arrives")
+    await until(lambda: any("canary-7f3a" in str(payload) for _, payload in watcher.inbox), "the token arrives")
     await worker.complete(assignment, 1)
     assert "canary-7f3a" not in str(await house.api.events(workflow))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from support.earlier import echo
-from support.rest import until
+from support.patience import until
 from support.scripted import task
 
 SHAPE = {
@@ -47,7 +47,7 @@ async def test_metrics_before_the_first_heartbeat_and_with_nobody_there(house):
     check((await monitor.next("monitor:metrics_response"))["current_metrics"])
     service = await house.service("service", {"custom_processing": echo})
     node = await house.executor("node", {"text": echo})
-    await until(lambda: monitor.seen("node:registered"), 10, "both are registered")
+    await until(lambda: monitor.seen("node:registered") and monitor.seen("external_service:registered"), "both are told")
     await monitor.emit("monitor:get_metrics", {"type": "all", "history_minutes": 5})
     answer = await monitor.next("monitor:metrics_response")
     check(answer["current_metrics"])
@@ -73,7 +73,7 @@ async def test_a_subscription_is_fed_until_it_ends(house):
         check(metrics)
         return metrics["queue_metrics"]["high_queue"] == 1 and metrics["cluster_metrics"]["external_service_nodes"] == 1
 
-    await until(both_are_shown, 15, "the update shows the queue and the service")
+    await until(both_are_shown, "the update shows the queue and the service")
     await monitor.emit("monitor:unsubscribe", {})
     await monitor.next("monitor:unsubscribed")
     monitor.inbox.clear()

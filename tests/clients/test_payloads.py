@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from support.patience import until
 from support.peer import POLLING, WEBSOCKET
-from support.rest import until
 from support.scripted import task
 
 MEGABYTE = 1 << 20
@@ -41,10 +41,10 @@ async def test_a_message_above_the_limit_does_not_hang(house, transports):
         assert answer["ok"] is False and answer["code"] == "GZ7002", answer
     except Exception as error:
         print(f"the client was told: {error!r}")
-        await until(lambda: not worker.sio.connected, 60, "the client notices")
+        await until(lambda: not worker.sio.connected, "the client notices")
     again = await house.worker("huge", node_id=worker.node_id, register={"active": []})
     if await house.api.status(workflow) == "running":
-        await again.run("small", seconds=40)
+        await again.run("small")
         assert await house.api.completed(workflow) == {"work": "small"}
     assert (await house.api.get("/stats"))["rss_bytes"] < 1 << 30
 

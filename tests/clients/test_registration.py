@@ -6,8 +6,8 @@ import uuid
 import pytest
 
 from support.earlier import echo
+from support.patience import until
 from support.peer import POLLING, WEBSOCKET, Peer
-from support.rest import until
 from support.scripted import TASK_TYPES, task
 
 
@@ -52,7 +52,7 @@ async def test_a_departure_is_broadcast(house):
     observer = await house.observer()
     service = await house.service("leaving", {}, ["api_integration"])
     node = await house.executor("going", {"text": echo})
-    await until(lambda: observer.seen("node:registered") and observer.seen("external_service:registered"), 10, "both")
+    await until(lambda: observer.seen("node:registered") and observer.seen("external_service:registered"), "both")
     await service.stop()
     told = await observer.next("external_service:disconnected")
     assert (told["service_id"], told["service_name"], told["node_type"]) == (service.node_id, "leaving", "external_service")
@@ -98,7 +98,7 @@ async def test_the_stats_count_who_is_here(house):
     await house.service("service", {})
     await house.executor("node", {"text": echo})
     await house.stranger()
-    await until(lambda: observer.seen("node:registered"), 10, "both are registered")
+    await until(lambda: observer.seen("node:registered") and observer.seen("external_service:registered"), "both are told")
     workflow = await house.api.submit([task("waits", kind="ml_training")])
     await observer.emit("cluster:stats", {"request_id": "r1"})
     stats = await observer.next("cluster:stats_response", request_id="r1")

@@ -7,8 +7,8 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from conftest import House
+from support.patience import until
 from support.receiver import Receiver
-from support.rest import until
 from support.server import Server
 
 CONFIG = """
@@ -105,7 +105,7 @@ async def test_no_log_line_holds_a_secret(house, receiver):
             page = await house.api.get(path)
             return len(page["items"]) == 2 and all(item["status"] == "delivered" for item in page["items"])
 
-        await until(told, 30, "both ends are delivered")
+        await until(told, "both ends are delivered")
     await house.server.stop()
     log = house.server.log()
     assert "TRACE" in log, "the server was to tell everything"

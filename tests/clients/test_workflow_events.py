@@ -1,9 +1,9 @@
 """`workflow:submit` and the events of its room."""
 
-import asyncio
 import uuid
 
 from support.earlier import echo
+from support.patience import until
 from support.peer import wire_task
 from support.scripted import function, task
 
@@ -149,9 +149,12 @@ async def test_watchers_get_numbered_frames(house):
     assert answer["ok"] is True
     workflow = await house.api.submit([task("a"), task("b", "a"), function("c", "count_words", text="x y")])
     await house.api.completed(workflow)
-    await asyncio.sleep(0.5)
-    frames = [(name, payload) for name, payload in watcher.inbox if isinstance(payload, dict) and "seq" in payload]
-    assert frames, f"no frame with a seq; got {sorted({name for name, _ in watcher.inbox})}"
-    seqs = [payload["seq"] for _, payload in frames]
+    ended = (await house.api.events(workflow))[-1]
+
+    def frames() -> list[dict]:
+        return [payload for _, payload in watcher.inbox if isinstance(payload, dict) and "seq" in payload]
+
+    await until(lambda: any(frame["seq"] >= ended["seq"] for frame in frames()), "the end is told")
+    seqs = [frame["seq"] for frame in frames()]
     assert seqs == sorted(seqs)
-    assert any(workflow in str(payload) for _, payload in frames)
+    assert any(workflow in str(frame) for frame in frames())

@@ -7,6 +7,7 @@ import pytest
 
 from gleitzeit_cluster import ExternalServiceNode
 
+from support.patience import PATIENCE
 from support.proxy import Proxy
 from support.rest import Api
 from support.scripted import task
@@ -49,7 +50,7 @@ class House:
         """A node that is registered."""
         node = self.node(name, handler, **options)
         await node.open()
-        await node.registered(20)
+        await node.registered(PATIENCE)
         return node
 
     async def network(self) -> Proxy:
@@ -85,6 +86,14 @@ async def open_house(server: Server):
 async def house(tmp_path):
     """Authentication off."""
     async for house in open_house(Server(tmp_path)):
+        yield house
+
+
+@pytest.fixture
+async def patient_house(tmp_path):
+    """Waits until tomorrow for a connection that breaks: only what is handed back in order comes back at all."""
+    config = "[limits]\ndisconnect_grace_seconds = 86400\nliveness_seconds = 86400\n"
+    async for house in open_house(Server(tmp_path, config=config)):
         yield house
 
 

@@ -3,22 +3,26 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 from conftest import PACKAGE
+from support.address import Reserved
+from support.patience import PATIENCE
 from support.server import binary
 
-SECONDS = 90
+# For programs that hang: what they do takes seconds on a quiet machine.
+SECONDS = 500
+# Those that were given away, until the tests end.
+_reserved: "list[Reserved]" = []
 
 
 def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    """A port where nobody listens, and that nobody is given who does not ask for it."""
+    _reserved.append(Reserved())
+    return _reserved[-1].port
 
 
 def environment(**more: str) -> dict:
@@ -59,7 +63,7 @@ class Running:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -70,7 +74,7 @@ class Running:
 def end(pid: int) -> None:
     """Ends a server that a test's program has started and left behind."""
     os.kill(pid, signal.SIGTERM)
-    for _ in range(400):
+    for _ in range(20 * PATIENCE):
         try:
             os.kill(pid, 0)
         except ProcessLookupError:

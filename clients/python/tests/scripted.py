@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from conftest import REPOSITORY
+from support.patience import PATIENCE
 
 SCRIPT = REPOSITORY / "tests" / "clients" / "scripted_server.py"
 
@@ -47,7 +48,7 @@ class ScriptedServer:
         }
         self.do("emit", event="task:assign", data={**data, **more})
 
-    async def next(self, event: str, seconds: float = 20, **fields: Any) -> Any:
+    async def next(self, event: str, **fields: Any) -> Any:
         """The first waiting or coming event of this name whose data has these fields; it leaves the inbox."""
 
         async def find() -> Any:
@@ -61,7 +62,7 @@ class ScriptedServer:
                 await self._news.wait()
 
         try:
-            return await asyncio.wait_for(find(), seconds)
+            return await asyncio.wait_for(find(), PATIENCE)
         except asyncio.TimeoutError:
             raise AssertionError(f"no {event} {fields}; waiting are {[line['event'] for line in self.inbox]}") from None
 
@@ -72,4 +73,4 @@ class ScriptedServer:
     async def stop(self) -> None:
         self._reader.cancel()
         self._process.stdin.close()
-        await asyncio.wait_for(self._process.wait(), 10)
+        await asyncio.wait_for(self._process.wait(), PATIENCE)

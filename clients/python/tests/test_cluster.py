@@ -19,7 +19,7 @@ from gleitzeit_cluster import (
 
 from conftest import TOKEN, House
 from model import Model
-from support.rest import until
+from support.patience import PATIENCE, until
 from support.server import Server
 
 
@@ -86,10 +86,10 @@ async def test_waiting_survives_a_restart_of_the_server(house, cluster):
     workflow = cluster.create_workflow("Patient")
     workflow.add_external_task("Work", "custom_processing")
     waiting = asyncio.create_task(cluster.execute_workflow(workflow))
-    await until(lambda: stored(house, workflow.id), 20, "it is stored")
+    await until(lambda: stored(house, workflow.id), "it is stored")
     await house.server.crash_and_restart()
     await house.serve(handler)
-    assert (await asyncio.wait_for(waiting, 60)).results["Work"] == "in the end"
+    assert (await asyncio.wait_for(waiting, PATIENCE)).results["Work"] == "in the end"
 
 
 async def stored(house, workflow_id: str) -> bool:
@@ -120,7 +120,7 @@ async def test_functions_of_this_process_are_tasks(cluster):
     workflow.add_python_task("Three", "decorated", [[3, 1, 2]])
     workflow.add_python_task("Built in", "fibonacci", [5])
     workflow.add_python_task("Wrong arguments", "blocking", [1, 2, 3], max_retries=5)
-    result = await cluster.execute_workflow(workflow, timeout=60)
+    result = await cluster.execute_workflow(workflow, timeout=PATIENCE)
     assert dict(result.results) == {
         "One": 3,
         "Two": {"text": "3 IS THREE", "attempt": 1},
@@ -141,7 +141,7 @@ async def test_a_function_registered_before_the_start_runs_too(house):
     await cluster.start()
     workflow = cluster.create_workflow("Early")
     workflow.add_python_task("Prepare", "prepare")
-    assert (await cluster.execute_workflow(workflow, timeout=60)).results["Prepare"] == [1, 2]
+    assert (await cluster.execute_workflow(workflow, timeout=PATIENCE)).results["Prepare"] == [1, 2]
     await cluster.stop()
     await cluster.stop()
     with pytest.raises(RuntimeError, match="start"):
@@ -196,7 +196,7 @@ async def test_handlers_are_told_what_happened_while_the_connection_was_down(hou
         await house.serve(handler)
         await house.api.completed(workflow.id)
         await network.open()
-        await until(lambda: "the end" in told, 40, "what was missed is told")
+        await until(lambda: "the end" in told, "what was missed is told")
     assert told == ["first", "second", "the end"]
 
 
@@ -241,7 +241,7 @@ async def test_a_folder_of_the_server_is_a_batch(tmp_path):
     try:
         async with GleitzeitCluster(house.url, start_server=False) as cluster:
             cluster.register_python_function("name_of", lambda file_path: file_path.rsplit("/", 1)[-1])
-            result = await cluster.batch_process("in", function="name_of", timeout=60)
+            result = await cluster.batch_process("in", function="name_of", timeout=PATIENCE)
             assert result.ok and result.results["aggregate_results"]["results"] == {"a.txt": "a.txt", "b.txt": "b.txt"}
     finally:
         await house.close()
@@ -262,7 +262,7 @@ def test_without_an_event_loop(tmp_path):
 
             workflow = cluster.create_workflow("Sync")
             workflow.add_python_task("Double", "double", [21])
-            assert cluster.execute_workflow(workflow, timeout=60).results["Double"] == 42
+            assert cluster.execute_workflow(workflow, timeout=PATIENCE).results["Double"] == 42
             assert ended == [workflow.id]
             assert cluster.get_workflow_status(workflow.id)["status"] == "completed"
             assert cluster.cancel_workflow(workflow.id) is False
@@ -289,5 +289,5 @@ async def test_the_token_is_asked_for_and_used(guarded_house, monkeypatch):
         cluster.register_python_function("three", lambda: 3)
         workflow = cluster.create_workflow("Guarded")
         workflow.add_python_task("Three", "three")
-        assert (await cluster.execute_workflow(workflow, timeout=60)).results["Three"] == 3
+        assert (await cluster.execute_workflow(workflow, timeout=PATIENCE)).results["Three"] == 3
         assert len(told) == 1

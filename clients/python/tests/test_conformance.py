@@ -37,8 +37,8 @@ class Kit:
         while line := await self._process.stderr.readline():
             self.said.append(line.decode().rstrip())
 
-    async def judged(self, seconds: float) -> dict:
-        out = await asyncio.wait_for(self._process.stdout.read(), seconds)
+    async def judged(self) -> dict:
+        out = await asyncio.wait_for(self._process.stdout.read(), SECONDS)
         code = await asyncio.wait_for(self._process.wait(), SECONDS)
         return {"code": code, **json.loads(out)}
 
@@ -55,16 +55,16 @@ async def test_a_flood_of_tasks_is_all_done(tmp_path, how):
     async with Kit(tmp_path, "--null", "--tasks", "5000") as kit:
         service = [str(PACKAGE / "bench" / "noop_service.py"), how]
         with Running(*service, folder=tmp_path, GLEITZEIT_URL=kit.url) as running:
-            judged = await kit.judged(150)
+            judged = await kit.judged()
             # It is told to leave, and does.
-            assert await asyncio.to_thread(running.process.wait, 30) == 0
+            assert await asyncio.to_thread(running.process.wait, SECONDS) == 0
     assert judged["code"] == 0, judged
 
 
 async def test_every_rule_of_the_protocol_holds(tmp_path):
-    async with Kit(tmp_path) as kit:
+    async with Kit(tmp_path, "--patience", "120") as kit:
         service = str(PACKAGE / "tests" / "conformance_service.py")
         with Running(service, folder=tmp_path, GLEITZEIT_URL=kit.url) as running:
-            judged = await kit.judged(170)
-            assert await asyncio.to_thread(running.process.wait, 30) == 0
+            judged = await kit.judged()
+            assert await asyncio.to_thread(running.process.wait, SECONDS) == 0
     assert judged["code"] == 0 and judged["deviations"] == 0 and judged["not_applicable"] == 0, judged

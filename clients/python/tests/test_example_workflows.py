@@ -11,7 +11,7 @@ import pytest
 from conftest import REPOSITORY
 from model import Model
 from programs import Running, environment, free_port
-from support.rest import until
+from support.patience import until
 from support.server import Server, binary
 
 EXAMPLES = REPOSITORY / "examples"
@@ -144,7 +144,7 @@ async def test_the_webhook_and_its_receiver(village):
         async def listens() -> bool:
             return "listening" in receiver.output()
 
-        await until(listens, 30, "the receiver listens")
+        await until(listens, "the receiver listens")
         results = await village.run("external_webhook", ("127.0.0.1:9000", f"127.0.0.1:{port}"))
         assert results["Print"] == {"pages": 3}
         # Somebody else's secret: the receiver refuses, and the refusal is the task's error.

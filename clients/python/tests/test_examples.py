@@ -12,7 +12,7 @@ from gleitzeit_cluster import GleitzeitCluster
 from conftest import PACKAGE, REPOSITORY, House
 from model import Model
 from programs import Running, free_port, run
-from support.rest import until
+from support.patience import PATIENCE, until
 from support.server import Server
 
 EXAMPLES = REPOSITORY / "examples"
@@ -29,7 +29,7 @@ async def connected(house, name: str) -> None:
     async def there() -> bool:
         return any(each["name"] == name and each["connected"] for each in (await house.api.get("/services"))["items"])
 
-    await until(there, 60, f"{name} is connected")
+    await until(there, f"{name} is connected")
 
 
 async def test_the_ml_service_trains_on_real_plants_and_predicts(house, tmp_path):
@@ -47,7 +47,7 @@ async def test_the_ml_service_trains_on_real_plants_and_predicts(house, tmp_path
                     {"model_id": f"{{{{Train {kind}.result.model_id}}}}"},
                     {"records": f"{{{{Train {kind}.result.test_records}}}}"},
                 )
-            results = (await cluster.execute_workflow(workflow, timeout=120)).raise_for_status().results
+            results = (await cluster.execute_workflow(workflow, timeout=PATIENCE)).raise_for_status().results
             for kind in ("random_forest", "logistic_regression"):
                 trained, predicted = results[f"Train {kind}"], results[f"Predict {kind}"]
                 assert trained["classes"] == ["setosa", "versicolor", "virginica"]
@@ -58,7 +58,7 @@ async def test_the_ml_service_trains_on_real_plants_and_predicts(house, tmp_path
             broken.add_external_ml_task("Unknown", "ML Service", "predict", {"model_id": "../x"}, {"records": [{}]})
             broken.add_external_ml_task("No data", "ML Service", "train", {}, {})
             broken.add_external_ml_task("Wrong", "ML Service", "train", {"no_such": 1}, {"csv": "iris.csv"})
-            failed = await cluster.execute_workflow(broken, timeout=60)
+            failed = await cluster.execute_workflow(broken, timeout=PATIENCE)
             assert "no model" in failed.errors["Unknown"] and "neither" in failed.errors["No data"]
             assert "does not take" in failed.errors["Wrong"]
 
@@ -74,7 +74,7 @@ async def test_the_database_service_stores_once_and_answers(house, tmp_path):
             workflow.add_external_database_task("Store", "Database Service", "store", store)
             ask = {"sql": "select name from people where born < ?", "parameters": [1900]}
             workflow.add_external_database_task("Ask", "Database Service", "query", ask, dependencies=["Store"])
-            results = (await cluster.execute_workflow(workflow, timeout=60)).raise_for_status().results
+            results = (await cluster.execute_workflow(workflow, timeout=PATIENCE)).raise_for_status().results
             assert results["Store"] == {"table": "people", "stored": 2, "total_rows": 2}
             assert results["Ask"] == {"rows": [{"name": "Ada"}], "count": 1}
             broken = cluster.create_workflow("Mistakes")
@@ -82,7 +82,7 @@ async def test_the_database_service_stores_once_and_answers(house, tmp_path):
             broken.add_external_database_task("Write", "Database Service", "query", write)
             inject = {"table": "people; drop table people", "rows": rows}
             broken.add_external_database_task("Inject", "Database Service", "store", inject)
-            failed = await cluster.execute_workflow(broken, timeout=60)
+            failed = await cluster.execute_workflow(broken, timeout=PATIENCE)
             assert "readonly" in failed.errors["Write"] and "no name" in failed.errors["Inject"]
     with sqlite3.connect(database) as connection:
         assert connection.execute("select count(*) from people").fetchone() == (2,)
@@ -125,7 +125,7 @@ async def test_the_api_service_calls_and_comes_again_when_it_is_told(house, tmp_
             )
             workflow.add_external_api_task("Crowded", "API Service", "/crowded", "GET")
             workflow.add_external_api_task("Missing", "API Service", "/missing", max_retries=5)
-            result = await cluster.execute_workflow(workflow, timeout=60)
+            result = await cluster.execute_workflow(workflow, timeout=PATIENCE)
     assert result.results["Post"]["status_code"] == 200 and result.results["Post"]["response"]["header"] == "blue"
     assert result.results["Crowded"]["status_code"] == 200
     assert "nothing here" in result.errors["Missing"]
@@ -172,7 +172,7 @@ async def test_a_service_without_any_sdk(house, tmp_path):
             workflow.add_external_task(
                 "Again", "count_letters", external_parameters={"text": "{{Count.result.letters}}!"}
             )
-            result = await cluster.execute_workflow(workflow, timeout=60)
+            result = await cluster.execute_workflow(workflow, timeout=PATIENCE)
     assert dict(result.results) == {"Count": {"letters": 9}, "Again": {"letters": 2}}
 
 

@@ -10,7 +10,7 @@ import sys
 
 from conftest import PACKAGE, TOKEN, work
 from programs import environment, free_port, run
-from support.rest import until
+from support.patience import until
 
 MONITOR = "gleitzeit_cluster/cli_monitor_live.py"
 
@@ -26,7 +26,7 @@ async def test_one_picture(house):
         # What a service has done is shown as its heartbeats say it.
         return (await house.api.get(f"/services/{node.service_id}"))["reported"]["tasks_completed"] == 2
 
-    await until(counted, 20, "a heartbeat after the work")
+    await until(counted, "a heartbeat after the work")
     await house.api.submit([{**work("waits", kind="ml_training"), "priority": "high"}])
     code, out, err = await run(MONITOR, "--once", "--url", house.url, folder=PACKAGE, PYTHONPATH="")
     assert code == 0 and err == "", err
@@ -65,13 +65,13 @@ async def test_live_on_a_terminal_until_ctrl_c(house):
         return 1
 
     try:
-        await until(lambda: shown("Gleitzeit at"), 30, "the first picture")
+        await until(lambda: shown("Gleitzeit at"), "the first picture")
         await house.serve(handler, "Came later")
-        await until(lambda: shown("Came later registered"), 30, "it is told that a service has come")
-        await until(lambda: shown("0/10"), 30, "and shown in the next picture")
+        await until(lambda: shown("Came later registered"), "it is told that a service has come")
+        await until(lambda: shown("0/10"), "and shown in the next picture")
         assert "\x1b[H\x1b[J" in seen.decode(), "each picture takes the place of the last one"
         process.send_signal(signal.SIGINT)
-        await until(lambda: process.poll() is not None, 20, "Ctrl-C ends it")
+        await until(lambda: process.poll() is not None, "Ctrl-C ends it")
         assert process.returncode == 0
     finally:
         if process.poll() is None:

@@ -12,8 +12,8 @@ import pytest
 from gleitzeit_cluster import ExternalServiceNode, Fatal, Retryable
 
 from conftest import work
+from support.patience import PATIENCE, until
 from support.peer import Peer
-from support.rest import until
 
 
 async def test_async_and_blocking_handlers_do_their_work(house):
@@ -181,7 +181,7 @@ async def test_a_result_above_the_servers_limit_ends_the_task(house):
     node = await house.serve(handler)
     results = await house.api.ended(await house.api.submit([work(attempts=3)]), 60)
     assert results["errors"]["work"]["code"] == "GZ7002"
-    await until(lambda: node.get_status()["undelivered_results"] == 0, 20, "nothing is sent for ever")
+    await until(lambda: node.get_status()["undelivered_results"] == 0, "nothing is sent for ever")
 
 
 async def test_a_megabyte_goes_both_ways(house):
@@ -206,11 +206,11 @@ async def test_a_cancel_ends_an_async_handler_and_frees_its_slot(house):
 
     node = await house.serve(handler, max_concurrent_tasks=1)
     endless = await house.api.submit([work("endless")])
-    await until(lambda: node.get_status()["active_tasks"] == 1, 20, "it runs")
-    await until(lambda: running(house, endless, "endless"), 20, "the server knows")
+    await until(lambda: node.get_status()["active_tasks"] == 1, "it runs")
+    await until(lambda: running(house, endless, "endless"), "the server knows")
     second = await house.api.submit([work("second")])
     await house.api.post(f"/workflows/{endless}/cancel")
-    await asyncio.wait_for(ended.wait(), 20)
+    await asyncio.wait_for(ended.wait(), PATIENCE)
     assert await house.api.completed(second) == {"second": "done"}, "the one slot is free again"
     assert node.get_status()["tasks_cancelled"] == 1
 
@@ -234,10 +234,10 @@ async def test_a_blocking_handler_sees_that_it_is_cancelled(house, how):
 
     node = await house.serve(handler)
     workflow = await house.api.submit([work()])
-    await until(begun.is_set, 20, "it runs")
-    await until(lambda: running(house, workflow, "work"), 20, "the server knows")
+    await until(begun.is_set, "it runs")
+    await until(lambda: running(house, workflow, "work"), "the server knows")
     await house.api.post(f"/workflows/{workflow}/cancel")
-    await until(lambda: node.get_status()["tasks_cancelled"] == 1, 20, "it ended")
+    await until(lambda: node.get_status()["tasks_cancelled"] == 1, "it ended")
     service = await house.api.get(f"/services/{node.service_id}")
     assert await slots_free(house, node), service
     assert (await house.api.ended(workflow))["results"] == {}
@@ -247,7 +247,7 @@ async def slots_free(house, node) -> bool:
     async def free() -> bool:
         return (await house.api.get(f"/services/{node.service_id}"))["active_tasks"] == 0
 
-    await until(free, 20, "the server has its confirmation")
+    await until(free, "the server has its confirmation")
     return True
 
 

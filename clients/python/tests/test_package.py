@@ -13,7 +13,7 @@ import pytest
 import gleitzeit_cluster
 
 from conftest import PACKAGE, REPOSITORY
-from programs import Running, environment, free_port, run
+from programs import SECONDS, Running, environment, free_port, run
 
 SOURCES = PACKAGE / "gleitzeit_cluster"
 
@@ -24,7 +24,7 @@ def version() -> str:
 
 
 def tool(*command: str, folder: Path = PACKAGE) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, timeout=150)
+    return subprocess.run([sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, timeout=SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_the_style_and_the_oldest_python():
     # What is used of the language and its library was there in 3.9.
     vermin = Path(sys.executable).with_name("vermin")
     options = ["--target=3.9-", "--no-tips", "--eval-annotations", "--violations"]
-    old = subprocess.run([vermin, *options, SOURCES], capture_output=True, text=True, timeout=150)
+    old = subprocess.run([vermin, *options, SOURCES], capture_output=True, text=True, timeout=SECONDS)
     assert old.returncode == 0, old.stdout
     for path in SOURCES.rglob("*.py"):
         ast.parse(path.read_text(), feature_version=(3, 9))
@@ -137,6 +137,6 @@ def test_an_installed_package_needs_no_repository(built, tmp_path):
         env=environment(PYTHONPATH=str(tmp_path)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS,
     )
     assert said.stdout.split() == [str(tmp_path / "gleitzeit_cluster/__init__.py"), version()], said.stderr

@@ -10,7 +10,8 @@ from gleitzeit_cluster import GleitzeitCluster
 from conftest import House
 from model import Model
 from programs import Running, end, free_port, run
-from support.rest import Api, until
+from support.patience import PATIENCE, until
+from support.rest import Api
 from support.server import Server
 
 SCRIPTS = Path(__file__).parent / "quick_start"
@@ -63,7 +64,7 @@ async def test_with_function_service_and_model_it_completes(modelled, tmp_path):
         workflow = (await house.api.get("/workflows"))["items"][0]["id"]
         async with GleitzeitCluster(house.url, start_server=False) as cluster:
             cluster.register_python_function("prepare_dataset", lambda: [[x, 3 * x + 1] for x in range(10)])
-            result = (await cluster.wait_for_workflow(workflow, timeout=60)).raise_for_status()
+            result = (await cluster.wait_for_workflow(workflow, timeout=PATIENCE)).raise_for_status()
     assert result.results["Prepare Data"][2] == [2, 7]
     trained = result.results["Train Model"]
     assert trained["model"] == "linear" and trained["n"] == 10
@@ -77,7 +78,7 @@ async def test_the_service_waits_for_a_server_that_is_not_there_yet(tmp_path):
     service = tmp_path / "service.py"
     service.write_text(SERVICE.read_text().replace("localhost:8000", f"127.0.0.1:{port}"))
     with Running(str(service), folder=tmp_path) as program:
-        await until(lambda: "gleitzeit serve" in program.output(), 30, "it says what is missing")
+        await until(lambda: "gleitzeit serve" in program.output(), "it says what is missing")
         server = Server(tmp_path)
         server.port = port
         await server.start()
@@ -87,6 +88,6 @@ async def test_the_service_waits_for_a_server_that_is_not_there_yet(tmp_path):
             services = (await api.get("/services"))["items"]
             return any(each["name"] == "ML Service" and each["connected"] for each in services)
 
-        await until(registered, 40, "it has found the server")
+        await until(registered, "it has found the server")
         await api.close()
         await server.stop()

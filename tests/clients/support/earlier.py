@@ -13,6 +13,7 @@ from typing import Any
 
 import socketio
 
+from .patience import PATIENCE, until
 from .peer import NAMESPACE, WEBSOCKET
 from .scripted import executor_registration, naive_now, service_registration
 
@@ -78,12 +79,9 @@ class EarlierClient:
         return self.handlers.get(assignment["task_type"])
 
     async def start(self) -> "EarlierClient":
-        await self.sio.connect(self.url, namespaces=[NAMESPACE], transports=self.transports, wait_timeout=10)
-        for _ in range(1000):
-            if self.registrations or self.authentication_error:
-                return self
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"{self.name} was not welcomed within 10 s")
+        await self.sio.connect(self.url, namespaces=[NAMESPACE], transports=self.transports, wait_timeout=PATIENCE)
+        await until(lambda: self.registrations or self.authentication_error, f"{self.name} is welcomed")
+        return self
 
     async def stop(self) -> None:
         if self._beat:

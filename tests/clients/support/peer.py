@@ -7,6 +7,8 @@ from typing import Any
 
 import socketio
 
+from .patience import PATIENCE
+
 NAMESPACE = "/cluster"
 WEBSOCKET = ("websocket",)
 POLLING = ("polling",)
@@ -35,7 +37,7 @@ class Peer:
 
     async def open(self) -> None:
         """The connection alone, without a word."""
-        await self.sio.connect(self.url, namespaces=[NAMESPACE], transports=self.transports, wait_timeout=10)
+        await self.sio.connect(self.url, namespaces=[NAMESPACE], transports=self.transports, wait_timeout=PATIENCE)
 
     async def connect(self) -> "Peer":
         await self.open()
@@ -51,15 +53,15 @@ class Peer:
     async def emit(self, event: str, payload: Any = None) -> None:
         await self.sio.emit(event, payload if payload is not None else {}, namespace=NAMESPACE)
 
-    async def call(self, event: str, payload: Any = None, seconds: float = 20) -> Any:
+    async def call(self, event: str, payload: Any = None) -> Any:
         """Sends and waits for the acknowledgement."""
         return await self.sio.call(
-            event, payload if payload is not None else {}, namespace=NAMESPACE, timeout=seconds
+            event, payload if payload is not None else {}, namespace=NAMESPACE, timeout=PATIENCE
         )
 
-    async def next(self, event: str, seconds: float = 20, **fields: Any) -> Any:
+    async def next(self, event: str, **fields: Any) -> Any:
         """The first waiting or coming event of this name and with these fields; it leaves the inbox."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE
         while True:
             for place, (name, payload) in enumerate(self.inbox):
                 if name == event and all((payload or {}).get(key) == value for key, value in fields.items()):
@@ -71,7 +73,7 @@ class Peer:
                 await asyncio.wait_for(self._news.wait(), max(left, 0.001))
             except TimeoutError:
                 seen = [name for name, _ in self.inbox]
-                raise AssertionError(f"no {event} {fields or ''} within {seconds} s; waiting are {seen}") from None
+                raise AssertionError(f"no {event} {fields or ''} within {PATIENCE} s; waiting are {seen}") from None
 
     def seen(self, event: str, **fields: Any) -> list[Any]:
         """All events of this name that wait in the inbox."""

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from .address import Reserved
+
 
 class Proxy:
     """Forwards TCP to the server until it is cut or stalled."""
@@ -12,16 +14,16 @@ class Proxy:
         self._pipes: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
-        self.port = 0
+        self._address = Reserved()
+        self.port = self._address.port
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     async def open(self) -> "Proxy":
-        """Takes connections, on the same port as before."""
+        """Takes connections, on the same port each time."""
         self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._listener.sockets[0].getsockname()[1]
         return self
 
     def cut(self) -> None:

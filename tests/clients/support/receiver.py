@@ -4,6 +4,8 @@ import asyncio
 
 from aiohttp import web
 
+from .patience import PATIENCE
+
 
 class Receiver:
     """Answers 200 to everything that is posted to it."""
@@ -28,7 +30,7 @@ class Receiver:
         return web.Response()
 
     async def next(self) -> tuple[dict[str, str], bytes]:
-        return await asyncio.wait_for(self.received.get(), 30)
+        return await asyncio.wait_for(self.received.get(), PATIENCE)
 
     async def stop(self) -> None:
         await self._runner.cleanup()

@@ -1,11 +1,11 @@
 """A caller of the REST interface."""
 
-import asyncio
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+
+from .patience import PATIENCE, until
 
 ENDED = {"completed", "failed", "cancelled"}
 
@@ -21,7 +21,7 @@ class Api:
     def __init__(self, url: str, token: str | None = None):
         self.base = f"{url}/api/v1"
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.session = aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=60))
+        self.session = aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=PATIENCE))
 
     async def close(self) -> None:
         await self.session.close()
@@ -53,12 +53,12 @@ class Api:
     async def status(self, workflow: str) -> str:
         return (await self.get(f"/workflows/{workflow}"))["status"]
 
-    async def ended(self, workflow: str, seconds: float = 30) -> dict:
+    async def ended(self, workflow: str, seconds: float = PATIENCE) -> dict:
         """The results, once the workflow has ended."""
-        await until(lambda: self._has_ended(workflow), seconds, f"end of {workflow}", self.explain(workflow))
+        await until(lambda: self._has_ended(workflow), f"end of {workflow}", self.explain(workflow), seconds)
         return await self.get(f"/workflows/{workflow}/results")
 
-    async def completed(self, workflow: str, seconds: float = 30) -> dict:
+    async def completed(self, workflow: str, seconds: float = PATIENCE) -> dict:
         """The results by name of a workflow that must complete."""
         results = await self.ended(workflow, seconds)
         assert results["status"] == "completed", results
@@ -103,18 +103,3 @@ class Api:
             if not page.get("next_cursor"):
                 return found
             params = {"cursor": page["next_cursor"]}
-
-
-async def until(condition, seconds: float, what: str, explain=None) -> None:
-    """Waits for a condition, plain or async, and says what did not happen."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if asyncio.iscoroutine(value):
-            value = await value
-        if value:
-            return
-        if time.monotonic() > deadline:
-            told = f" ({await explain()})" if explain else ""
-            raise AssertionError(f"not within {seconds} s: {what}{told}")
-        await asyncio.sleep(0.02)

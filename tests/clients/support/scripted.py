@@ -91,8 +91,8 @@ class Worker(Peer):
         assert answer["ok"] is True, answer
         return answer
 
-    async def assigned(self, seconds: float = 20, **fields: Any) -> dict:
-        return await self.next("task:assign", seconds, **fields)
+    async def assigned(self, **fields: Any) -> dict:
+        return await self.next("task:assign", **fields)
 
     def _report(self, assignment: dict, more: dict) -> dict:
         report = {
@@ -113,14 +113,14 @@ class Worker(Peer):
         return await self.call("task:progress", self._report(assignment, more))
 
     async def complete(self, assignment: dict, result: Any = None, **more: Any) -> dict:
-        return await self.call("task:completed", self._report(assignment, {"result": result, **more}), 60)
+        return await self.call("task:completed", self._report(assignment, {"result": result, **more}))
 
     async def fail(self, assignment: dict, error: str, **more: Any) -> dict:
         return await self.call("task:failed", self._report(assignment, {"error": error, **more}))
 
-    async def run(self, result: Any = None, seconds: float = 20) -> dict:
+    async def run(self, result: Any = None) -> dict:
         """Takes the next assignment and completes it."""
-        assignment = await self.assigned(seconds)
+        assignment = await self.assigned()
         assert (await self.accept(assignment))["ok"] is True
         answer = await self.complete(assignment, result)
         assert answer["ok"] is True, answer

@@ -10,10 +10,12 @@ import threading
 import time
 from pathlib import Path
 
+from .address import Reserved
+from .patience import PATIENCE
+
 LISTENING = re.compile(r"gleitzeit listening on (http://127\.0\.0\.1:(\d+))")
 # Generous: a debug build on a loaded machine.
-START_SECONDS = 30
-STOP_SECONDS = 5
+START_SECONDS = STOP_SECONDS = PATIENCE
 
 
 def binary() -> str:
@@ -36,7 +38,8 @@ class Server:
         self.args = list(args)
         self.log_path = folder / "server.log"
         self.url = ""
-        self.port = 0
+        self._address = Reserved()
+        self.port = self._address.port
         self._process: subprocess.Popen | None = None
         if config:
             path = folder / "gleitzeit.toml"
@@ -56,7 +59,7 @@ class Server:
         return env
 
     async def start(self) -> "Server":
-        """Starts on a free port, or after the first time on the same one, so that clients find it again."""
+        """Starts on the same port each time, so that clients find it again."""
         await asyncio.to_thread(self._start)
         return self
 
@@ -102,10 +105,10 @@ class Server:
         begin = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
         try:
-            code = await asyncio.to_thread(self._process.wait, 4 * STOP_SECONDS)
+            code = await asyncio.to_thread(self._process.wait, STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            raise AssertionError(f"still running {4 * STOP_SECONDS} s after SIGTERM") from None
+            raise AssertionError(f"still running {STOP_SECONDS} s after SIGTERM") from None
         return code, time.monotonic() - begin
 
     async def crash_and_restart(self) -> None:
