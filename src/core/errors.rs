@@ -112,6 +112,9 @@ catalogue! {
     1031 SHUTTING_DOWN Transient Info true 503
         "The server is stopping and takes no new requests."
         "Send the request again when the server is back; nothing of it was stored."
+    1032 OUTCOME_UNKNOWN Transient Warning false 503
+        "The server ended while the request was being stored, so that it cannot say whether it counts."
+        "Look when the server is back, or send it again: with the same id or `Idempotency-Key` it counts once."
     2001 TASK_EXECUTION_FAILED Transient Error true 500
         "The worker reported that the task failed."
         "Read the message of the attempt; mend the input or the service, then retry the task."

@@ -107,7 +107,7 @@ impl Feed {
         let mut found = Vec::new();
         let mut next = from.max(Seq::FIRST);
         let mut broken = None;
-        let stop = Seq(next.0 + SCAN_MAX);
+        let stop = Seq(next.0.saturating_add(SCAN_MAX));
         self.log
             .scan(next, &mut |view| {
                 if found.len() == limit || view.seq >= stop {

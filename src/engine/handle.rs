@@ -12,7 +12,7 @@ use super::commit::CommitStatus;
 use super::feed::Feed;
 use super::start::EngineParts;
 use super::step::{Input, View};
-use super::turn::{Accepted, Delivery, Reply};
+use super::turn::{Accepted, Answer, Delivery, Reply};
 use super::views::Views;
 use crate::clock::EngineClock;
 use crate::core::command::Command;
@@ -118,7 +118,15 @@ impl EngineHandle {
             let _ = sender.send(answer);
         });
         self.request(command, reply)?;
-        receiver.await.unwrap_or_else(|_| Err(stopping()))
+        Self::answered(receiver).await
+    }
+
+    /// What the engine answers to a command that it took.
+    ///
+    /// # Errors
+    /// The engine's rejection, or that nobody can say any more whether the command counts.
+    pub async fn answered(receiver: oneshot::Receiver<Answer>) -> Answer {
+        receiver.await.unwrap_or_else(|_| Err(unknown()))
     }
 
     /// Sends a request without waiting for its answer, so that several of one client keep their order.
@@ -147,7 +155,7 @@ impl EngineHandle {
             let _ = sender.send(answer);
         });
         self.request(command, reply)?;
-        receiver.blocking_recv().unwrap_or_else(|_| Err(stopping()))
+        receiver.blocking_recv().unwrap_or_else(|_| Err(unknown()))
     }
 
     /// Asks for a checkpoint now; it is written when the store's thread comes to it.
@@ -219,6 +227,25 @@ impl EngineHandle {
     }
 }
 
+/// The command was taken and its answer is gone, which happens when a write or sync fails: the bytes may be on the disk.
+fn unknown() -> Rejection {
+    Rejection::new(errors::OUTCOME_UNKNOWN, "the server ended before it could tell whether this is stored")
+}
+
 pub(super) fn stopping() -> Rejection {
     Rejection::new(errors::SHUTTING_DOWN, "the server is stopping").retry_after(1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A refusal would promise that nothing is stored, and whoever sends again would have it done twice.
+    #[tokio::test]
+    async fn an_answer_that_is_gone_is_no_refusal() {
+        let (sender, receiver) = oneshot::channel::<Answer>();
+        drop(sender);
+        let rejection = EngineHandle::answered(receiver).await.unwrap_err();
+        assert_eq!(rejection.code, errors::OUTCOME_UNKNOWN, "GZ1032");
+    }
 }

@@ -13,14 +13,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::App;
+use super::parsing::parse;
 use crate::core::command::Command;
 use crate::core::effect::Receipt;
 use crate::core::errors;
 use crate::core::ids::{Fingerprint, WorkflowId};
 use crate::core::rejection::Rejection;
-use crate::engine::Answer;
+use crate::engine::{Answer, EngineHandle};
 use crate::protocol::rest::{BatchLine, batch_line};
-use crate::protocol::submit::{ContentType, Submission, parse_with_files};
+use crate::protocol::submit::{ContentType, Submission};
 
 /// Workflows that may wait for the disk at once.
 const IN_FLIGHT: usize = 256;
@@ -71,18 +72,17 @@ async fn read_lines(app: Arc<App>, body: Body, sent: mpsc::Sender<Sent>) {
 /// Nobody waits for answers any more.
 struct Gone;
 
-async fn pass_on(app: &App, line: Bytes, sent: &mpsc::Sender<Sent>) -> Result<(), Gone> {
+async fn pass_on(app: &Arc<App>, line: Bytes, sent: &mpsc::Sender<Sent>) -> Result<(), Gone> {
     if line.trim_ascii().is_empty() {
         return Ok(());
     }
-    let one = submit_line(app, &line).unwrap_or_else(Sent::Refused);
+    let one = submit_line(app, line).await.unwrap_or_else(Sent::Refused);
     sent.send(one).await.map_err(|_| Gone)
 }
 
-fn submit_line(app: &App, line: &[u8]) -> Result<Sent, Rejection> {
-    let BatchLine { workflow: text, key } = batch_line(line, &app.limits)?;
-    let Submission { id, spec, .. } =
-        parse_with_files(text.as_bytes(), ContentType::Json, &app.limits, &app.files.0)?;
+async fn submit_line(app: &Arc<App>, line: Bytes) -> Result<Sent, Rejection> {
+    let BatchLine { workflow: text, key } = batch_line(&line, &app.limits)?;
+    let Submission { id, spec, .. } = parse(app, ContentType::Json, Bytes::from(text)).await?;
     let workflow = id.as_deref().map_or_else(|| app.engine.fresh_workflow_id(), WorkflowId::from_text);
     let label = spec.label.clone().unwrap_or_else(|| Arc::from(workflow.to_string()));
     let (name, total_tasks) = (Arc::clone(&spec.name), spec.total());
@@ -110,7 +110,7 @@ async fn answer_lines(mut waiting: mpsc::Receiver<Sent>, answers: mpsc::Sender<B
         let line = match sent {
             Sent::Refused(rejection) => BatchLine::refused(number, &rejection),
             Sent::Submitted { label, name, total_tasks, answer } => {
-                match answer.await.unwrap_or_else(|_| Err(stopping())) {
+                match EngineHandle::answered(answer).await {
                     Ok(accepted) => match accepted.receipt {
                         Receipt::Submitted { workflow, first } => {
                             // A repeated key without an id leads to the workflow that was made the first time.
@@ -131,8 +131,4 @@ async fn answer_lines(mut waiting: mpsc::Receiver<Sent>, answers: mpsc::Sender<B
             return;
         }
     }
-}
-
-fn stopping() -> Rejection {
-    Rejection::new(errors::SHUTTING_DOWN, "the server is stopping").retry_after(1_000)
 }

@@ -102,7 +102,7 @@ async fn stream(
     query: &StreamQuery,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>> + use<>>, Failed> {
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
-    let since = seen.map(|seen| seen + 1).or(query.since);
+    let since = seen.map(|seen| seen.saturating_add(1)).or(query.since);
     let wanted = query.workflow.as_deref().map(WorkflowId::from_text);
     // Followed before it is read, so that nothing falls between the two.
     let live = app.engine.feed().follow();

@@ -17,6 +17,7 @@ mod graph;
 mod latency;
 mod letters;
 mod metrics;
+mod parsing;
 mod problem;
 mod results;
 mod services;

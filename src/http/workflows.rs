@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{MatchedPath, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::App;
@@ -14,6 +15,7 @@ use super::body::{Body, Params};
 use super::doubts;
 use super::edits;
 use super::encoding;
+use super::parsing::parse;
 use super::problem::{Failed, invalid};
 use crate::core::command::Command;
 use crate::core::effect::{First, Receipt};
@@ -29,7 +31,7 @@ use crate::protocol::rest::{
     Done, ListQuery, Page, RetryWorkflowRequest, ShapeView, Submitted, TaskView, WorkflowDetail,
     WorkflowView, parse_request,
 };
-use crate::protocol::submit::{ContentType, Submission, parse_with_files};
+use crate::protocol::submit::{ContentType, Submission};
 
 /// Items of one page, unless the request asks for fewer or more.
 const PAGE: usize = 100;
@@ -42,7 +44,7 @@ pub async fn submit(
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<Response, Failed> {
-    let submission = parse(&app, &headers, &body)?;
+    let submission = read(&app, &headers, body).await?;
     let key = text(&headers, "idempotency-key")?.map(|key| Fingerprint::of(key.as_bytes()));
     let wait = wait_seconds(&headers)?;
     let workflow =
@@ -91,7 +93,7 @@ pub async fn validate(
     Params(query): Params<ValidateQuery>,
     Body(body): Body,
 ) -> Result<Response, Failed> {
-    let submission = parse(&app, &headers, &body)?;
+    let submission = read(&app, &headers, body).await?;
     let spec = &submission.spec;
     let warnings = doubts::of(&app, spec).await?;
     let graph = query.graph.then(|| ShapeView::of_draft(spec));
@@ -110,9 +112,9 @@ struct Validated<'a> {
     graph: Option<ShapeView>,
 }
 
-fn parse(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Submission, Failed> {
+async fn read(app: &Arc<App>, headers: &HeaderMap, body: Bytes) -> Result<Submission, Failed> {
     let content_type = ContentType::parse(text(headers, "content-type")?)?;
-    let mut submission = parse_with_files(body, content_type, &app.limits, &app.files.0)?;
+    let mut submission = parse(app, content_type, body).await?;
     if let Some(traceparent) = text(headers, "traceparent")? {
         submission.spec.traceparent = Some(Arc::from(traceparent));
     }

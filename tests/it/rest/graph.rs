@@ -143,6 +143,8 @@ fn the_log_is_read_in_pages_by_those_who_ask_for_json() {
     let expected: Vec<&Value> = whole.iter().filter(|event| event["workflow_id"] == *second).collect();
     assert!(!expected.is_empty() && of_second.iter().collect::<Vec<_>>() == expected);
     assert!(whole.iter().any(|event| event["workflow_id"] == *first));
+    let beyond = rest.read_json(&format!("/events?since={}", u64::MAX));
+    assert_eq!(beyond, json!({"items": [], "next_cursor": null}));
 }
 
 fn paged(rest: &Rest, path: &str) -> Vec<Value> {
