@@ -184,7 +184,7 @@ pub fn check_indexes(state: &State) -> Result<(), String> {
     Ok(())
 }
 
-/// A worker never holds more attempts than its capacity, and every deadline lies ahead.
+/// A worker never holds more attempts than its capacity.
 ///
 /// # Errors
 /// As [`check`].
@@ -202,6 +202,14 @@ pub fn check_presence(state: &State, presence: &Presence, now: Timestamp) -> Res
             ));
         }
     }
+    Ok(())
+}
+
+/// Every deadline lies ahead, but for what one turn could not do. True while the disk has room.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_deadlines(state: &State, now: Timestamp) -> Result<(), String> {
     if state.timers.next().is_some_and(|due| due.0 + 60_000 < now.0) {
         return Err(format!("a timer of {:?} is overdue at {now:?}", state.timers.next()));
     }

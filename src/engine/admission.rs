@@ -21,8 +21,8 @@ pub enum Admission {
 
 /// Parts of the largest record, which is three quarters of a segment and no more than three times the reserve of a
 /// disk that has just become full. The first half of that reserve is for everybody; the second half is for
-/// reports; the last of it, some hundred small records even in the smallest segments, is for what the engine
-/// decides by itself: deadlines that pass, workflows that end, the next start.
+/// reports; the last of it, some hundred small records even in the smallest segments, is for what follows from them
+/// and from a start: workflows that end.
 const PART_FOR_REPORTS: u64 = 6;
 const PART_FOR_THE_ENGINE: u64 = 48;
 
@@ -121,8 +121,10 @@ impl Admission {
         }
     }
 
-    /// What is offered must be accepted and reported, and a full disk has room for what runs already.
-    pub(super) const fn offers(self) -> bool {
+    /// Whether the engine does more than it is asked for. A full disk has room for the reports of what runs already: what
+    /// is offered would have to be reported too, and a deadline may have any number of tasks end. A turn that does not
+    /// fit holds up all answers behind it, so that deadlines wait for the space that somebody makes.
+    pub(super) const fn decides(self) -> bool {
         match self {
             Self::Open | Self::StoreLags => true,
             Self::DiskFull { .. } => false,

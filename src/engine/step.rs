@@ -122,12 +122,14 @@ impl Engine {
     /// When the next step is due even if nothing arrives.
     ///
     /// While anybody is watched the engine wakes once a second: a pause of the process shows only by a turn that
-    /// comes too late. While nothing is offered it looks as often whether the disk has room again.
+    /// comes too late. While the disk is full no deadline passes, and it looks as often whether there is room again.
     pub fn next_deadline(&self) -> Option<Timestamp> {
+        let tick = self.last_turn.plus(TICK_MS);
+        if !self.admission.decides() {
+            return Some(tick);
+        }
         let watched = self.presence.next_deadline();
-        let looks = watched.is_some() || !self.admission.offers();
-        let tick = looks.then(|| self.last_turn.plus(TICK_MS));
-        [self.state.timers.next(), watched, tick].into_iter().flatten().min()
+        [self.state.timers.next(), watched, watched.map(|_| tick)].into_iter().flatten().min()
     }
 
     /// Handles all inputs, then the passage of time, then hands ready tasks to free workers.
@@ -145,8 +147,8 @@ impl Engine {
         for input in inputs {
             self.handle(input, now, &mut turn);
         }
-        self.pass_time(now, &mut turn);
-        if self.admission.offers() {
+        if self.admission.decides() {
+            self.pass_time(now, &mut turn);
             self.schedule(now, &mut turn);
         }
         turn

@@ -212,6 +212,9 @@ impl World {
             invariants::check_indexes(&process.engine.state)?;
         }
         invariants::check_presence(&process.engine.state, &process.engine.presence, clock)?;
+        if !matches!(process.engine.admission, Admission::DiskFull { .. }) {
+            invariants::check_deadlines(&process.engine.state, clock)?;
+        }
         let number = process.number;
         let next = process.engine.next_deadline().map(|due| process.world_time(due).max(self.now + 1));
         let more = !process.inbox.is_empty();

@@ -321,6 +321,23 @@ fn reports_of_what_somebody_else_holds_or_what_has_ended_change_nothing() {
 }
 
 #[test]
+fn deadlines_wait_while_the_disk_is_full() {
+    check(
+        "submit continue a b~; worker w1; accept w1 a; full; +400s; free; +1s",
+        &expect![[r#"
+                0.000 offer a#1 to w1
+                0.000 offer b#1 to w1
+                0.000 a#1 accepted
+              400.001 a#1 failed to be retried: TASK_TIMEOUT, releasing
+              400.001 b#1 lost: NotAccepted, releasing
+                      tell: stop a#1
+                      tell: stop b#1
+            running: a retrying, b queued
+        "#]],
+    );
+}
+
+#[test]
 fn an_attempt_whose_worker_left_says_so_in_its_history() {
     check(
         "submit continue a; worker w1; accept w1 a; bye w1; history a",

@@ -20,7 +20,7 @@
 //! | `complete a`, `fail a`, `skip a`, `skipwith a` | what people decide by hand; the last one gives a value |
 //! | `+10s` | time passes, with a turn every second |
 //! | `stale a` | a retry with parameters that were written over others than those of now |
-//! | `full`, `history a` | the disk is full; what is remembered of a task's unsuccessful attempts |
+//! | `full`, `free`, `history a` | the disk is full, or has room again; what is remembered of a task's unsuccessful attempts |
 //! | `sleep 60s` | time passes without a turn |
 //! | `restart 5s`, `archive` | the process is down for a while, and the log is replayed; ended workflows leave memory |
 //! | `hook`, `hook off`, `hook takes e1`, ... | a webhook, and how its receiver takes the first end; see `hooks` |
@@ -119,6 +119,7 @@ impl Teller {
             ("restart", [time]) => self.restart(seconds(time)),
             ("archive", []) => self.archive(),
             ("full", []) => self.engine.admission = Admission::DiskFull { room: ROOM },
+            ("free", []) => self.engine.admission = Admission::Open,
             ("history", [task]) => self.history(self.task(task).0),
             ("checkpoint", []) => self.checkpoint = Some(CheckpointInput::of(&self.engine.state)),
             ("submit", [strategy, tasks @ ..]) => {
@@ -329,7 +330,11 @@ impl Teller {
         let sound = invariants::check(state)
             .and_then(|()| invariants::check_progress(state))
             .and_then(|()| invariants::check_indexes(state))
-            .and_then(|()| invariants::check_presence(state, &self.engine.presence, self.now));
+            .and_then(|()| invariants::check_presence(state, &self.engine.presence, self.now))
+            .and_then(|()| match self.engine.admission {
+                Admission::DiskFull { .. } => Ok(()),
+                Admission::Open | Admission::StoreLags => invariants::check_deadlines(state, self.now),
+            });
         sound.unwrap_or_else(|broken| panic!("{broken}\nafter:\n{}", self.told));
         if !found.is_empty() {
             self.turn(found);
