@@ -87,6 +87,18 @@ fn exported(file: Exported, limit: u32, output: &Output) -> anyhow::Result<Exit>
     Ok(Exit::Ok)
 }
 
+/// Everything that is known of a task, in words.
+pub(super) async fn told_of_task(client: &Client, id: &str) -> Result<String, ClientError> {
+    look(client, id).await.map(|looked| in_full(&looked))
+}
+
+/// Everything that is known of a workflow and of its first tasks, in words.
+pub(super) async fn told_of_workflow(client: &Client, id: &str, limit: u32) -> Result<String, ClientError> {
+    let workflow = client.workflow(id).await?;
+    let tasks = first_tasks(client, id, limit).await?;
+    Ok(described(&Inspected { workflow, tasks }))
+}
+
 async fn first_tasks(client: &Client, workflow: &str, limit: u32) -> Result<Vec<Looked>, ClientError> {
     let page = client.tasks(workflow, &PageRequest { cursor: None, limit: Some(limit) }).await?;
     let mut looked = Vec::with_capacity(page.items.len());

@@ -36,6 +36,8 @@ mod list;
 mod logs;
 #[cfg(feature = "client")]
 mod man;
+#[cfg(feature = "client")]
+mod monitor;
 mod output;
 #[cfg(feature = "client")]
 mod pause;
@@ -160,6 +162,8 @@ enum Verb {
     #[cfg(feature = "client")]
     Health(health::Health),
     #[cfg(feature = "client")]
+    Monitor(monitor::Monitor),
+    #[cfg(feature = "client")]
     Shutdown(shutdown::Shutdown),
     #[cfg(feature = "client")]
     Bench(bench::Bench),
@@ -252,6 +256,8 @@ pub fn main() -> ExitCode {
         Verb::Stats(stats) => stats.run(),
         #[cfg(feature = "client")]
         Verb::Health(health) => health.run(),
+        #[cfg(feature = "client")]
+        Verb::Monitor(monitor) => monitor.run(),
         #[cfg(feature = "client")]
         Verb::Shutdown(shutdown) => shutdown.run(),
         #[cfg(feature = "client")]

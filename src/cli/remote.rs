@@ -36,6 +36,11 @@ impl Remote {
         self.token.as_ref()
     }
 
+    /// The address of the server, as people write it.
+    pub fn address(&self) -> anyhow::Result<String> {
+        Ok(Access::settle(self.url.clone(), self.token.clone())?.url)
+    }
+
     /// Runs `call` with a client of the server, until it ends or somebody interrupts it.
     pub fn run(self, call: impl AsyncFnOnce(Client) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
         let access = Access::settle(self.url, self.token)?;

@@ -101,7 +101,8 @@ fn row(service: &Service) -> Vec<String> {
     ]
 }
 
-fn described(service: &Service) -> String {
+/// Everything that is known of a service, in words.
+pub(super) fn described(service: &Service) -> String {
     let more = &service.more;
     pairs(&[
         ("service", service.id.clone()),

@@ -52,6 +52,18 @@ impl Why {
     }
 }
 
+/// What a task, or the first waiting tasks of a workflow, wait for, in words.
+pub(super) async fn told(client: &Client, id: &str, limit: usize) -> Result<String, ClientError> {
+    match client.why(id).await {
+        Ok(why) => Ok(described(&why)),
+        Err(unknown) if is_unknown(&unknown) => match waiting(client, id, limit).await {
+            Err(error) if is_unknown(&error) => Err(unknown),
+            other => other.map(|waiting| list(&waiting)),
+        },
+        Err(error) => Err(error),
+    }
+}
+
 /// Explains the first tasks that wait, in the order of the workflow.
 async fn waiting(client: &Client, workflow: &str, limit: usize) -> Result<Waiting, ClientError> {
     let mut found = Waiting { items: Vec::new(), more: false };

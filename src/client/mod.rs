@@ -12,8 +12,8 @@ pub mod workflow;
 pub use rest::{
     BackupStream, Bulk, BulkDone, BulkItem, BulkRefusal, Client, ClientBuilder, ClientError,
     DeadLetterFilter, Delivery, EventStream, FailureByHand, FeedEvent, FeedFilter, FunctionInfo, Health,
-    NewWebhook, Note, Page, PageRequest, Problem, Receipt, ResumeAt, Service, Shutdown, Stats, SubmitOptions,
-    Submitted, TaskFailure, TaskInfo, TextFormat, Validation, Webhook, WebhookTest, Why, WhyReason,
-    WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
+    NewWebhook, Note, Page, PageRequest, Problem, Receipt, ResumeAt, Service, Shutdown, Stats, StatsHistory,
+    SubmitOptions, Submitted, TaskFailure, TaskInfo, TextFormat, Validation, Webhook, WebhookTest, Why,
+    WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
 };
 pub use tls::Tls;

@@ -16,6 +16,7 @@ mod following;
 mod golden;
 mod many;
 mod mistakes;
+mod monitor;
 mod remote;
 mod webhooks;
 

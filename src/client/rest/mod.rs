@@ -5,6 +5,7 @@ mod by_hand;
 mod calls;
 mod error;
 mod events;
+mod history;
 mod sse;
 mod streamed;
 mod transport;
@@ -23,6 +24,7 @@ use super::wire::WireError;
 pub use bulk::Bulk;
 pub use error::{ClientError, Problem};
 pub use events::{EventStream, FeedEvent, FeedFilter};
+pub use history::StatsHistory;
 pub use types::{
     BulkDone, BulkItem, BulkRefusal, DeadLetterFilter, FailureByHand, FunctionInfo, Health, Note, Page,
     PageRequest, Receipt, Service, Shutdown, Stats, SubmitOptions, Submitted, TaskFailure, TaskInfo,
