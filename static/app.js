@@ -1,5 +1,5 @@
 // The frame of the dashboard: navigation, the banner that tells of the connection, and the screen of the address.
-import { html, render, useEffect, useErrorBoundary, useState } from './html.js';
+import { html, render, useEffect, useErrorBoundary, useLayoutEffect, useState } from './html.js';
 import { duration, time } from './format.js';
 import { get, segment, tokenWanted, useToken } from './state/api.js';
 import { now } from './state/clock.js';
@@ -23,16 +23,18 @@ const RunScreen = lazy(() => import('./run/screen.js'), 'RunScreen');
 const Services = lazy(() => import('./screens/services.js'), 'Services');
 const Events = lazy(() => import('./screens/events.js'), 'Events');
 const Errors = lazy(() => import('./screens/errors.js'), 'Errors');
+const Webhooks = lazy(() => import('./screens/webhooks.js'), 'Webhooks');
 const Submit = lazy(() => import('./screens/submit.js'), 'Submit');
 
 const PLACES = [
   { path: '', icon: 'now', name: 'Now', key: 'n' }, { path: 'workflows', icon: 'flow', name: 'Workflows', key: 'w' },
   { path: 'services', icon: 'plug', name: 'Services', key: 's' }, { path: 'events', icon: 'list', name: 'Events', key: 'e' },
-  { path: 'errors', icon: 'alert', name: 'Errors', key: 'r' }, { path: 'submit', icon: 'plus', name: 'Submit', key: 'c' },
+  { path: 'errors', icon: 'alert', name: 'Errors', key: 'r' }, { path: 'webhooks', icon: 'out', name: 'Webhooks', key: 'h' },
+  { path: 'submit', icon: 'plus', name: 'Submit', key: 'c' },
 ];
 
 function App() {
-  useEffect(() => bind({
+  useLayoutEffect(() => bind({
     '/': focusFilter, '?': () => openDialog(Help), 'ctrl+k': () => openDialog(Palette), Escape: back,
     ...Object.fromEntries(PLACES.map((place) => [`g ${place.key}`, () => go(address(place.path ? [place.path] : []))])),
   }), []);
@@ -63,6 +65,7 @@ function Screen() {
     case 'services': return html`<${Services} id=${path[1] ?? ''} />`;
     case 'events': return html`<${Events} />`;
     case 'errors': return html`<${Errors} code=${path[1] ?? ''} />`;
+    case 'webhooks': return html`<${Webhooks} id=${path[1] ?? ''} />`;
     case 'submit': return html`<${Submit} />`;
     default: return html`<div class="screen"><${Empty} icon="search" title="There is no such page"><span class="mono wrap">${location.pathname}</span><div class="row flow"><${WaysOut} /></div></${Empty}></div>`;
   }
@@ -84,7 +87,7 @@ function Nav() {
   const open = overview.value?.services.filter((service) => service.breaker !== 'closed').length ?? 0;
   return html`<nav class="nav" aria-label="Screens">
     <a class="brand" href=${address([])}><svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" fill="#2457d6" /><path d="M23 11.5A8.5 8.5 0 1 0 24.5 17H17" fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round" stroke-linejoin="round" /></svg><span class="label">Gleitzeit</span></a>
-    ${PLACES.map((place) => html`<a key=${place.path} class="item" href=${address(place.path ? [place.path] : [])} aria-current=${here === place.path ? 'page' : undefined} title=${`g ${place.key}`}>
+    ${PLACES.map((place) => html`<a key=${place.path} class=${`item to-${place.path || 'now'}`} href=${address(place.path ? [place.path] : [])} aria-current=${here === place.path ? 'page' : undefined} title=${`g ${place.key}`}>
       <${Icon} name=${place.icon} /><span class="label">${place.name}</span>${place.path === 'services' && open > 0 && html`<span class="badge" aria-label=${`${open} with an open breaker`}>${open}</span>`}</a>`)}
     <div class="foot">
       <button class="goto" onClick=${() => openDialog(Palette)}><${Icon} name="search" /><span class="label">Go to</span><kbd>Ctrl K</kbd></button>

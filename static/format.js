@@ -4,7 +4,8 @@
 export function duration(ms) {
   if (!Number.isFinite(ms)) return '–';
   if (ms < 0) return `−${duration(-ms)}`;
-  if (ms < 1) return '0 s';
+  if (ms < 0.05) return '0 s';
+  if (ms < 1) return `${ms.toFixed(1)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   const seconds = ms / 1000;
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;

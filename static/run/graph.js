@@ -1,5 +1,5 @@
 // The graph of a run on a canvas: pan, zoom, fold, and a walk along the edges by the keyboard.
-import { html, useEffect, useRef, useState } from '../html.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../html.js';
 import { plural } from '../format.js';
 import { themeEpoch } from '../state/theme.js';
 import { bind } from '../ui/keyboard.js';
@@ -44,7 +44,7 @@ export function Graph({ run, chosen, open, asTable, draft }) {
   useEffect(() => board.current?.redraw(), [version]);
   const theme = themeEpoch.value;
   useEffect(() => board.current?.recolour(), [theme]);
-  useEffect(() => bind({
+  useLayoutEffect(() => bind({
     '+': () => board.current?.zoom(1.25), '=': () => board.current?.zoom(1.25), '-': () => board.current?.zoom(0.8), 0: () => board.current?.fit(),
   }), []);
   const folds = state.ready && state.nodes < run.total;

@@ -1,5 +1,5 @@
 // One run: its state and progress, what can be done with it, and six ways to look at it.
-import { html, useEffect } from '../html.js';
+import { html, useEffect, useLayoutEffect } from '../html.js';
 import { ago, count, duration, fineTime, ms, plural } from '../format.js';
 import { now } from '../state/clock.js';
 import { address, go, listAddress, refine, route, workflowAddress } from '../state/route.js';
@@ -34,7 +34,7 @@ export function RunScreen({ id, tab: wanted }) {
   const task = route.value.search.get('task') ?? '';
   const open = (place) => run && refine({ task: run.idOf(place) });
   const close = () => refine({ task: undefined });
-  useEffect(() => bind({
+  useLayoutEffect(() => bind({
     ...Object.fromEntries(TABS.map(([name], at) => [String(at + 1), () => go(workflowAddress(id, name, task ? { task } : {}))])),
     f: () => {
       const at = run?.firstFailure() ?? -1;

@@ -1,5 +1,5 @@
 // Write a workflow, see at once what is wrong with it and how it will run, and run it.
-import { html, useEffect, useRef, useState } from '../html.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../html.js';
 import { plural } from '../format.js';
 import { ApiError, get, request, segment } from '../state/api.js';
 import { overview } from '../state/overview.js';
@@ -58,7 +58,7 @@ export function Submit() {
     }
   };
   const valid = checked.checked === text && checked.faults.length === 0;
-  useEffect(() => bind({ 'ctrl+enter': () => { if (valid && !busy) submit(); } }), [text, valid, busy]);
+  useLayoutEffect(() => bind({ 'ctrl+enter': () => { if (valid && !busy) submit(); } }), [text, valid, busy]);
   return html`<div class="screen full">
     <div class="title"><h1>Submit</h1><span class="grow"></span>
       <label class="row muted">Example <select class="field" value="" onChange=${(event) => { const example = EXAMPLES[Number(event.target.value)]; if (example) setText(example.text); event.target.value = ''; }}><option value="">choose</option>${EXAMPLES.map((example, at) => html`<option key=${at} value=${at}>${example.title}</option>`)}</select></label>

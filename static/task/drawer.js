@@ -1,5 +1,5 @@
 // One task: how it stands and why, what can be done about it, its attempts, what went in and what came out.
-import { html, useEffect, useRef } from '../html.js';
+import { html, useEffect, useLayoutEffect, useRef } from '../html.js';
 import { ago, duration, fineTime, limit, ms, plural } from '../format.js';
 import { get, segment } from '../state/api.js';
 import { now } from '../state/clock.js';
@@ -37,7 +37,7 @@ export function TaskDrawer({ id, run, streams, close }) {
   };
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   useFocus(box);
-  useEffect(() => bind({ Escape: close, r: () => task && retryTask(task, changed) }), [task]);
+  useLayoutEffect(() => bind({ Escape: close, r: () => task && retryTask(task, changed) }), [task]);
   const known = task?.id === id ? task : null;
   const gone = !known && place < 0 && Boolean(error);
   return html`<aside class="drawer" aria-label="Task" ref=${box} tabindex="-1">

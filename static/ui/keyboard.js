@@ -11,7 +11,7 @@ let leaderTimer = 0;
 /** A `g` waits this long for the key that follows it. */
 const LEADER_MS = 1200;
 
-/** Adds keys until the returned function is called. @param {Bindings} bindings */
+/** Adds keys until the returned function is called; in a layout effect, so that what is seen has its keys. @param {Bindings} bindings */
 export function bind(bindings) {
   layers.unshift(bindings);
   return () => {

@@ -19,6 +19,7 @@ const COMMANDS = [
   { icon: 'plug', name: 'Services', hint: 'g s', run: () => go(address(['services'])) },
   { icon: 'list', name: 'Events', hint: 'g e', run: () => go(address(['events'])) },
   { icon: 'alert', name: 'Errors', hint: 'g r', run: () => go(address(['errors'])) },
+  { icon: 'out', name: 'Webhooks', hint: 'g h', run: () => go(address(['webhooks'])) },
   { icon: 'plus', name: 'Submit a workflow', hint: 'g c', run: () => go(address(['submit'])) },
   { icon: 'sun', name: 'Change the theme', hint: '', run: nextTheme },
   { icon: 'keys', name: 'Keyboard', hint: '?', run: () => openDialog(Help) },

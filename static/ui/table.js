@@ -1,6 +1,6 @@
 // A table that draws only the rows that are seen, with a row that the keyboard stands on. It knows rows by their keys: the
 // one that is stood on and the first that is seen stay the same while others come, go and change places.
-import { html, useEffect, useLayoutEffect, useRef, useState } from '../html.js';
+import { html, useLayoutEffect, useRef, useState } from '../html.js';
 import { bind } from './keyboard.js';
 
 const ROW = 36;
@@ -121,7 +121,7 @@ export function Table(props) {
   };
   const steps = useRef({ move, enter, pick });
   steps.current = { move, enter, pick };
-  useEffect(() => bind({ j: () => steps.current.move(1), k: () => steps.current.move(-1), Enter: () => steps.current.enter(), x: () => steps.current.pick() }), []);
+  useLayoutEffect(() => bind({ j: () => steps.current.move(1), k: () => steps.current.move(-1), Enter: () => steps.current.enter(), x: () => steps.current.pick() }), []);
 
   const keys = (event) => {
     const page = Math.max(1, Math.floor(view.height / ROW) - 2);

@@ -9,12 +9,15 @@ const toasts = signal([]);
 let next = 1;
 /** More would cover the page. */
 const SHOWN_MAX = 4;
+/** News is read at a glance. What went wrong, and what can be taken back, is there for whoever comes back to it. */
+const NEWS_MS = 6000;
+const CHOICE_MS = 90000;
 
 /** @param {string} text @param {{bad?: boolean, action?: {label: string, run: () => void}}} [more] */
 export function toast(text, more = {}) {
   const id = next++;
   toasts.value = [...toasts.value, { id, text, ...more }].slice(-SHOWN_MAX);
-  setTimeout(() => dismiss(id), more.bad || more.action ? 12000 : 5000);
+  setTimeout(() => dismiss(id), more.bad || more.action ? CHOICE_MS : NEWS_MS);
 }
 
 /** @param {any} error */

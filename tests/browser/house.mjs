@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -32,9 +32,11 @@ export async function until(condition, what, ms = WAIT_MS) {
 }
 
 export class House {
-  constructor({ token } = {}) {
+  /** @param {{token?: string, config?: string}} [how] a token, and a configuration file */
+  constructor({ token, config } = {}) {
     this.token = token;
     this.folder = mkdtempSync(join(tmpdir(), 'gleitzeit-browser-'));
+    if (config) writeFileSync(join(this.folder, 'gleitzeit.toml'), config);
     this.port = 0;
     this.sockets = [];
     this.log = '';

@@ -143,6 +143,7 @@ test('a graph keeps its place while another view is looked at', async () => {
   const { page, context } = await openPage();
   await page.goto(`${house.url}/dashboard/workflows/${id}`);
   const scale = () => page.locator('canvas[data-scale]').getAttribute('data-scale');
+  await page.locator('[data-graph-ready]').waitFor();
   await page.getByRole('application').press('ArrowDown');
   await page.getByText(/^One, /).waitFor({ state: 'attached' });
   const whole = await scale();
@@ -153,6 +154,7 @@ test('a graph keeps its place while another view is looked at', async () => {
   await page.getByRole('grid', { name: 'Tasks' }).waitFor();
   await page.keyboard.press('1');
   await until(async () => (await scale()) === closer, 'it is as close again');
+  await page.locator('[data-graph-ready]').waitFor();
   await page.getByRole('application').press('ArrowDown');
   await page.getByText(/^Two, /).waitFor({ state: 'attached' });
   await context.close();

@@ -61,6 +61,7 @@ const screens = () => [
   ['events', '/events', 'text=task completed'],
   ['errors', '/errors', 'text=GZ2002'],
   ['error', '/errors/GZ2001', 'text=the mill is jammed'],
+  ['webhooks', '/webhooks', 'text=Nobody outside is told'],
   ['submit', '/submit', 'text=valid, 3 tasks'],
 ];
 
