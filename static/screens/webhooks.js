@@ -83,7 +83,7 @@ function One({ id }) {
     { key: 'answer', title: 'Answer', track: 'minmax(90px, 2fr)', from: 560, cell: (one) => html`<span class="muted" title=${one.error ?? ''}>${one.response_status ?? ''} ${one.error ?? ''}</span>` },
     { key: 'tries', title: 'Tries', track: '64px', right: true, from: 560, cell: (one) => one.tries },
     { key: 'last', title: 'Last', track: '92px', right: true, from: 460, cell: (one) => html`<span title=${fineTime(one.last_at)}>${ago(one.last_at, now.value)}</span>` },
-    { key: 'again', title: '', track: '96px', right: true, cell: (one) => html`<button class="button quiet small" onClick=${() => sent(() => post(`${path}/deliveries/${segment(one.id)}/redeliver`))}>Send again</button>` },
+    { key: 'again', title: '', track: '112px', right: true, cell: (one) => html`<button class="button quiet small" onClick=${() => sent(() => post(`${path}/deliveries/${segment(one.id)}/redeliver`))}>Send again</button>` },
   ];
   return html`<div class="screen full">
     <div class="title">${back}<h1 class="clip" title=${hook.url}>${hook.url}</h1>${standing(hook)}<span class="grow"></span><div class="row flow">
