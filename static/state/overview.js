@@ -1,25 +1,30 @@
-// How the server does, looked at every two seconds while the tab is seen, and what that came to over the last minutes.
+// How the server does, looked at every two seconds while the tab is seen, and how the last hour went.
 import { effect, signal } from '../html.js';
 import { get, tokenEpoch } from './api.js';
-import { link, readEvents, workerNews } from './live.js';
+import { serverTime } from './clock.js';
+import { link, workerNews } from './live.js';
 
 const EVERY_MS = 2000;
-/** Half an hour of samples. */
-const KEPT = 900;
-/** Events that are read once to show what was before the page was opened. */
-const BEFORE = 3000;
+/** An hour of samples, as many as the server has. */
+const KEPT = 720;
+/** Samples further apart than this many intervals are a gap in the lines, and not a slope. */
+const GAP = 2.5;
 
 /** @typedef {{stats: any, services: any[], health: any}} Overview */
 
 export const overview = signal(/** @type {Overview | null} */ (null));
-/** Times in seconds, then completed and failed a second, queued, and running. */
-export const series = signal(/** @type {(number | null)[][]} */ ([[], [], [], [], []]));
 
-/** @type {{at: number, completed: number, failed: number} | null} */
-let last = null;
+/**
+ * The last hour, oldest first: times in seconds; completed and failed tasks a second; how many were queued and running; and
+ * milliseconds of dispatch and of a sync.
+ * @typedef {{at: number[], completed: (number | null)[], failed: (number | null)[], queued: (number | null)[], running: (number | null)[],
+ *   dispatch: (number | null)[], sync: (number | null)[]}} History
+ */
+export const history = signal(/** @type {History} */ ({ at: [], completed: [], failed: [], queued: [], running: [], dispatch: [], sync: [] }));
+
+let until = 0;
 /** @type {any} */
 let timer = 0;
-let prefilled = false;
 
 export function startOverview() {
   effect(() => {
@@ -38,86 +43,59 @@ function soon(ms) {
 
 export const lookAgain = () => soon(0);
 
+let looking = false;
+let lookOnce = false;
+
+/** One look at a time; whoever asks meanwhile gets another one right behind it. */
 async function look() {
+  if (looking) {
+    lookOnce = true;
+    return;
+  }
+  looking = true;
   try {
-    const [stats, services, health] = await Promise.all([get('/stats'), get('/services'), get('/health')]);
+    const [stats, services, health] = await Promise.all([get('/stats'), get('/services'), get('/health'), readOn()]);
     overview.value = { stats, services: withGone(services.items), health };
-    sample(stats, services.items);
-    if (!prefilled) {
-      prefilled = true;
-      prefill(stats.log.durable_seq);
-    }
   } catch {
     // The banner says that nobody answers; the last figures stay.
   }
-  if (!document.hidden) soon(EVERY_MS);
+  looking = false;
+  if (lookOnce || !document.hidden) soon(lookOnce ? 0 : EVERY_MS);
+  lookOnce = false;
 }
+
+/** The samples since the last look. What was before a restart of the server is kept. */
+async function readOn() {
+  const page = await get(`/stats/history?since=${until}`);
+  if (page.at_ms.length === 0) return;
+  until = page.until_ms;
+  const before = history.peek();
+  const last = before.at[before.at.length - 1];
+  const interval = page.interval_ms / 1000;
+  /** @type {History} */
+  const next = { at: page.at_ms.map((ms) => ms / 1000), completed: perSecond(page.completed, interval), failed: perSecond(page.failed, interval), queued: summed(page.queued),
+    running: page.running, dispatch: page.dispatch_p95_ms, sync: page.sync_p99_ms };
+  const gap = last !== undefined && next.at[0] - last > interval * GAP;
+  history.value = /** @type {History} */ (Object.fromEntries(Object.entries(next).map(([name, column]) => [name, [...before[name], ...(gap ? [name === 'at' ? last + interval : null] : []), ...column].slice(-KEPT)])));
+}
+
+const perSecond = (column, seconds) => column.map((count) => count / seconds);
+
+/** All priorities together; nothing where the engine did not say. */
+const summed = (queued) => queued.normal.map((_, at) => (queued.normal[at] === null ? null : queued.urgent[at] + queued.high[at] + queued.normal[at] + queued.low[at]));
 
 /** @type {Map<string, any>} */
 const seen = new Map();
-/** More services that went away than this are a crowd, not news. */
+/** More services that went away than this are a crowd, not news; and so is what went away so long ago. */
 const SEEN_MAX = 500;
+const GONE_MS = 3600000;
 
 /** The server forgets a service that has gone and holds nothing. Whoever watches wants to know that it was there. */
 function withGone(services) {
   const here = new Set(services.map((service) => service.id));
   for (const service of services) if (service.node_type !== 'built_in' && (seen.has(service.id) || seen.size < SEEN_MAX)) seen.set(service.id, service);
+  const since = serverTime() - GONE_MS;
+  for (const service of seen.values()) if (!here.has(service.id) && Date.parse(service.last_seen_at) < since) seen.delete(service.id);
   const gone = [...seen.values()].filter((service) => !here.has(service.id));
   return [...services, ...gone.map((service) => ({ ...service, connected: false, status: 'offline', active_tasks: 0, task_ids: [] }))];
-}
-
-function sample(stats, services) {
-  const names = new Map(services.map((service) => [service.name, service]));
-  let [completed, failed] = [0, 0];
-  for (const service of names.values()) {
-    completed += service.tasks_completed;
-    failed += service.tasks_failed;
-  }
-  const at = Date.now() / 1000;
-  const before = last;
-  last = { at, completed, failed };
-  const queued = Object.values(stats.tasks.queued).reduce((sum, n) => sum + n, 0);
-  const span = before ? at - before.at : 0;
-  // Totals that went down are those of another server; a long pause is a gap and no average.
-  const known = before !== null && span > 0 && span < 20 && completed >= before.completed;
-  push([at, known ? (completed - before.completed) / span : null, known ? Math.max(0, failed - before.failed) / span : null, queued, stats.tasks.running]);
-}
-
-function push(row) {
-  series.value = series.value.map((column, at) => {
-    const next = column.length >= KEPT ? column.slice(column.length - KEPT + 1) : column.slice();
-    next.push(row[at]);
-    return next;
-  });
-}
-
-/** What the log knows of the minutes before the page was opened. */
-async function prefill(durable) {
-  const begin = Math.floor(Date.now() / 1000) - 1800;
-  /** @type {Map<number, [number, number]>} */
-  const buckets = new Map();
-  let first = Infinity;
-  try {
-    for await (const page of readEvents(Math.max(1, durable - BEFORE), { max: BEFORE })) {
-      for (const event of page) {
-        const at = Math.floor(Date.parse(event.at) / 10000) * 10;
-        if (at < begin) continue;
-        first = Math.min(first, at);
-        const found = buckets.get(at) ?? [0, 0];
-        if (event.type === 'task_completed') found[0] += 1;
-        if (event.type === 'task_failed') found[1] += 1;
-        buckets.set(at, found);
-      }
-    }
-  } catch {
-    return;
-  }
-  const now = series.peek()[0][0] ?? Date.now() / 1000;
-  /** @type {(number | null)[][]} */
-  const rows = [[], [], [], [], []];
-  for (let at = Math.max(begin, first); at + 10 < now; at += 10) {
-    const [completed, failed] = buckets.get(at) ?? [0, 0];
-    [at + 5, completed / 10, failed / 10, null, null].forEach((value, column) => rows[column].push(value));
-  }
-  series.value = series.peek().map((column, at) => [...rows[at], ...column].slice(-KEPT));
 }
