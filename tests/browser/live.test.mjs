@@ -82,6 +82,18 @@ test('new workflows and what others do to them show in the list and in the event
   await context.close();
 });
 
+test('Now shows what was before it was opened, and how the services do', async () => {
+  await house.status(await house.submit({ name: 'Before the page', tasks: [task('Counted')] }), 'completed');
+  await until(async () => (await house.read('/stats/history')).completed.some((count) => count > 0), 'the server has a sample of it');
+  const { page, context, notes } = await openPage();
+  await page.goto(`${house.url}/dashboard`);
+  const rows = page.getByRole('figure').filter({ hasText: 'Throughput' }).getByRole('row');
+  await until(async () => (await rows.allTextContents()).some((row) => /[1-9][\d.]*\/s/.test(row)), 'a moment of the past has throughput');
+  await page.getByRole('region', { name: 'Services' }).getByText(/of 50 slots · \d+% · p95/).waitFor();
+  assert.deepEqual(notes, { errors: [], foreign: [], violations: [] });
+  await context.close();
+});
+
 test('a replay goes through the run from its beginning', async () => {
   const { page, context } = await openPage();
   const id = await house.submit({ name: 'Replayed', tasks: [task('A'), task('B', ['A']), task('C', ['B'])] });
