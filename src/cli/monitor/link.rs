@@ -42,9 +42,9 @@ struct Wanted {
 /// The running tasks; dropping it ends them.
 #[derive(Debug)]
 pub struct Link {
-    pub news: mpsc::Receiver<News>,
+    news: mpsc::Receiver<News>,
     asks: mpsc::Sender<Ask>,
-    _running: JoinSet<()>,
+    running: JoinSet<()>,
 }
 
 impl Link {
@@ -60,7 +60,21 @@ impl Link {
         running.spawn(looker.run(interval, Arc::clone(&soon)));
         running.spawn(follow::run(client.clone(), teller.clone(), end));
         running.spawn(answer(client.clone(), teller, asked, want, soon));
-        Self { news, asks, _running: running }
+        Self { news, asks, running }
+    }
+
+    /// The next news; nothing when one of the tasks has come to an end, without which the picture would be half a
+    /// truth. Safe to drop and call again.
+    pub async fn next(&mut self) -> Option<News> {
+        tokio::select! {
+            news = self.news.recv() => news,
+            _ = self.running.join_next() => None,
+        }
+    }
+
+    /// The next news that have arrived already.
+    pub fn waiting(&mut self) -> Option<News> {
+        self.news.try_recv().ok()
     }
 
     /// Passes a request on.

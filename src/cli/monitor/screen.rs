@@ -70,7 +70,7 @@ pub async fn run(client: &Client, url: String, every: Duration) -> anyhow::Resul
         let drawn = Instant::from_std(clock::instant());
         screen.draw(&mut app)?;
         tokio::select! {
-            news = link.news.recv() => match news {
+            news = link.next() => match news {
                 Some(news) => take(&mut app, news),
                 None => anyhow::bail!("the connection has ended"),
             },
@@ -97,7 +97,7 @@ pub async fn run(client: &Client, url: String, every: Duration) -> anyhow::Resul
             _ = ended.recv() => return Ok(Exit::Interrupted),
             _ = hung_up.recv() => return Ok(Exit::Interrupted),
         }
-        while let Ok(news) = link.news.try_recv() {
+        while let Some(news) = link.waiting() {
             take(&mut app, news);
         }
     }

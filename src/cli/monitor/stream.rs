@@ -36,7 +36,7 @@ pub async fn run(client: &Client, every: Duration, output: &Output) -> anyhow::R
     client.stats().await?;
     let mut link = Link::open(client, every);
     let mut model = Model::default();
-    while let Some(news) = link.news.recv().await {
+    while let Some(news) = link.next().await {
         let News::Told(told) = news else { continue };
         let is_look = matches!(told, Told::Figures { .. } | Told::Lost(_));
         model.fold(told, clock::wall());

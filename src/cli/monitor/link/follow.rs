@@ -87,10 +87,11 @@ impl Follower {
                     }
                 }
             }
-            if now() >= period {
-                (period, left) = (now() + PERIOD, PERIOD_EVENTS);
-            } else if left == 0 {
+            if left == 0 {
                 sleep_until(period).await;
+            }
+            if left == 0 || now() >= period {
+                (period, left) = (now() + PERIOD, PERIOD_EVENTS);
             }
         }
     }

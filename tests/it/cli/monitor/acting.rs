@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::task::block_in_place;
 
 use super::super::remote::{FAILING, WAITING, id, start, verb};
+use super::super::text;
 use super::terminal::{PATIENCE, Terminal};
 use super::{busy, monitor};
 use crate::harness::{Server, until};
@@ -157,6 +158,22 @@ fn an_outage_shows_a_banner_and_passes() {
     terminal.shows(&["engine started", "workflow submitted"]);
     let after = terminal.screen();
     assert_eq!(after.matches("Afterwards").count(), after.matches("name=Afterwards").count() + 1, "{after}");
+}
+
+#[test]
+fn a_burst_of_events_is_followed_to_its_end() {
+    let (_data, server) = start();
+    let mut terminal = Terminal::start(monitor(&server), 100, 30);
+    terminal.shows(&["✓ healthy"]);
+    let task = |place: u32| format!("- {{id: t{place}, function: generate_uuid}}\n");
+    let many = (0..1_500).map(task).collect::<Vec<_>>().concat();
+    let ended =
+        verb(&server, "submit - --wait --timeout 300 -o name", &format!("name: Burst\ntasks:\n{many}"));
+    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
+    terminal.press("5");
+    terminal.shows(&["[5 Events]", "workflow ended", "Burst"]);
+    terminal.press("q");
+    assert_eq!(terminal.ended().code(), Some(0));
 }
 
 #[test]
