@@ -3,6 +3,7 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=static");
+    println!("cargo:rerun-if-changed=docs/openapi.json");
     #[cfg(feature = "server")]
     assets::write();
 }
@@ -28,7 +29,7 @@ mod assets {
         let mut files = Vec::new();
         collect(root, &mut files);
         files.sort();
-        let contents: Vec<(String, Vec<u8>)> = files
+        let mut contents: Vec<(String, Vec<u8>)> = files
             .iter()
             .map(|path| {
                 let name = path.strip_prefix(root).expect("it lies below").to_str().expect("names are text");
@@ -42,6 +43,10 @@ mod assets {
             all.update(Sha256::digest(bytes));
         }
         let version = short(&all.finalize());
+        // No page depends on it, so it does not change their version.
+        let description =
+            fs::read("docs/openapi.json").expect("the description of the interface can be read");
+        contents.push(("openapi.json".to_owned(), description));
         let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo names the folder"));
         let mut table = format!("const VERSION: &str = {version:?};\nconst FILES: &[Embedded] = &[\n");
         for (at, (name, bytes)) in contents.iter().enumerate() {

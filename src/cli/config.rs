@@ -78,12 +78,14 @@ pub(super) fn settings(given: &RawConfig) -> anyhow::Result<Vec<Setting>> {
     let list =
         |items: &Vec<String>| toml::Value::Array(items.iter().cloned().map(toml::Value::String).collect());
     // The name in a file, the flag, what was typed, and the default where one is shown.
-    let main: [(&str, &str, Option<toml::Value>, Option<&str>); 8] = [
+    let main: [(&str, &str, Option<toml::Value>, Option<&str>); 10] = [
         ("host", "host", given.host.as_ref().map(|host| text(host)), Some("127.0.0.1")),
         ("port", "port", given.port.as_ref().map(|port| text(port)), Some("8000")),
         ("data_dir", "data-dir", given.data_dir.as_ref().map(path), Some("./gleitzeit-data")),
         ("token", "token", given.token.as_ref().map(|token| text(token)), None),
         ("segment_size", "segment-size", given.segment_size.as_ref().map(|size| text(size)), Some("64MiB")),
+        ("log", "log", given.log.as_ref().map(|levels| text(levels)), Some("info")),
+        ("log_format", "log-format", given.log_format.as_ref().map(|form| text(form)), Some("text")),
         ("http.allow", "http-allow", given.http_allow.as_ref().map(list), None),
         ("files.root", "files-root", given.files_root.as_ref().map(path), None),
         ("ollama_url", "ollama-url", given.ollama_url.as_ref().map(|url| text(url)), None),

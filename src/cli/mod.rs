@@ -30,6 +30,8 @@ mod health;
 mod inspect;
 #[cfg(feature = "client")]
 mod latency;
+#[cfg(feature = "server")]
+mod lifecycle;
 #[cfg(feature = "client")]
 mod list;
 #[cfg(feature = "client")]

@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use super::{Exit, telemetry};
+use super::{Exit, lifecycle, telemetry};
 use crate::clock::EngineClock;
 use crate::config::{Config, FilesConfig, RawConfig, Token};
 use crate::core::state::State;
@@ -25,7 +25,8 @@ use crate::executor::file::Root;
 use crate::executor::outbound::Outbound;
 use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools};
 use crate::http::{
-    self, App, Assets, Callbacks, Files, KnownModels, Models, Places, Receivers, Shutdown, Upkeep, Webhooks,
+    self, App, Assets, Callbacks, Files, KnownModels, Models, Places, Receivers, RequestIds, Shutdown,
+    Upkeep, Webhooks,
 };
 use crate::log::{Log, LogOptions, LogRead, OpenReport, SegmentLog};
 use crate::protocol::submit::no_files_root;
@@ -49,8 +50,8 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        telemetry::start();
         let config = self.config.resolve()?;
+        telemetry::start(&config.log);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
             let server = start(config, self.static_dir.map_or(Assets::Embedded, Assets::OnDisk)).await?;
@@ -163,6 +164,7 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<J
 fn start_followers(subscriptions: &Subscriptions, engine: &EngineHandle) {
     tokio::spawn(subscriptions.clone().run());
     tokio::spawn(Sampler { engine: engine.clone() }.run());
+    lifecycle::tell(engine);
 }
 
 fn places(data_dir: &DataDir) -> Places {
@@ -239,6 +241,7 @@ fn app(
         upkeep,
         assets,
         places,
+        request_ids: RequestIds::new(crate::clock::wall().0 ^ u64::from(std::process::id())),
     })
 }
 

@@ -30,6 +30,9 @@ pub struct FileConfig {
     #[serde(default)]
     pub allowed_origins: Vec<String>,
     pub segment_size: Option<String>,
+    /// Levels of the server's log, and its form.
+    pub log: Option<String>,
+    pub log_format: Option<String>,
     /// Days that ended workflows are kept.
     pub retention_days: Option<f64>,
     #[serde(default)]

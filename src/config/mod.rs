@@ -4,6 +4,7 @@
 mod file;
 mod files;
 mod http;
+mod log;
 mod models;
 mod origins;
 mod size;
@@ -18,6 +19,7 @@ use clap::Args;
 pub use file::{ConfigError, FileConfig};
 pub use files::FilesConfig;
 pub use http::{Allowed, HttpConfig};
+pub use log::{LogConfig, LogFormat};
 pub use models::{ApiKey, EndpointConfig, EndpointKind, ModelsConfig, Strategy};
 pub use origins::{Foreign, Origins};
 pub use size::parse_size;
@@ -59,6 +61,12 @@ pub struct RawConfig {
     /// Where Ollama listens, unless the file lists endpoints. [default: port 11434 of this machine]
     #[arg(long, env = "GLEITZEIT_OLLAMA_URL", value_name = "URL")]
     pub ollama_url: Option<String>,
+    /// Levels of the log, by module where wanted, such as `info,gleitzeit::engine=debug`. [default: info]
+    #[arg(long, env = "GLEITZEIT_LOG", value_name = "LEVELS")]
+    pub log: Option<String>,
+    /// Form of the log: text for people, json for programs. [default: text]
+    #[arg(long, env = "GLEITZEIT_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<String>,
     /// Configuration file, in the place of ./gleitzeit.toml.
     #[arg(long, env = "GLEITZEIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -80,6 +88,7 @@ pub struct Config {
     pub files: Option<FilesConfig>,
     pub webhooks: WebhookConfig,
     pub models: ModelsConfig,
+    pub log: LogConfig,
 }
 
 /// What concerns the data directory alone.
@@ -146,6 +155,10 @@ impl RawConfig {
             files: file.files.resolve(self.files_root.as_deref())?,
             webhooks: file.webhooks.resolve()?,
             models: file.models.resolve(self.ollama_url.as_deref())?,
+            log: LogConfig::resolve(
+                self.log.as_deref().or(file.log.as_deref()),
+                self.log_format.as_deref().or(file.log_format.as_deref()),
+            )?,
         })
     }
 

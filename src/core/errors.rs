@@ -38,6 +38,7 @@ impl Code {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
     Transient,
@@ -49,6 +50,7 @@ pub enum Category {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     Info,
@@ -59,7 +61,9 @@ pub enum Severity {
 
 /// What one code means, and what to do about it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct CatalogueEntry {
+    #[cfg_attr(feature = "server", schema(value_type = String))]
     #[serde(serialize_with = "as_text")]
     pub code: Code,
     pub name: &'static str,

@@ -25,6 +25,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 const PAGE: &str = "text/html; charset=utf-8";
+/// Its name among the files that the build has compressed.
+const DESCRIPTION: &str = "openapi.json";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const ASK_AGAIN: &str = "no-cache";
 /// The version of files on the disk, which change under it.
@@ -50,6 +52,16 @@ pub enum Assets {
 
 pub async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Failed> {
     app.assets.answer("index.html", ASK_AGAIN, &headers)
+}
+
+/// The page that shows the description of the interface.
+pub async fn reference(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Failed> {
+    app.assets.answer("reference.html", ASK_AGAIN, &headers)
+}
+
+/// The description of the interface. A test holds it to the code.
+pub async fn openapi(headers: HeaderMap) -> Result<Response, Failed> {
+    Assets::Embedded.answer(DESCRIPTION, ASK_AGAIN, &headers)
 }
 
 pub async fn asset(
@@ -121,6 +133,7 @@ fn kind_of(name: &str) -> &'static str {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("json") => "application/json",
         Some(_) | None => "application/octet-stream",
     }
 }

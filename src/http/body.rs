@@ -29,6 +29,20 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     }
 }
 
+/// What varies in the path.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failed> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        path.map(|axum::extract::Path(varies)| Self(varies))
+            .map_err(|rejection| invalid(rejection.body_text()))
+    }
+}
+
 /// The parameters of the query string.
 #[derive(Debug)]
 pub struct Params<T>(pub T);

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::App;
+use super::body::Path;
 use super::encoding;
 use super::problem::Failed;
 use crate::core::ids::WorkflowId;
 use crate::protocol::rest::{DefinitionHead, TaskDefinition};
 
-#[derive(Debug, Serialize)]
-struct Definition {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Definition {
     #[serde(flatten)]
     head: DefinitionHead,
     tasks: Vec<TaskDefinition>,

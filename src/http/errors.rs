@@ -1,14 +1,16 @@
 //! The catalogue of errors.
 
 use axum::Json;
-use axum::extract::Path;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::body::Path;
 use super::problem::{Failed, invalid};
 use crate::core::errors::{CATALOGUE, CatalogueEntry, Code};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Catalogue {
+    #[schema(value_type = Vec<CatalogueEntry>)]
     items: &'static [CatalogueEntry],
 }
 

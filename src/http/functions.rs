@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::App;
-use super::body::Params;
+use super::body::{Params, Path};
 use super::problem::Failed;
 use crate::core::errors::FUNCTION_NOT_FOUND;
 use crate::core::nearest::suggestion;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::App;
+use super::body::Path;
 use super::encoding;
 use super::problem::Failed;
 use crate::core::ids::WorkflowId;

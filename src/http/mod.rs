@@ -17,9 +17,12 @@ mod graph;
 mod latency;
 mod letters;
 mod metrics;
+pub mod openapi;
 mod parsing;
 mod problem;
+mod request_id;
 mod results;
+mod routes;
 mod services;
 mod stats;
 mod system;
@@ -30,17 +33,15 @@ mod webhooks;
 mod workflows;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
-use axum::{Router, middleware};
 use tokio::sync::mpsc;
 
 pub use crate::config::{Origins, Token};
 pub use assets::Assets;
 pub use callbacks::Callbacks;
 pub use doubts::{KnownModels, Models};
+pub use request_id::{RequestIds, current_request};
+pub use routes::{Access, ROUTES, Route, Verb, router};
 pub use upkeep::Upkeep;
 pub use webhooks::{Receivers, Webhooks};
 
@@ -74,6 +75,7 @@ pub struct App {
     pub assets: Assets,
     /// Where the data is.
     pub places: Places,
+    pub request_ids: RequestIds,
 }
 
 /// Folders whose sizes are told.
@@ -101,89 +103,4 @@ pub enum Shutdown {
     Restart,
     /// Services are told to end too.
     WithServices,
-}
-
-/// Every route of the API.
-pub fn router(app: Arc<App>) -> Router {
-    let measured = middleware::from_fn_with_state(Arc::clone(&app), timing::measure);
-    routes(&app).layer(measured).with_state(app)
-}
-
-fn routes(app: &Arc<App>) -> Router<Arc<App>> {
-    let body_limit = DefaultBodyLimit::max(app.limits.body_bytes_max);
-    let api = Router::new()
-        .route("/workflows", get(workflows::list).post(workflows::submit))
-        .route("/validate", post(workflows::validate))
-        .route("/workflows/batch", post(batch::submit).get(workflows::namesake))
-        .route("/workflows/cancel", post(bulk::cancel_workflows).get(workflows::namesake))
-        .route("/workflows/retry", post(bulk::retry_workflows).get(workflows::namesake))
-        .route("/workflows/{id}", get(workflows::detail))
-        .route("/workflows/{id}/tasks", get(workflows::tasks))
-        .route("/workflows/{id}/graph", get(graph::of_workflow))
-        .route("/workflows/{id}/definition", get(definition::of_workflow))
-        .route("/workflows/{id}/results", get(results::of_workflow))
-        .route("/workflows/{id}/events", get(events::of_workflow))
-        .route("/workflows/{id}/cancel", post(workflows::cancel))
-        .route("/workflows/{id}/pause", post(workflows::pause))
-        .route("/workflows/{id}/resume", post(workflows::resume))
-        .route("/workflows/{id}/retry", post(workflows::retry))
-        .route("/tasks/retry", post(bulk::retry_tasks))
-        .route("/tasks/{id}", get(tasks::detail))
-        .route("/tasks/{id}/why", get(tasks::why))
-        .route("/tasks/{id}/cancel", post(tasks::cancel))
-        .route("/tasks/{id}/retry", post(tasks::retry))
-        .route("/tasks/{id}/complete", post(tasks::complete))
-        .route("/tasks/{id}/fail", post(tasks::fail))
-        .route("/tasks/{id}/skip", post(tasks::skip))
-        .route("/dead-letters", get(letters::list))
-        .route("/webhooks", get(webhooks::list).post(webhooks::create))
-        .route("/webhooks/{id}", get(webhooks::detail).patch(webhooks::change).delete(webhooks::delete))
-        .route("/webhooks/{id}/pause", post(webhooks::pause))
-        .route("/webhooks/{id}/resume", post(webhooks::resume))
-        .route("/webhooks/{id}/rotate", post(webhooks::rotate))
-        .route("/webhooks/{id}/test", post(webhooks::test))
-        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries))
-        .route("/webhooks/{id}/deliveries/{delivery}/redeliver", post(webhooks::redeliver))
-        .route("/functions", get(functions::list))
-        .route("/functions/{name}", get(functions::detail))
-        .route("/services", get(services::list))
-        .route("/services/{id}", get(services::detail))
-        .route("/services/{id}/drain", post(services::drain))
-        .route("/services/{id}/resume", post(services::resume))
-        .route("/events", get(events::all))
-        .route("/errors", get(errors::list))
-        .route("/errors/{code}", get(errors::detail))
-        .route("/stats", get(stats::stats))
-        .route("/stats/history", get(latency::history))
-        .route("/shutdown", post(system::shutdown))
-        .route("/store/backup", post(upkeep::backup))
-        .route("/store/verify", post(upkeep::verify))
-        .layer(body_limit)
-        .layer(middleware::from_fn_with_state(Arc::clone(app), auth::require_token));
-    let from_own_pages = middleware::from_fn_with_state(Arc::clone(app), auth::refuse_foreign_pages);
-    // Whoever has the URL may call back: without a token of the server, and under whatever name it is known outside.
-    let callback_limit = DefaultBodyLimit::max(app.callbacks.body_bytes_max());
-    let callbacks = Router::new()
-        .route("/api/v1/callbacks/{token}", post(callbacks::take))
-        .method_not_allowed_fallback(problem::nothing_here)
-        .layer(callback_limit);
-    Router::new()
-        .nest("/api/v1", api)
-        .merge(for_collectors(app))
-        .route("/health", get(system::health))
-        .route("/livez", get(system::livez))
-        .route("/readyz", get(system::readyz))
-        .route("/", get(assets::index))
-        .route("/dashboard", get(assets::index))
-        .route("/dashboard/{*screen}", get(assets::index))
-        .route("/static/{version}/{*name}", get(assets::asset))
-        .fallback(problem::nothing_here)
-        .method_not_allowed_fallback(problem::nothing_here)
-        .layer(from_own_pages)
-        .merge(callbacks)
-}
-
-fn for_collectors(app: &Arc<App>) -> Router<Arc<App>> {
-    let token = middleware::from_fn_with_state(Arc::clone(app), auth::require_token);
-    Router::new().route("/metrics", get(metrics::metrics)).layer(token)
 }

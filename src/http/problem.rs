@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
+use super::current_request;
 use crate::core::errors;
 use crate::core::rejection::Rejection;
 use crate::protocol::rest::Problem;
@@ -20,7 +21,8 @@ impl From<Rejection> for Failed {
 
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
-        let problem = Problem::from(&self.0);
+        let mut problem = Problem::from(&self.0);
+        problem.request_id = current_request().map(|id| id.to_string());
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after = problem.retry_after_ms.map(|ms| ms.div_ceil(1_000));
         let mut response = (status, Json(problem)).into_response();

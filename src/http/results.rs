@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
 use tracing::warn;
 
 use super::App;
+use super::body::Path;
 use super::problem::Failed;
 use crate::core::ids::WorkflowId;
 use crate::core::rejection::Rejection;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 use super::App;
+use super::body::Path;
 use super::problem::Failed;
 use super::stats::service_view;
 use crate::core::command::{Command, Drain};

@@ -7,11 +7,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::body::Body;
-use super::problem::{Failed, invalid};
+use super::problem::Failed;
 use super::{App, Shutdown};
-use crate::protocol::rest::Health;
+use crate::protocol::rest::{Health, parse_request};
 
 /// The engine answered, so it lives; what is wrong is named. On a full disk an answer may have to wait for space,
 /// and that the disk is full is known without one.
@@ -43,9 +44,9 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Failed>
     Ok("ok")
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ShutdownRequest {
+pub struct ShutdownRequest {
     /// Whether connected services are told to end too.
     #[serde(default)]
     services: bool,
@@ -55,11 +56,7 @@ pub async fn shutdown(
     State(app): State<Arc<App>>,
     Body(body): Body,
 ) -> Result<(StatusCode, Json<Value>), Failed> {
-    let request: ShutdownRequest = if body.is_empty() {
-        ShutdownRequest::default()
-    } else {
-        serde_json::from_slice(&body).map_err(|error| invalid(format!("the body: {error}")))?
-    };
+    let request: ShutdownRequest = parse_request(&body, &app.limits)?;
     let how = if request.services { Shutdown::WithServices } else { Shutdown::Restart };
     // A second request changes nothing: the first one is under way.
     let _ = app.shutdown.try_send(how);

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 
 use super::App;
-use super::body::Body;
+use super::body::{Body, Path};
 use super::edits;
 use super::problem::Failed;
 use crate::core::command::{Command, Verdict};

@@ -1,12 +1,11 @@
-//! Measures every request, up to the head of its response: what streams, or waits for a workflow, is not held against it
-//! beyond that.
+//! Measures every request, up to the head of its response, and notes it: what streams, or waits for a workflow, is not held
+//! against it beyond that.
 
-use std::sync::Arc;
-
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
+use tracing::{debug, warn};
 
 use super::App;
 use crate::clock;
@@ -14,15 +13,21 @@ use crate::clock;
 /// What counts as route where there is none.
 const NO_ROUTE: &str = "none";
 
-pub async fn measure(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+/// The path is told as the route has it: what varies in it may be a permission.
+pub async fn measure(app: &App, request: Request, next: Next) -> Response {
     let began = clock::instant();
     let method = word(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
     let figures = app.engine.figures();
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
-    figures.requests.of([method, route]).record_shared(clock::micros_since(began));
-    figures.responses.of([class(response.status())]).count_shared();
+    let (micros, status) = (clock::micros_since(began), response.status());
+    figures.requests.of([method, route]).record_shared(micros);
+    figures.responses.of([class(status)]).count_shared();
+    debug!(method, route, status = status.as_u16(), micros, "answered");
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
+        warn!(method, route, "a request was answered with an error of the server's own");
+    }
     response
 }
 

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
 use super::App;
-use super::body::{Body, Params};
+use super::body::{Body, Params, Path};
 use super::problem::{Failed, invalid};
 use super::workflows::limit;
 use crate::core::command::Command;

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{MatchedPath, Path, RawQuery, State};
+use axum::extract::{MatchedPath, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::App;
-use super::body::{Body, Params};
+use super::body::{Body, Params, Path};
 use super::doubts;
 use super::edits;
 use super::encoding;
@@ -101,8 +102,8 @@ pub async fn validate(
     Ok(encoding::json(&headers, &answer))
 }
 
-#[derive(Debug, Serialize)]
-struct Validated<'a> {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Validated<'a> {
     valid: bool,
     name: &'a str,
     total_tasks: u32,

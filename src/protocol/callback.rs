@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::fault;
 use super::fields::{Figure, MaybeText, Text};
@@ -96,7 +97,7 @@ pub fn parse_callback(body: &[u8], limits: &Limits) -> Result<Callback, Rejectio
 }
 
 /// The answer to a callback that counted, or that said the same as the one that counted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct CallbackTaken {
     pub task_id: String,
     pub attempt: u32,

@@ -9,6 +9,7 @@ mod fault;
 pub mod fields;
 #[cfg(feature = "server")]
 mod outcome;
+#[cfg(feature = "server")]
 pub mod rest;
 #[cfg(feature = "server")]
 pub mod socket;

@@ -2,7 +2,7 @@
 
 mod batch;
 mod by_hand;
-mod docs;
+mod described;
 mod functions;
 mod graph;
 mod letters;

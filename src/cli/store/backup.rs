@@ -40,7 +40,7 @@ pub(super) struct Backup {
 
 impl Backup {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        telemetry::start();
+        telemetry::start_at("info");
         if self.to.as_os_str() == "-" {
             // Whoever reads the pipe checks it, by restoring it or by its list of files.
             return self.written(&mut io::stdout().lock()).map(|()| Exit::Ok);

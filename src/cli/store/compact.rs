@@ -20,7 +20,7 @@ pub(super) struct Compact {
 
 impl Compact {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        telemetry::start();
+        telemetry::start_at("info");
         let (directory, config) = self.place.lock()?;
         let options = LogOptions::with_segment_size(config.segment_size)?;
         let (log, _) = SegmentLog::open(&directory.log(), options)?;

@@ -24,7 +24,7 @@ pub(super) struct Dump {
 
 impl Dump {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        telemetry::start();
+        telemetry::start_at("info");
         let (directory, config) = self.place.lock()?;
         let whole = Whole::open(&directory, &config)?;
         let mut out = BufWriter::new(io::stdout().lock());

@@ -31,7 +31,7 @@ pub(super) struct Restore {
 
 impl Restore {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        telemetry::start();
+        telemetry::start_at("info");
         let config = self.place.resolve()?;
         let log = LogOptions::with_segment_size(config.segment_size)?;
         let options = StoreOptions { idempotency_ms: config.limits.idempotency_ms };

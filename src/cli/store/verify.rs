@@ -36,7 +36,7 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        telemetry::start();
+        telemetry::start_at("info");
         #[cfg(feature = "client")]
         if self.online {
             return online(self.remote);

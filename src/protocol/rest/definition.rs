@@ -4,18 +4,21 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
+use super::words;
 use super::workflow::{raw, seconds};
 use crate::core::payload::Payload;
 use crate::core::spec::{Requirements, RetryPolicy, RetryStrategy, Trigger, WorkflowSpec};
 use crate::core::state::Workflow;
 
 /// All but the tasks, which follow as the last member.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DefinitionHead {
     pub name: Arc<str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<Arc<str>>,
+    #[schema(schema_with = words::error_strategy)]
     pub error_strategy: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_parallel_tasks: Option<u32>,
@@ -24,16 +27,18 @@ pub struct DefinitionHead {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub metadata: Option<Box<RawValue>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TaskDefinition {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Arc<str>>,
     pub task_type: Arc<str>,
+    #[schema(value_type = Object)]
     pub parameters: Box<RawValue>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<Arc<str>>,
@@ -51,19 +56,21 @@ pub struct TaskDefinition {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub metadata: Option<Box<RawValue>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RetryDefinition {
     pub max_attempts: u32,
+    #[schema(schema_with = words::retry_strategy)]
     pub strategy: &'static str,
     pub base_delay: f64,
     pub max_delay: f64,
     pub jitter: f64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RequirementsDefinition {
     pub cpu_cores: u32,
     pub memory_mb: u64,

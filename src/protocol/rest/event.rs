@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::core::carried::History;
 use crate::core::event::{
@@ -14,7 +15,7 @@ use crate::core::payload::Stored;
 use crate::protocol::rest::UsageView;
 use crate::protocol::time::Rfc3339;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct EventView {
     pub seq: u64,
     pub at: Rfc3339,

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// One built-in function.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct FunctionView {
     pub name: &'static str,
     /// One sentence that also gives the shape of the result.
@@ -15,7 +16,7 @@ pub struct FunctionView {
     pub example: ExampleView,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ParameterView {
     pub name: &'static str,
     /// `integer`, `number`, `text`, `choice`, `numbers`, `texts`, `list`, `records`, `object` or `any`.
@@ -23,14 +24,17 @@ pub struct ParameterView {
     pub kind: &'static str,
     pub required: bool,
     /// Null where the argument must be given.
+    #[schema(value_type = Option<Value>)]
     pub default: Option<Box<RawValue>>,
     /// Type and limits in words.
     pub limits: String,
 }
 
 /// A call and its result. Of a random or timed function it is what one particular seed and clock give.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ExampleView {
+    #[schema(value_type = Value)]
     pub args: Box<RawValue>,
+    #[schema(value_type = Value)]
     pub result: Box<RawValue>,
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::task::ErrorView;
 use super::workflow::WorkflowDetail;
@@ -19,7 +20,7 @@ const ERRORS_MAX: usize = 500;
 const NONE: i64 = -1;
 
 /// `GET /workflows/{id}/graph`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct GraphView {
     #[serde(flatten)]
     pub workflow: WorkflowDetail,
@@ -31,6 +32,7 @@ pub struct GraphView {
     pub created_ms: u64,
     /// The id of task `i` is `<generated_id>.<i>`, except those in `own_ids`.
     pub generated_id: String,
+    #[schema(value_type = BTreeMap<String, String>)]
     pub own_ids: BTreeMap<u32, Arc<str>>,
     #[serde(flatten)]
     pub shape: ShapeView,
@@ -45,13 +47,15 @@ pub struct GraphView {
     pub workers: Vec<Arc<str>>,
     pub worker: Vec<i64>,
     /// When tasks that wait for their backoff are tried again, in milliseconds since 1970.
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub retry_at: BTreeMap<u32, u64>,
     /// Of tasks that failed, or whose last attempt did; the first 500.
+    #[schema(value_type = BTreeMap<String, ErrorView>)]
     pub errors: BTreeMap<u32, ErrorView>,
 }
 
 /// What does not change while a workflow runs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ShapeView {
     pub names: Vec<Arc<str>>,
     /// What the numbers in `route` stand for.
@@ -63,7 +67,7 @@ pub struct ShapeView {
 }
 
 /// What tasks ask of a worker.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RouteView {
     pub task_type: Arc<str>,
     pub external_task_type: Option<Arc<str>>,

@@ -1,9 +1,10 @@
 //! How long things take of late, and how the last hour went.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Of the last five to ten minutes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct LatencyStats {
     pub window_seconds: f64,
     /// From the decision to offer an attempt until its worker's connection has it, the sync included.
@@ -15,7 +16,7 @@ pub struct LatencyStats {
 }
 
 /// How values spread; nothing where there were none. Off by an eighth at most.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub struct Spread {
     pub count: u64,
     pub p50_ms: Option<f64>,
@@ -24,7 +25,7 @@ pub struct Spread {
 }
 
 /// What a service did in the last five to ten minutes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct RecentView {
     pub window_seconds: f64,
     pub completed: u64,
@@ -39,7 +40,7 @@ pub struct RecentView {
 
 /// The last hour in columns, the oldest sample first. A number counts what happened since the sample before; a null says
 /// that there was nothing to measure, or that the engine did not answer in time.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct HistoryView {
     pub interval_ms: u64,
     /// The next `since`.
@@ -61,7 +62,7 @@ pub struct HistoryView {
     pub sync_p99_ms: Vec<Option<f64>>,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct QueuedColumns {
     pub urgent: Vec<Option<usize>>,
     pub high: Vec<Option<usize>>,

@@ -4,21 +4,24 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::list_query::{self, pairs};
 use super::problem::Problem;
 use super::task::TaskView;
+use super::words;
 use crate::core::errors::{Code, INVALID_ARGUMENT};
 use crate::core::letters::LetterFilter;
 use crate::core::rejection::Rejection;
 use crate::core::state::Workflow;
 
 /// A task that has failed for good.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct LetterView {
     #[serde(flatten)]
     pub task: TaskView,
     pub workflow_name: Arc<str>,
+    #[schema(schema_with = words::workflow_status)]
     pub workflow_status: &'static str,
 }
 
@@ -81,11 +84,12 @@ fn code(text: &str) -> Result<Code, Rejection> {
 }
 
 /// The body of a verb on many things.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BulkRequest {
     /// Conditions as in the query of the list, with lists for several values; `metadata` is an object.
     #[serde(default)]
+    #[schema(required)]
     pub filter: Map<String, Value>,
     pub limit: Option<usize>,
     /// Only says what would be done.
@@ -183,7 +187,7 @@ fn plain(key: &str, value: &Value) -> Result<String, Rejection> {
 }
 
 /// What a verb did to many things. Each of them is a request of its own: one that is refused stops no other.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct BulkDone {
     pub dry_run: bool,
     pub done: Vec<BulkItem>,
@@ -192,7 +196,7 @@ pub struct BulkDone {
     pub next_cursor: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct BulkItem {
     pub id: Arc<str>,
     pub name: Arc<str>,
@@ -205,7 +209,7 @@ pub struct BulkItem {
     pub seq: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct BulkRefusal {
     pub id: Arc<str>,
     pub name: Arc<str>,

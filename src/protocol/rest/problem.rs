@@ -1,11 +1,12 @@
 //! Errors as RFC 9457 problems.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::core::rejection::Rejection;
 
 /// `application/problem+json`, with the catalogue's code.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// Names the kind of problem: `https://gleitzeit.dev/errors/GZ3003`. See `gleitzeit errors show`.
     #[serde(rename = "type")]
@@ -20,6 +21,9 @@ pub struct Problem {
     pub retryable: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// By which the log of the server tells of the request that was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 impl From<&Rejection> for Problem {
@@ -34,6 +38,7 @@ impl From<&Rejection> for Problem {
             fix: entry.fix.to_owned(),
             retryable: entry.retryable,
             retry_after_ms: rejection.retry_after_ms.or(entry.retry_after_ms),
+            request_id: None,
         }
     }
 }

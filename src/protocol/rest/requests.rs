@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use crate::core::command::{FailureReport, Verdict};
 use crate::core::errors::{INVALID_ARGUMENT, REQUIRED_FIELD_MISSING, WORKFLOW_PARSE_ERROR};
@@ -44,54 +45,61 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawV
 }
 
 /// `POST /tasks/{id}/complete`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CompleteRequest {
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Value>, required)]
     result: Option<Box<RawValue>>,
     by: Option<String>,
     reason: Option<String>,
 }
 
 /// `POST /tasks/{id}/fail`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailRequest {
+    /// Why it failed; at most 4,096 bytes.
+    #[schema(required)]
     error: Option<String>,
     code: Option<String>,
     retryable: Option<bool>,
     retry_after_ms: Option<u64>,
+    #[schema(value_type = Option<Value>)]
     details: Option<Box<RawValue>>,
     by: Option<String>,
     reason: Option<String>,
 }
 
 /// `POST /tasks/{id}/skip`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SkipRequest {
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Value>)]
     with: Option<Box<RawValue>>,
     by: Option<String>,
     reason: Option<String>,
 }
 
 /// `POST /tasks/{id}/retry`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryTaskRequest {
     /// A JSON merge patch (RFC 7396) for the parameters.
+    #[schema(value_type = Option<Object>)]
     pub parameters: Option<Box<RawValue>>,
     by: Option<String>,
     reason: Option<String>,
 }
 
 /// `POST /workflows/{id}/retry`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryWorkflowRequest {
     /// Merge patches by task: its name, key or id.
     #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Object>)]
     pub parameters: BTreeMap<String, Box<RawValue>>,
     by: Option<String>,
     reason: Option<String>,

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::latency::RecentView;
+use super::words;
 use crate::core::command::WorkerKind;
 use crate::core::state::Breaker;
 use crate::protocol::time::Rfc3339;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ServiceView {
     /// The `node_id` of its registration.
     pub id: Arc<str>,
     pub name: Arc<str>,
     /// `external_service`, `executor` or `built_in`.
+    #[schema(schema_with = words::node_type)]
     pub node_type: &'static str,
     pub connected: bool,
     pub status: &'static str,
@@ -30,6 +33,7 @@ pub struct ServiceView {
     pub tasks_failed: u64,
     pub average_run_ms: u64,
     /// `closed`, `open` or `half_open`.
+    #[schema(schema_with = words::breaker)]
     pub breaker: &'static str,
     pub breaker_open_until: Option<Rfc3339>,
     /// Over all workers of this name.
@@ -41,7 +45,7 @@ pub struct ServiceView {
     pub reported: ReportedView,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ReportedView {
     pub cpu_usage: f64,
     pub memory_usage: f64,

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::latency::LatencyStats;
+use super::words;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Stats {
     pub version: &'static str,
     pub pid: u32,
@@ -28,7 +30,7 @@ pub struct Stats {
     pub archive_backlog: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct LogStats {
     /// The last position that is on the disk.
     pub durable_seq: u64,
@@ -40,14 +42,14 @@ pub struct LogStats {
 }
 
 /// Bytes of the disk.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DiskStats {
     pub log_bytes: u64,
     pub store_bytes: u64,
     pub free_bytes: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TaskStats {
     /// Attempts that workers hold.
     pub running: usize,
@@ -57,9 +59,10 @@ pub struct TaskStats {
     pub queued: BTreeMap<&'static str, usize>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
     /// `healthy`, `degraded` or `unhealthy`.
+    #[schema(schema_with = words::health)]
     pub status: &'static str,
     pub version: &'static str,
     pub read_only: bool,

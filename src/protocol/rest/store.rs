@@ -1,9 +1,10 @@
 //! What a check of the data says.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The answer of `POST /store/verify`.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
 pub struct StoreReport {
     /// Nothing that was acknowledged is missing or wrong.
     pub whole: bool,

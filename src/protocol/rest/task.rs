@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
+use utoipa::ToSchema;
 
 use super::usage::UsageView;
 use super::why::ReasonView;
+use super::words;
 use super::workflow::{raw, seconds};
 use crate::core::command::Progress;
 use crate::core::errors;
@@ -20,7 +22,7 @@ use crate::protocol::time::Rfc3339;
 const SECRET_PARAMETER: &str = "webhook_token";
 
 /// A task in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TaskView {
     pub id: Arc<str>,
     /// The short key by which the workflow refers to it.
@@ -30,7 +32,9 @@ pub struct TaskView {
     pub task_type: Arc<str>,
     pub external_task_type: Option<Arc<str>>,
     pub service_name: Option<Arc<str>>,
+    #[schema(schema_with = words::task_status)]
     pub status: &'static str,
+    #[schema(schema_with = words::priority)]
     pub priority: &'static str,
     /// The attempt that runs or ran last, counted from 1; 0 before the first.
     pub attempt: u32,
@@ -50,7 +54,7 @@ pub struct TaskView {
 }
 
 /// Why a task did not succeed, or why its last attempt did not.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ErrorView {
     pub code: String,
     pub name: &'static str,
@@ -58,19 +62,22 @@ pub struct ErrorView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_code: Option<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Value>)]
     pub details: Option<Box<RawValue>>,
 }
 
 /// One task in full.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TaskDetail {
     #[serde(flatten)]
     pub task: TaskView,
     /// As submitted or as edited since, templates included and `webhook_token` hidden.
+    #[schema(value_type = Object)]
     pub parameters: Box<RawValue>,
     /// Whether the parameters are no longer those that were submitted.
     pub parameters_edited: bool,
     /// Null unless it has completed, or was skipped with a value; `status` tells a null result from none.
+    #[schema(value_type = Option<Value>)]
     pub result: Option<Box<RawValue>>,
     pub progress: Option<ProgressView>,
     /// Attempts that workers were told to stop and have not confirmed.
@@ -78,17 +85,18 @@ pub struct TaskDetail {
     /// The latest unsuccessful attempts, oldest first.
     pub attempts: Vec<AttemptView>,
     pub tags: Vec<Arc<str>>,
+    #[schema(value_type = Option<Object>)]
     pub metadata: Option<Box<RawValue>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ProgressView {
     pub percent: u8,
     pub message: Arc<str>,
     pub at: Rfc3339,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct AttemptView {
     pub attempt: u32,
     pub worker: Option<Arc<str>>,

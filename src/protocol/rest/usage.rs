@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::core::usage::Usage;
 
 /// What a language model spent on a task. What its server does not say is null.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct UsageView {
     pub model: Option<Arc<str>>,
     /// The name of the endpoint that answered; null where a connected service did the work.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::words;
 use crate::core::event::DeliveryOutcome;
 use crate::core::ids::{Seq, SubscriptionId};
 use crate::core::subscription::{
@@ -12,7 +14,7 @@ use crate::core::subscription::{
 };
 use crate::protocol::time::Rfc3339;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookView {
     pub id: String,
     pub url: Arc<str>,
@@ -21,6 +23,7 @@ pub struct WebhookView {
     pub filter: FilterView,
     pub enabled: bool,
     /// `enabled`, `paused` or `disabled`.
+    #[schema(schema_with = words::webhook_status)]
     pub status: &'static str,
     /// Why it was disabled.
     pub reason: Option<&'static str>,
@@ -34,7 +37,7 @@ pub struct WebhookView {
     pub missed: Option<MissedView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct FilterView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -45,7 +48,7 @@ pub struct FilterView {
 }
 
 /// Positions of the log, both included.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct MissedView {
     pub from: u64,
     pub to: u64,
@@ -53,7 +56,7 @@ pub struct MissedView {
 }
 
 /// A webhook that was just made, or given another secret.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookMade {
     #[serde(flatten)]
     pub webhook: WebhookView,
@@ -64,18 +67,20 @@ pub struct WebhookMade {
     pub seq: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DeliveryView {
     /// The seq of the event, by which the delivery is sent again.
     pub id: String,
     /// The `webhook-id` of each of its tries.
     pub webhook_id: String,
     #[serde(rename = "type")]
+    #[schema(schema_with = words::end_kind)]
     pub kind: &'static str,
     pub seq: u64,
     pub workflow_id: String,
     pub task_id: Option<String>,
     /// `delivered`, `retrying` or `given_up`.
+    #[schema(schema_with = words::delivery_status)]
     pub status: &'static str,
     pub tries: u32,
     /// What the receiver answered to the latest try; nothing where there was no answer.
@@ -87,7 +92,7 @@ pub struct DeliveryView {
 }
 
 /// How one request went that somebody asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TestView {
     pub delivered: bool,
     pub response_status: Option<u16>,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::letters::conditions_of;
 use crate::core::errors::{INVALID_ARGUMENT, REQUIRED_FIELD_MISSING};
@@ -23,7 +24,7 @@ const CONDITION_BYTES_MAX: usize = 256;
 const GROUPS: [(&str, &str); 3] = [("*", ""), ("workflow.*", "workflow."), ("task.*", "task.")];
 
 /// A secret on its way in. It cannot be printed.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct SecretText(pub String);
 
@@ -34,7 +35,7 @@ impl fmt::Debug for SecretText {
 }
 
 /// `POST /webhooks` and `PATCH /webhooks/{id}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookRequest {
     pub url: Option<String>,
@@ -49,7 +50,7 @@ pub struct WebhookRequest {
 }
 
 /// `POST /webhooks/{id}/resume`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResumeRequest {
     /// `cursor`, where it stopped, or `now`.

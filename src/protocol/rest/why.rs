@@ -2,24 +2,27 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
+use super::words;
 use crate::core::ids::Timestamp;
 use crate::core::state::Workflow;
 use crate::core::why::{Reason, Why};
 use crate::protocol::time::Rfc3339;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct WhyView {
     pub task_id: String,
     pub task_name: String,
     pub workflow_id: String,
+    #[schema(schema_with = words::task_status)]
     pub status: &'static str,
     /// One sentence for a person.
     pub summary: String,
     pub reasons: Vec<ReasonView>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ReasonView {
     /// A stable word: `dependencies`, `no_worker`, `workers_busy`, `backoff`, ...
     pub kind: &'static str,

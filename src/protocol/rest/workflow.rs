@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::task::ErrorView;
+use super::words;
 use crate::core::ids::Timestamp;
 use crate::core::listing::Summary;
 use crate::core::spec::WorkflowSpec;
@@ -14,10 +16,11 @@ use crate::core::state::{StatusKind, Workflow};
 use crate::protocol::time::Rfc3339;
 
 /// The answer to a submission.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Submitted {
     pub id: Arc<str>,
     pub name: Arc<str>,
+    #[schema(schema_with = words::workflow_status)]
     pub status: &'static str,
     pub total_tasks: u32,
     /// Position of the log at which this is true.
@@ -25,10 +28,11 @@ pub struct Submitted {
 }
 
 /// A workflow in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct WorkflowView {
     pub id: Arc<str>,
     pub name: Arc<str>,
+    #[schema(schema_with = words::workflow_status)]
     pub status: &'static str,
     pub total_tasks: u32,
     pub completed_tasks: u32,
@@ -55,15 +59,17 @@ impl From<Summary> for WorkflowView {
 }
 
 /// One workflow in full; its tasks are a list of their own.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct WorkflowDetail {
     #[serde(flatten)]
     pub summary: WorkflowView,
     pub description: Option<Arc<str>>,
+    #[schema(schema_with = words::error_strategy)]
     pub error_strategy: &'static str,
     pub max_parallel_tasks: Option<u32>,
     pub timeout_seconds: Option<f64>,
     pub tags: Vec<Arc<str>>,
+    #[schema(value_type = Option<Object>)]
     pub metadata: Option<Box<RawValue>>,
     /// Number of tasks in each status.
     pub task_counts: BTreeMap<&'static str, u32>,
@@ -96,10 +102,11 @@ impl From<&Workflow> for WorkflowDetail {
 
 /// What came out of a workflow, up to the values of its completed tasks: they follow as the field `results`, an
 /// object by task name, which is written while the values are read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Results {
     pub workflow_id: Arc<str>,
     pub name: Arc<str>,
+    #[schema(schema_with = words::workflow_status)]
     pub status: &'static str,
     pub total_tasks: u32,
     pub completed_tasks: u32,

@@ -112,7 +112,7 @@ impl<'a, 'l> Reading<'a, 'l> {
 /// The keys of a workflow.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(field_identifier, rename_all = "snake_case")]
-enum Key {
+pub(super) enum Key {
     Id,
     Name,
     Description,

@@ -2,13 +2,45 @@
 
 mod limits;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use expect_test::{ExpectFile, expect_file};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use utoipa::PartialSchema;
 
 use super::*;
 use crate::core::payload::Stored;
 use crate::core::spec::{Policy, Priority, RetryPolicy, RetryStrategy, Route, Trigger};
+use crate::protocol::rest::{RequirementsBody, RetryBody, TaskBody, WorkflowBody};
+
+/// The description of a body is written apart from what reads it.
+#[test]
+fn the_keys_that_are_read_are_those_that_are_described() {
+    fn members<T: PartialSchema>() -> BTreeSet<String> {
+        let schema = serde_json::to_value(T::schema()).unwrap();
+        schema["properties"].as_object().unwrap().keys().cloned().collect()
+    }
+    fn check(described: &BTreeSet<String>, read: impl Fn(&str) -> String) {
+        let listed = read("no_such_key");
+        let known: BTreeSet<String> =
+            listed.split('`').skip(1).step_by(2).skip(1).map(str::to_owned).collect();
+        assert!(known.len() > 4 && known.is_subset(described), "{known:?} against {described:?}");
+        for member in described {
+            let said = read(member);
+            assert!(!said.contains("unknown field"), "{member}: {said}");
+        }
+    }
+    fn said<'de, T: Deserialize<'de>>(text: &'de str) -> String {
+        serde_json::from_str::<T>(text).err().map_or_else(String::new, |error| error.to_string())
+    }
+    let object = |key: &str| format!("{{\"{key}\": null}}");
+    check(&members::<WorkflowBody>(), |key| said::<body::Key>(&format!("\"{key}\"")));
+    check(&members::<TaskBody>(), |key| said::<task::RawTask<'_, IgnoredAny>>(&object(key)));
+    check(&members::<RetryBody>(), |key| said::<policy::RawRetry<'_>>(&object(key)));
+    check(&members::<RequirementsBody>(), |key| said::<policy::RawRequirements<'_>>(&object(key)));
+}
 
 #[test]
 fn json_bodies() {

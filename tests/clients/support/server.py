@@ -111,6 +111,11 @@ class Server:
             raise AssertionError(f"still running {STOP_SECONDS} s after SIGTERM") from None
         return code, time.monotonic() - begin
 
+    async def ended(self) -> int:
+        """The exit code of a server that was asked to stop."""
+        assert self._process is not None
+        return await asyncio.to_thread(self._process.wait, 4 * STOP_SECONDS)
+
     async def crash_and_restart(self) -> None:
         await self.kill()
         await self.start()

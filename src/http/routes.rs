@@ -1,0 +1,195 @@
+//! Every route of the server, once: who may ask, who answers, and how it is described.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+use super::{
+    App, assets, auth, batch, bulk, callbacks, definition, errors, events, functions, graph, latency,
+    letters, metrics, openapi, problem, request_id, results, services, stats, system, tasks, upkeep,
+    webhooks, workflows,
+};
+use openapi::Document;
+
+/// One route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    pub verb: Verb,
+    /// The whole path, with `{name}` where a part of it varies.
+    pub path: &'static str,
+    pub access: Access,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    Get,
+    Post,
+    Patch,
+    Delete,
+}
+
+/// What a request must bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The server's token, where it has one.
+    Token,
+    /// Nothing: signs of life and the description of the interface.
+    Open,
+    /// Nothing: a page or a file that it is made of. It holds no data, and is no part of the interface for programs.
+    Page,
+    /// The path itself is the permission.
+    Capability,
+}
+
+impl Verb {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    const fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Patch => MethodFilter::PATCH,
+            Self::Delete => MethodFilter::DELETE,
+        }
+    }
+}
+
+/// `VERB ACCESS PATH HANDLER [DOCUMENT]`: the document is missing where the access is `Page`, and only there.
+macro_rules! routes {
+    ($($verb:ident $access:ident $path:literal $handler:path $([$document:path])?;)*) => {
+        /// In the order in which they are described.
+        pub const ROUTES: &[Route] =
+            &[$(Route { verb: Verb::$verb, path: $path, access: Access::$access }),*];
+
+        fn handlers() -> Vec<MethodRouter<Arc<App>>> {
+            vec![$(on(Verb::$verb.filter(), $handler)),*]
+        }
+
+        /// What each route does, as far as it is described.
+        pub(super) fn documents() -> Vec<(Route, Document)> {
+            let documents: Vec<Option<Document>> = vec![$(document!($($document)?)),*];
+            let described = ROUTES.iter().copied().zip(documents);
+            described.filter_map(|(route, document)| Some((route, document?))).collect()
+        }
+    };
+}
+
+macro_rules! document {
+    () => {
+        None
+    };
+    ($document:path) => {
+        Some($document())
+    };
+}
+
+routes! {
+    Get    Token "/api/v1/workflows"                     workflows::list         [openapi::workflows::list];
+    Post   Token "/api/v1/workflows"                     workflows::submit       [openapi::workflows::submit];
+    Post   Token "/api/v1/validate"                      workflows::validate     [openapi::workflows::validate];
+    Post   Token "/api/v1/workflows/batch"               batch::submit           [openapi::workflows::batch];
+    Post   Token "/api/v1/workflows/cancel"              bulk::cancel_workflows  [openapi::bulk::cancel_workflows];
+    Post   Token "/api/v1/workflows/retry"               bulk::retry_workflows   [openapi::bulk::retry_workflows];
+    Get    Token "/api/v1/workflows/{id}"                workflows::detail       [openapi::workflows::detail];
+    Get    Token "/api/v1/workflows/{id}/tasks"          workflows::tasks        [openapi::workflows::tasks];
+    Get    Token "/api/v1/workflows/{id}/graph"          graph::of_workflow      [openapi::workflows::graph];
+    Get    Token "/api/v1/workflows/{id}/definition"     definition::of_workflow [openapi::workflows::definition];
+    Get    Token "/api/v1/workflows/{id}/results"        results::of_workflow    [openapi::workflows::results];
+    Get    Token "/api/v1/workflows/{id}/events"         events::of_workflow     [openapi::workflows::events];
+    Post   Token "/api/v1/workflows/{id}/cancel"         workflows::cancel       [openapi::workflows::cancel];
+    Post   Token "/api/v1/workflows/{id}/pause"          workflows::pause        [openapi::workflows::pause];
+    Post   Token "/api/v1/workflows/{id}/resume"         workflows::resume       [openapi::workflows::resume];
+    Post   Token "/api/v1/workflows/{id}/retry"          workflows::retry        [openapi::workflows::retry];
+    Get    Token "/api/v1/workflows/batch"               workflows::namesake     [openapi::workflows::named_batch];
+    Get    Token "/api/v1/workflows/cancel"              workflows::namesake     [openapi::workflows::named_cancel];
+    Get    Token "/api/v1/workflows/retry"               workflows::namesake     [openapi::workflows::named_retry];
+
+    Get    Token "/api/v1/tasks/{id}"                    tasks::detail           [openapi::tasks::detail];
+    Get    Token "/api/v1/tasks/{id}/why"                tasks::why              [openapi::tasks::why];
+    Post   Token "/api/v1/tasks/{id}/cancel"             tasks::cancel           [openapi::tasks::cancel];
+    Post   Token "/api/v1/tasks/{id}/retry"              tasks::retry            [openapi::tasks::retry];
+    Post   Token "/api/v1/tasks/{id}/complete"           tasks::complete         [openapi::tasks::complete];
+    Post   Token "/api/v1/tasks/{id}/fail"               tasks::fail             [openapi::tasks::fail];
+    Post   Token "/api/v1/tasks/{id}/skip"               tasks::skip             [openapi::tasks::skip];
+    Post   Token "/api/v1/tasks/retry"                   bulk::retry_tasks       [openapi::bulk::retry_tasks];
+    Get    Token "/api/v1/dead-letters"                  letters::list           [openapi::bulk::dead_letters];
+    Post   Capability "/api/v1/callbacks/{token}"        callbacks::take         [openapi::tasks::callback];
+
+    Get    Token "/api/v1/webhooks"                      webhooks::list          [openapi::webhooks::list];
+    Post   Token "/api/v1/webhooks"                      webhooks::create        [openapi::webhooks::create];
+    Get    Token "/api/v1/webhooks/{id}"                 webhooks::detail        [openapi::webhooks::detail];
+    Patch  Token "/api/v1/webhooks/{id}"                 webhooks::change        [openapi::webhooks::change];
+    Delete Token "/api/v1/webhooks/{id}"                 webhooks::delete        [openapi::webhooks::delete];
+    Post   Token "/api/v1/webhooks/{id}/pause"           webhooks::pause         [openapi::webhooks::pause];
+    Post   Token "/api/v1/webhooks/{id}/resume"          webhooks::resume        [openapi::webhooks::resume];
+    Post   Token "/api/v1/webhooks/{id}/rotate"          webhooks::rotate        [openapi::webhooks::rotate];
+    Post   Token "/api/v1/webhooks/{id}/test"            webhooks::test          [openapi::webhooks::test];
+    Get    Token "/api/v1/webhooks/{id}/deliveries"      webhooks::deliveries    [openapi::webhooks::deliveries];
+    Post   Token "/api/v1/webhooks/{id}/deliveries/{delivery}/redeliver"
+                                                         webhooks::redeliver     [openapi::webhooks::redeliver];
+
+    Get    Token "/api/v1/services"                      services::list          [openapi::services::list];
+    Get    Token "/api/v1/services/{id}"                 services::detail        [openapi::services::detail];
+    Post   Token "/api/v1/services/{id}/drain"           services::drain         [openapi::services::drain];
+    Post   Token "/api/v1/services/{id}/resume"          services::resume        [openapi::services::resume];
+
+    Get    Token "/api/v1/functions"                     functions::list         [openapi::registry::functions];
+    Get    Token "/api/v1/functions/{name}"              functions::detail       [openapi::registry::function];
+    Get    Token "/api/v1/errors"                        errors::list            [openapi::registry::errors];
+    Get    Token "/api/v1/errors/{code}"                 errors::detail          [openapi::registry::error];
+
+    Get    Token "/api/v1/events"                        events::all             [openapi::server::events];
+    Get    Token "/api/v1/stats"                         stats::stats            [openapi::server::stats];
+    Get    Token "/api/v1/stats/history"                 latency::history        [openapi::server::history];
+    Post   Token "/api/v1/store/backup"                  upkeep::backup          [openapi::server::backup];
+    Post   Token "/api/v1/store/verify"                  upkeep::verify          [openapi::server::verify];
+    Post   Token "/api/v1/shutdown"                      system::shutdown        [openapi::server::shutdown];
+    Get    Token "/metrics"                              metrics::metrics        [openapi::server::metrics];
+    Get    Open  "/health"                               system::health          [openapi::server::health];
+    Get    Open  "/livez"                                system::livez           [openapi::server::livez];
+    Get    Open  "/readyz"                               system::readyz          [openapi::server::readyz];
+    Get    Open  "/openapi.json"                         assets::openapi         [openapi::server::openapi];
+
+    Get    Page  "/docs"                                 assets::reference;
+    Get    Page  "/"                                     assets::index;
+    Get    Page  "/dashboard"                            assets::index;
+    Get    Page  "/dashboard/{*screen}"                  assets::index;
+    Get    Page  "/static/{version}/{*name}"             assets::asset;
+}
+
+/// All of them, each behind what it asks of a request.
+pub fn router(app: Arc<App>) -> Router {
+    let (mut guarded, mut open, mut callbacks) = (Router::new(), Router::new(), Router::new());
+    for (route, handler) in ROUTES.iter().zip(handlers()) {
+        match route.access {
+            Access::Token => guarded = guarded.route(route.path, handler),
+            Access::Open | Access::Page => open = open.route(route.path, handler),
+            Access::Capability => callbacks = callbacks.route(route.path, handler),
+        }
+    }
+    let guarded = guarded
+        .layer(DefaultBodyLimit::max(app.limits.body_bytes_max))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), auth::require_token));
+    // Whoever has the URL may call back, under whatever name the server is known outside.
+    let callbacks = callbacks
+        .method_not_allowed_fallback(problem::nothing_here)
+        .layer(DefaultBodyLimit::max(app.callbacks.body_bytes_max()));
+    guarded
+        .merge(open)
+        .fallback(problem::nothing_here)
+        .method_not_allowed_fallback(problem::nothing_here)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), auth::refuse_foreign_pages))
+        .merge(callbacks)
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), request_id::carry))
+        .with_state(app)
+}
