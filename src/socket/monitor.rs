@@ -80,8 +80,13 @@ impl Monitor {
         recent.map(|sample| Arc::clone(&sample.metrics)).collect()
     }
 
-    fn subscribers(&self) -> Vec<SessionId> {
-        self.lock().subscribers.iter().copied().collect()
+    fn subscribed(&self) -> usize {
+        self.lock().subscribers.len()
+    }
+
+    /// `tell` only queues. Nobody unsubscribes in the middle, so that nothing follows the answer to that.
+    fn each_subscriber(&self, tell: impl FnMut(SessionId)) {
+        self.lock().subscribers.iter().copied().for_each(tell);
     }
 
     fn is_wanted(&self) -> bool {
@@ -128,11 +133,11 @@ fn publish(server: &Server, picture: &EnginePicture) {
     let metrics: Arc<RawValue> =
         to_raw_value(&metrics(server, picture)).expect("figures have string keys, so they are JSON").into();
     server.monitor.remember(Arc::clone(&metrics));
-    for subscriber in server.monitor.subscribers() {
+    server.monitor.each_subscriber(|subscriber| {
         if let Some(connection) = server.sessions.get(subscriber) {
             connection.emit_volatile(Metrics::EVENT, &*metrics);
         }
-    }
+    });
 }
 
 /// The whole, as it stands.
@@ -145,7 +150,7 @@ pub(super) fn metrics<'p>(server: &Server, picture: &'p EnginePicture) -> Metric
             executor_nodes: count(picture, WorkerKind::Executor),
             external_service_nodes: count(picture, WorkerKind::Service),
             active_workflows: picture.live_workflows,
-            monitoring_clients: server.monitor.subscribers().len(),
+            monitoring_clients: server.monitor.subscribed(),
         },
         queue_metrics: picture.queued.into(),
         system_metrics: server.system_metrics(),
