@@ -10,7 +10,7 @@ use gleitzeit::client::wire::{ConnectOptions, Events, Socket};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::harness::{Rest, Server, now, until};
+use crate::harness::{PATIENCE, Rest, Server, now, until};
 
 const DISK: &str = "size=8m";
 /// What somebody removes to make space.
@@ -19,8 +19,6 @@ const BALLAST_BYTES: usize = 3 << 20;
 const HELD: usize = 40;
 /// Far more than the disk has room for.
 const WORKFLOWS_MAX: usize = 2_000;
-/// Generous: a debug build on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How long is waited for what should not come.
 const SILENCE: Duration = Duration::from_millis(1_500);
 

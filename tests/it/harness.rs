@@ -1,5 +1,6 @@
 //! The real binary as a process of its own: started on a free port, killed, stopped, started again on its data.
 
+mod nobody;
 mod rest;
 
 use std::io::{BufRead, BufReader};
@@ -9,13 +10,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use nobody::Nobody;
 pub use rest::{Answer, Rest};
 
-/// Generous: a debug build on a loaded machine, with a log to replay.
-const START_LIMIT: Duration = Duration::from_mins(1);
-/// Beyond the promised five seconds; a test that wants the promise looks at the clock itself.
-const STOP_LIMIT: Duration = Duration::from_secs(30);
-const LISTENING: &str = "gleitzeit listening on http://127.0.0.1:";
+/// Bounds every wait of a test. What is waited for comes in moments on a quiet machine; no test depends on how quiet it
+/// is.
+pub const PATIENCE: Duration = Duration::from_mins(3);
+const LISTENING: &str = "gleitzeit listening on ";
 
 /// A running server. Dropping it kills the process; its data stays with whoever made the directory.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub struct Server {
     data: PathBuf,
     flags: Vec<String>,
     environment: Vec<(&'static str, PathBuf)>,
-    port: u16,
+    address: Nobody,
     /// From the start of the process to its line.
     pub ready_after: Duration,
 }
@@ -38,12 +39,13 @@ impl Server {
     /// With variables of the environment, which are paths.
     pub fn start_with(data: &Path, flags: &[&str], environment: Vec<(&'static str, PathBuf)>) -> Self {
         let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
-        let (child, port, ready_after) = spawn(data, &flags, &environment, 0);
-        Self { child, data: data.to_path_buf(), flags, environment, port, ready_after }
+        let address = Nobody::new();
+        let (child, ready_after) = spawn(data, &flags, &environment, &address);
+        Self { child, data: data.to_path_buf(), flags, environment, address, ready_after }
     }
 
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.address.url()
     }
 
     pub fn rest(&self) -> Rest {
@@ -58,8 +60,7 @@ impl Server {
 
     /// Starts again on the same data and the same port, so that clients find it.
     pub fn restart(&mut self) {
-        let (child, port, ready_after) = spawn(&self.data, &self.flags, &self.environment, self.port);
-        (self.child, self.port, self.ready_after) = (child, port, ready_after);
+        (self.child, self.ready_after) = spawn(&self.data, &self.flags, &self.environment, &self.address);
     }
 
     /// The most memory that the process has had resident so far.
@@ -82,14 +83,7 @@ impl Server {
 
     /// Waits for the end of a server that was asked to stop.
     pub fn ended(&mut self) -> ExitStatus {
-        let begin = now();
-        while begin.elapsed() < STOP_LIMIT {
-            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
-                return status;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("the server runs on {STOP_LIMIT:?} after it was asked to stop");
+        until("the end of the server", PATIENCE, || self.child.try_wait().expect("a child can be waited for"))
     }
 }
 
@@ -117,11 +111,11 @@ fn spawn(
     data: &Path,
     flags: &[String],
     environment: &[(&'static str, PathBuf)],
-    port: u16,
-) -> (Child, u16, Duration) {
+    address: &Nobody,
+) -> (Child, Duration) {
     let begin = now();
     let mut child = gleitzeit()
-        .args(["serve", "--port", &port.to_string(), "--data-dir"])
+        .args(["serve", "--port", &address.port().to_string(), "--data-dir"])
         .arg(data)
         .args(flags)
         .envs(environment.iter().map(|(name, path)| (name, path)))
@@ -137,19 +131,16 @@ fn spawn(
             drop(said.send(line));
         }
     });
-    while begin.elapsed() < START_LIMIT {
-        match lines.recv_timeout(START_LIMIT) {
-            Ok(line) => {
-                if let Some(port) = line.strip_prefix(LISTENING) {
-                    let port = port.trim().parse().expect("the line ends with the port");
-                    return (child, port, begin.elapsed());
-                }
-            }
+    let listening = format!("{LISTENING}{}", address.url());
+    while begin.elapsed() < PATIENCE {
+        match lines.recv_timeout(PATIENCE) {
+            Ok(line) if line == listening => return (child, begin.elapsed()),
+            Ok(_) => {}
             Err(_) => break,
         }
     }
     drop(child.kill());
-    panic!("the server did not say `{LISTENING}...`; it ended with {:?}", child.wait());
+    panic!("the server did not say `{listening}`; it ended with {:?}", child.wait());
 }
 
 #[expect(clippy::disallowed_methods, reason = "these tests measure a real process")]

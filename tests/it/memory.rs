@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, gleitzeit, until};
+use crate::harness::{PATIENCE, Server, gleitzeit, until};
 
 /// What the server promises for this.
 const RESIDENT_MAX: u64 = 200 << 20;
@@ -31,8 +30,7 @@ fn marks_below(folder: &Path) -> usize {
 }
 
 fn until_ended(server: &Server, id: &str, status: &str) {
-    let ended = || server.rest().read(&format!("/workflows/{id}"))["status"] == status;
-    until(&format!("{id} is {status}"), Duration::from_mins(2), || ended().then_some(()));
+    assert_eq!(server.rest().ended(id)["status"], status);
 }
 
 #[test]
@@ -62,7 +60,7 @@ fn a_large_result_is_on_the_disk_once() {
     let counted = |server: &Server| {
         server.rest().read(&format!("/workflows/{live}"))["completed_tasks"].as_u64() == Some(21)
     };
-    until("all but the open one have run", Duration::from_mins(1), || counted(&server).then_some(()));
+    until("all but the open one have run", PATIENCE, || counted(&server).then_some(()));
     assert_eq!(marks_below(&data), 1, "while the workflow runs");
 
     // The checkpoint of a stop, a replay, and the archive refer to the same place.

@@ -1,7 +1,5 @@
 //! Codes that people meet, provoked one by one at the real binary.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Rest, Server};
@@ -21,13 +19,6 @@ fn submit(rest: &Rest, workflow: &Value) -> String {
     answer.body["id"].as_str().expect("a workflow has an id").to_owned()
 }
 
-fn ended(rest: &Rest, id: &str) {
-    crate::harness::until("the end of the workflow", Duration::from_secs(30), || {
-        let status = &rest.read(&format!("/workflows/{id}"))["status"];
-        ["completed", "failed", "cancelled"].iter().any(|end| status == end).then_some(())
-    });
-}
-
 /// What is said of a task of an ended workflow names the code.
 fn told(rest: &Rest, id: &str, index: u32, code: &str) {
     let task = rest.read(&format!("/tasks/{id}.{index}"));
@@ -44,7 +35,7 @@ fn refusals_say_what_is_wrong() {
     let id = submit(&rest, &one);
     let task = format!("/tasks/{id}.0");
     assert_eq!(post(&format!("{task}/cancel")).status, 200);
-    ended(&rest, &id);
+    rest.ended(&id);
     let refused = |Answer { status, body }: Answer, expected: u16, code: &str| {
         assert_eq!((status, &body["code"]), (expected, &json!(code)), "{body}");
     };
@@ -65,13 +56,13 @@ fn tasks_say_why_they_ended() {
         waiting("after", &json!({"dependencies": ["late"]})),
     ], "error_strategy": "continue"});
     let id = submit(&rest, &queued);
-    ended(&rest, &id);
+    rest.ended(&id);
     told(&rest, &id, 0, "GZ2003");
     told(&rest, &id, 1, "GZ3010");
 
     let slow = json!({"name": "Slow", "timeout_seconds": 0.05, "tasks": [waiting("a", &json!({}))]});
     let id = submit(&rest, &slow);
-    ended(&rest, &id);
+    rest.ended(&id);
     told(&rest, &id, 0, "GZ3004");
 
     let both = json!({"name": "Cancelled", "tasks": [waiting("a", &json!({})), waiting("b", &json!({}))],
@@ -80,7 +71,7 @@ fn tasks_say_why_they_ended() {
     for path in [format!("/tasks/{id}.0/cancel"), format!("/workflows/{id}/cancel")] {
         rest.post(&path, &[], &json!({})).expect("the server answers");
     }
-    ended(&rest, &id);
+    rest.ended(&id);
     told(&rest, &id, 0, "GZ2006");
     told(&rest, &id, 1, "GZ3008");
 }

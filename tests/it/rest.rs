@@ -12,14 +12,9 @@ mod namesakes;
 mod waiting;
 mod workers;
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Rest, until};
-
-/// Generous: a debug build on a loaded machine.
-const SOON: Duration = Duration::from_secs(20);
+use crate::harness::{Answer, PATIENCE as SOON, Rest};
 
 fn post(rest: &Rest, path: &str, body: &Value) -> Answer {
     rest.post(path, &[], body).unwrap_or_else(|error| panic!("POST {path}: {error}"))
@@ -44,11 +39,7 @@ fn submit(rest: &Rest, body: &Value) -> String {
 }
 
 fn ended(rest: &Rest, id: &str) -> Value {
-    until(&format!("{id} ends"), SOON, || {
-        let workflow = rest.read(&format!("/workflows/{id}"));
-        let status = workflow["status"].as_str().expect("a workflow has a status").to_owned();
-        matches!(status.as_str(), "completed" | "failed" | "cancelled").then_some(workflow)
-    })
+    rest.ended(id)
 }
 
 /// The id of a workflow's task by its name.

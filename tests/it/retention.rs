@@ -28,6 +28,8 @@ use gleitzeit::signing::CallbackKey;
 use gleitzeit::store::{Archiver, CheckpointInput, DataDir, Opened, Store, StoreOptions, StoreStatus};
 use serde_json::json;
 
+/// Generous: it only ends tests that would wait for ever.
+const PATIENCE: Duration = Duration::from_mins(3);
 /// Several segments of the smallest size.
 const WORKFLOWS: usize = 400;
 /// Above what stays inside its event, so that payloads are parts of their records.
@@ -151,7 +153,7 @@ async fn check(engine: &EngineHandle, ended: &[WorkflowId], waiting: WorkflowId)
 async fn edited(engine: &EngineHandle) -> WorkflowId {
     let wrong = json!({"name": "Count", "function": "count_words", "args": [5], "max_retries": 0});
     let id = submit(engine, WORKFLOWS + 1, wrong).await;
-    engine.wait_for_end(id, Duration::from_secs(30)).await.unwrap();
+    engine.wait_for_end(id, PATIENCE).await.unwrap();
     let failed = engine.workflow(id).await.unwrap();
     assert_eq!(failed.status, WorkflowStatus::Failed);
     let parameters = json!({"function_name": "count_words", "args": [text(1)]}).to_string();
@@ -159,7 +161,7 @@ async fn edited(engine: &EngineHandle) -> WorkflowId {
     let note = Note { by: Some(Arc::from("ada")), reason: None };
     let retry = Command::RetryTask { task: TaskId::new(id, 0), edit: Some(edit), note };
     engine.submit(retry).await.unwrap();
-    engine.wait_for_end(id, Duration::from_secs(30)).await.unwrap();
+    engine.wait_for_end(id, PATIENCE).await.unwrap();
     id
 }
 
@@ -201,7 +203,7 @@ async fn released_log_takes_nothing_with_it() {
         ended.push(submit(&handle, number, task).await);
     }
     for id in &ended {
-        handle.wait_for_end(*id, Duration::from_secs(30)).await.unwrap();
+        handle.wait_for_end(*id, PATIENCE).await.unwrap();
     }
     check(&handle, &ended, waiting).await;
     check_edited(&handle, edited).await;
@@ -250,7 +252,7 @@ async fn a_workflow_larger_than_any_record_is_carried_and_can_be_retried() {
     let spec = Arc::new(submission.spec);
     let command = Command::SubmitWorkflow { workflow: id, spec, body: submission.body, key: None };
     handle.submit(command).await.unwrap();
-    handle.wait_for_end(id, Duration::from_mins(1)).await.unwrap();
+    handle.wait_for_end(id, PATIENCE).await.unwrap();
     let before = results(&handle, id).await;
     let inline: usize = before.iter().map(String::len).filter(|len| *len <= 512).sum();
     assert!(inline > 768 << 10, "{inline} bytes of small results fit into one record");
@@ -258,7 +260,7 @@ async fn a_workflow_larger_than_any_record_is_carried_and_can_be_retried() {
     for number in 0..WORKFLOWS {
         let task = json!({"name": "Encode", "function": "encode_base64", "args": [text(number)]});
         let last = submit(&handle, number, task).await;
-        handle.wait_for_end(last, Duration::from_secs(30)).await.unwrap();
+        handle.wait_for_end(last, PATIENCE).await.unwrap();
     }
 
     let ended = handle.workflow(id).await.unwrap().ended_seq.unwrap();
@@ -278,7 +280,7 @@ async fn a_workflow_larger_than_any_record_is_carried_and_can_be_retried() {
 
     let note = Note::default();
     handle.submit(Command::RetryWorkflow { workflow: id, edits: Vec::new(), note }).await.unwrap();
-    handle.wait_for_end(id, Duration::from_secs(30)).await.unwrap();
+    handle.wait_for_end(id, PATIENCE).await.unwrap();
     assert!(results(&handle, id).await == before);
     assert_eq!(handle.workflow(id).await.unwrap().status, WorkflowStatus::Failed);
     engine.close().await;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Generous: it only ends tests that would wait for ever.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 pub struct ScriptedServer {
     pub port: u16,
@@ -80,7 +80,12 @@ impl ScriptedServer {
 
     /// The data of the next event of this name; what comes before it is kept for later calls.
     pub async fn expect(&mut self, event: &str) -> Value {
-        let wanted = |line: &Value| line["event"] == event;
+        self.expect_where(event, |_| true).await
+    }
+
+    /// The same, of the next one whose data is like this.
+    pub async fn expect_where(&mut self, event: &str, like_this: impl Fn(&Value) -> bool) -> Value {
+        let wanted = |line: &Value| line["event"] == event && like_this(&line["data"]);
         if let Some(place) = self.passed_over.iter().position(wanted) {
             return self.passed_over.remove(place).unwrap()["data"].take();
         }

@@ -9,14 +9,11 @@ mod restarts;
 mod subscriptions;
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
+pub use crate::harness::PATIENCE as SOON;
 use crate::harness::{Rest, Server, until};
-
-/// Generous: a debug build on a loaded machine.
-pub const SOON: Duration = Duration::from_mins(1);
 
 /// The secret that signs tasks without one of their own.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -30,7 +27,7 @@ const SECRET_BYTES: [u8; 24] = [
 fn serve(directory: &Path) -> Server {
     let config = directory.join("gleitzeit.toml");
     let text = format!(
-        "[http]\nallow = [\"127.0.0.1\"]\n[webhooks]\nsecret = \"{SECRET}\"\ntimeout_seconds = 3\n\
+        "[http]\nallow = [\"127.0.0.1\"]\n[webhooks]\nsecret = \"{SECRET}\"\ntimeout_seconds = 10\n\
          retry_base_seconds = 0.05\nretry_max_seconds = 0.2\n"
     );
     std::fs::write(&config, text).unwrap();

@@ -140,10 +140,10 @@ fn a_command_that_never_registers_is_ended() {
         "trap '' TERM; echo not yet; sleep 3600 & echo $$ $! $GLEITZEIT_TASK_TYPE $GLEITZEIT_WINDOW > '{}'; wait",
         pids.display()
     );
-    let output = bench(&command, "--service-wait 5 --window 3");
+    let output = bench(&command, "--service-wait 15 --window 3");
     let said = refused(&output);
     assert!(said.contains("0 of 1 services named bench-service-"), "{said}");
-    assert!(said.contains("have registered after 5s") && said.contains("not yet"), "{said}");
+    assert!(said.contains("have registered after 15s") && said.contains("not yet"), "{said}");
     let told = std::fs::read_to_string(&pids).expect("the command was run");
     let told: Vec<&str> = told.split_whitespace().collect();
     assert_eq!(told[2..], ["custom_processing", "3"]);

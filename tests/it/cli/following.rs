@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
 
 use gleitzeit::client::node::{Capability, ExternalServiceNode, NodeHandle, TaskContext};
 use serde_json::{Value, json};
@@ -12,10 +11,8 @@ use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 
 use super::remote::{id, start};
-use crate::harness::{Server, gleitzeit};
+use crate::harness::{PATIENCE, Server, gleitzeit};
 
-/// Generous: a debug build on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(30);
 const OUTSIDE: &str = "name: Followed\ntasks:\n- {name: outside, external: custom, service: Steps}\n\
      - {name: after, function: count_words, args: [a b], dependencies: [outside]}\n";
 

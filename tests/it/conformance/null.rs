@@ -1,12 +1,11 @@
 //! The server that only assigns: the Rust client and a client of the earlier kind keep up with it.
 
-use std::time::Duration;
-
 use gleitzeit::client::node::{Capability, ExternalServiceNode, TaskError};
 use gleitzeit::client::wire::{ConnectOptions, Socket};
 use serde_json::json;
 
 use super::kit::{Kit, documented_service, python};
+use crate::harness::PATIENCE;
 
 fn node(url: &str) -> ExternalServiceNode {
     ExternalServiceNode::new("Null").url(url).capability(Capability::CustomProcessing)
@@ -55,7 +54,7 @@ async fn what_a_lost_connection_held_goes_to_the_next() {
         "node_id": "idle", "name": "Idle", "node_type": "external_service",
         "capabilities": {"task_types": ["external_custom"], "max_concurrent_tasks": 30},
     });
-    let answer = socket.emit_with_ack("node:register", &register, Duration::from_secs(30)).await;
+    let answer = socket.emit_with_ack("node:register", &register, PATIENCE).await;
     assert!(answer.is_ok_and(|answer| answer.as_str().contains("\"ok\":true")));
     let mut held = 0;
     while held < 30 {

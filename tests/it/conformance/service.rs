@@ -22,7 +22,8 @@ pub fn start(url: &str, change: impl FnOnce(ExternalServiceNode) -> ExternalServ
         .token("secret")
         .capability(Capability::CustomProcessing)
         .max_concurrent_tasks(CAPACITY)
-        .ack_timeout(Duration::from_secs(1))
+        // Within the patience of the kit, and longer than a busy machine takes to answer.
+        .ack_timeout(Duration::from_secs(5))
         .handler("conformance", move |task, input| work(Arc::clone(&handler_own), task, input));
     let handle = change(node).start().expect("its settings hold together");
     assert!(own.set(handle.clone()).is_ok(), "it is started once");

@@ -51,6 +51,12 @@ impl Journal {
         self.pages().keys.insert(key.to_owned(), id.map(str::to_owned));
     }
 
+    /// Whether a submission was answered and a completion was acknowledged since the last check.
+    pub fn has_unchecked(&self) -> bool {
+        let pages = self.pages();
+        !pages.unchecked.submitted.is_empty() && !pages.unchecked.completed.is_empty()
+    }
+
     pub fn take_unchecked(&self) -> Answers {
         mem::take(&mut self.pages().unchecked)
     }

@@ -1,11 +1,10 @@
 //! The explicit checker: compares what the server says now with what it had answered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::journal::{Answers, Journal};
 use super::submitter::workflow;
-use crate::harness::{Rest, until};
+use crate::harness::Rest;
 
 /// After a restart: everything that was acknowledged since the last check is there.
 pub fn acknowledged_is_there(rest: &Rest, answers: &Answers) {
@@ -30,7 +29,7 @@ pub struct Counted {
 }
 
 /// At the end: every workflow ends, each task was completed once, and a repeated key finds what it had made.
-pub fn all_ends_once(rest: &Rest, journal: &Journal, limit: Duration) -> Counted {
+pub fn all_ends_once(rest: &Rest, journal: &Journal) -> Counted {
     let answers = journal.all();
     let mut ids = answers.submitted.clone();
     for (key, id) in journal.keys() {
@@ -54,11 +53,8 @@ pub fn all_ends_once(rest: &Rest, journal: &Journal, limit: Duration) -> Counted
     let mut results_of: BTreeMap<String, usize> = BTreeMap::new();
     for id in &ids {
         let cancelled = answers.cancelled.contains(id);
-        let results = until(&format!("the end of {id}"), limit, || {
-            let results = rest.read(&format!("/workflows/{id}/results"));
-            let status = results["status"].as_str().unwrap_or_default().to_owned();
-            matches!(status.as_str(), "completed" | "failed" | "cancelled").then_some(results)
-        });
+        rest.ended(id);
+        let results = rest.read(&format!("/workflows/{id}/results"));
         // A cancel without an answer may have been carried out or not.
         let expected = match (cancelled, answers.cancel_sent.contains(id)) {
             (true, _) => results["status"] == "cancelled",

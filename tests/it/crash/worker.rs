@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::journal::{Completion, Journal};
 
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(20);
+const HANDSHAKE_LIMIT: Duration = Duration::from_mins(2);
 /// How long a task runs where it matters that two of one id would overlap.
 const WORK: Duration = Duration::from_millis(5);
 

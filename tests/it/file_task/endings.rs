@@ -2,16 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{House, write};
 use crate::full_disk::SmallDisk;
-use crate::harness::{Server, until};
-
-/// Generous: a debug build on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::harness::{PATIENCE, Server, until};
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("it can be listed");

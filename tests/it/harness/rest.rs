@@ -1,14 +1,12 @@
 //! A blocking caller of the REST interface.
 
 use std::io::{BufRead, BufReader};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::Response;
 
-/// A connection that a killed server leaves open must not hold a test up.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+use super::{PATIENCE, until};
 
 /// Cheap to clone; keeps its connections.
 #[derive(Debug, Clone)]
@@ -27,7 +25,7 @@ pub struct Answer {
 impl Rest {
     pub fn new(url: &str) -> Self {
         let config =
-            Agent::config_builder().http_status_as_error(false).timeout_global(Some(ANSWER_LIMIT)).build();
+            Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
         Self { agent: Agent::new_with_config(config), base: format!("{url}/api/v1") }
     }
 
@@ -63,11 +61,25 @@ impl Rest {
         request.send(body).and_then(answer).unwrap_or_else(|error| panic!("POST {path}: {error}"))
     }
 
-    /// A workflow as a file holds it; the answer comes when the workflow has ended.
+    /// A workflow as a file holds it; returns the receipt when the workflow has ended.
     pub fn submit_yaml(&self, yaml: &str) -> Answer {
         let request = self.agent.post(format!("{}/workflows", self.base));
         let request = request.header("Content-Type", "application/yaml").header("Prefer", "wait=25");
-        request.send(yaml).and_then(answer).unwrap_or_else(|error| panic!("POST /workflows: {error}"))
+        let sent = request.send(yaml).and_then(answer);
+        let answer = sent.unwrap_or_else(|error| panic!("POST /workflows: {error}"));
+        if answer.status == 201 {
+            self.ended(answer.body["id"].as_str().expect("a workflow has an id"));
+        }
+        answer
+    }
+
+    /// Waits for the end of a workflow. A receipt that was asked for at the end comes earlier where the machine is slow.
+    pub fn ended(&self, id: &str) -> Value {
+        until(&format!("the end of {id}"), PATIENCE, || {
+            let workflow = self.read(&format!("/workflows/{id}"));
+            let status = workflow["status"].as_str().expect("a workflow has a status");
+            matches!(status, "completed" | "failed" | "cancelled").then_some(workflow)
+        })
     }
 
     /// Runs one task to its end: everything that is known of it, with its attempts.
@@ -76,6 +88,7 @@ impl Rest {
         let answer = self.post("/workflows", &[("Prefer", "wait=25")], &body).expect("the server answers");
         assert_eq!(answer.status, 201, "{}", answer.body);
         let id = answer.body["id"].as_str().expect("a workflow has an id");
+        self.ended(id);
         let tasks = self.read(&format!("/workflows/{id}/tasks"));
         let task = tasks["items"][0]["id"].as_str().expect("a task has an id").to_owned();
         self.read(&format!("/tasks/{task}"))

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Server, until};
+use crate::harness::{PATIENCE, Server, until};
 use peer::{Heard, Peer, say};
 
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -209,7 +209,7 @@ fn trouble_of_the_network_is_tried_again() {
     }
     let (server, _data) = start();
     let peer = Peer::start(script);
-    let mut task = task(&json!({"url": peer.url("/"), "timeout": 3}));
+    let mut task = task(&json!({"url": peer.url("/"), "timeout": 10}));
     task["retry"] = json!({"max_attempts": 5, "base_delay": 0.01, "jitter": false});
     let detail = server.rest().run_task(&task);
     assert_eq!(detail["result"]["content"], "whole", "{detail}");
@@ -341,8 +341,9 @@ fn nothing_can_be_slipped_into_a_request() {
         {"name": "b", "url": peer.url("/"), "headers": {"X-A": "{{a.result}}"}, "max_retries": 0},
     ]});
     let answer = server.rest().post("/workflows", &[("Prefer", "wait=25")], &body).expect("it answers");
-    let results =
-        server.rest().read(&format!("/workflows/{}/results", answer.body["id"].as_str().expect("an id")));
+    let id = answer.body["id"].as_str().expect("an id");
+    server.rest().ended(id);
+    let results = server.rest().read(&format!("/workflows/{id}/results"));
     assert_eq!(results["errors"]["b"]["code"], "GZ7001", "{results}");
     assert!(peer.heard().is_empty());
 }
@@ -378,7 +379,7 @@ fn a_cancelled_task_drops_its_connection() {
     let body = json!({"name": "Slow", "tasks": [task(&json!({"url": peer.url("/")}))]});
     let answer = server.rest().post("/workflows", &[], &body).expect("it answers");
     let id = answer.body["id"].as_str().expect("an id").to_owned();
-    let wait = Duration::from_secs(20);
+    let wait = PATIENCE;
     until("the request arrives", wait, || (!peer.heard().is_empty()).then_some(()));
     server.rest().post(&format!("/workflows/{id}/cancel"), &[], &Value::Null).expect("it answers");
     let status = || server.rest().read(&format!("/workflows/{id}"))["status"].clone();

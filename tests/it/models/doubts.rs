@@ -3,9 +3,8 @@
 use serde_json::{Value, json};
 
 use super::house::{House, endpoint};
-use super::nobody::Nobody;
 use super::peer::Peer;
-use crate::harness::gleitzeit;
+use crate::harness::{Nobody, gleitzeit};
 
 fn warnings(house: &House, tasks: &Value) -> Vec<String> {
     let answer = house.rest.post("/validate", &[], &json!({"name": "w", "tasks": tasks})).unwrap();

@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 
 use super::gate::Gate;
 use super::house::{House, PATIENCE, endpoint};
-use super::nobody::Nobody;
 use super::peer::{Act, Kind, Peer, behind, say, words};
-use crate::harness::until;
+use crate::harness::{Nobody, until};
 
 fn prompt() -> Value {
     json!({"prompt": "p", "model_name": "m"})
@@ -21,7 +20,7 @@ fn what_fails_before_its_end_goes_to_the_next_endpoint() {
         let (first, second) = (Peer::new(kind, &["m"]), Peer::ollama(&["m"]));
         let name = if kind == Kind::Ollama { "ollama" } else { "openai" };
         let house = House::new(&format!(
-            "response_timeout_seconds = 3\n{}{}",
+            "response_timeout_seconds = 10\n{}{}",
             endpoint("first", name, &first.url(), "priority = 1"),
             endpoint("second", "ollama", &second.url(), "priority = 2")
         ));
@@ -158,7 +157,7 @@ fn what_runs_survives_a_change_of_health() {
 fn silence_is_an_end_as_well() {
     let peer = Peer::ollama(&["m"]);
     let house =
-        House::new(&format!("response_timeout_seconds = 3\n{}", endpoint("e", "ollama", &peer.url(), "")));
+        House::new(&format!("response_timeout_seconds = 10\n{}", endpoint("e", "ollama", &peer.url(), "")));
     house.until_offered();
     peer.next(Act::Hang(words(&["a"])));
     peer.next(say(&["b"]));

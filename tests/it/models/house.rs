@@ -1,14 +1,10 @@
 //! The real binary, configured for scripted peers.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub use crate::harness::PATIENCE;
 use crate::harness::{Rest, Server, until};
-
-/// Generous: it only ends tests that would wait for ever.
-pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct House {
     pub server: Server,

@@ -6,7 +6,6 @@ mod doubts;
 mod failover;
 mod gate;
 mod house;
-mod nobody;
 mod pauses;
 mod peer;
 mod pool;

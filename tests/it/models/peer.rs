@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::gate::Gate;
-use super::nobody::Nobody;
-use crate::harness::now;
+use crate::harness::{Nobody, now};
 
 /// What the peer does with a question.
 #[derive(Debug, Clone)]

@@ -64,7 +64,7 @@ fn a_model_stays_where_it_was_used() {
 #[test]
 fn the_faster_one_is_asked() {
     let (a, b) = (Peer::ollama(&["m"]), Peer::ollama(&["m"]));
-    a.always(Act::Say(words(&["slow"]), Duration::from_secs(2)));
+    a.always(Act::Say(words(&["slow"]), Duration::from_secs(5)));
     let house = two("strategy = 'fastest_response'", ["", ""], [&a, &b]);
     let asked = one_by_one(&house, &["m"; 7]);
     assert_eq!(asked[2..], ["b"; 5].map(str::to_owned), "after one question to each: {asked:?}");

@@ -2,12 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::ended;
-use crate::harness::Server;
+use crate::harness::{PATIENCE, Server};
 
 fn workflow(name: &str) -> Value {
     json!({"name": name, "tasks": [{"name": "t", "function": "count_words", "args": ["x"]}]})
@@ -77,7 +76,7 @@ fn a_line_is_answered_before_the_next_one_is_sent() {
     let server = Server::start(data.path(), &[]);
     let address = server.url().replace("http://", "");
     let mut stream = TcpStream::connect(&address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let head = format!(
         "POST /api/v1/workflows/batch HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n"
     );

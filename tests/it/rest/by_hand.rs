@@ -59,8 +59,7 @@ fn a_skip_with_a_value_and_a_failure_by_hand_survive_kill_and_archive() {
         assert_eq!(rest.read(&format!("/workflows/{id}/results"))["results"]["b"], 1_000);
         let error = &rest.read(&format!("/tasks/{f}"))["error"];
         assert_eq!((&error["message"], &error["service_code"]), (&json!("nobody will"), &json!("E7")));
-        let (_, took) = server.terminate();
-        assert!(took.as_secs() < 20);
+        assert!(server.terminate().0.success());
         server.restart();
     }
     // The archived workflow opens again, and ends well.

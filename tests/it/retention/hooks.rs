@@ -17,7 +17,7 @@ use gleitzeit::executor::outbound::Outbound;
 use gleitzeit::signing::{SealKey, WebhookSecret};
 use serde_json::json;
 
-use super::{Engine, release, submit, text};
+use super::{Engine, PATIENCE, release, submit, text};
 
 const HOOK: SubscriptionId = SubscriptionId(7);
 
@@ -28,7 +28,7 @@ async fn order(engine: &EngineHandle, order: SubscriptionOrder) {
 async fn run(engine: &EngineHandle, number: usize) {
     let task = json!({"name": "Encode", "function": "encode_base64", "args": [text(number)]});
     let id = submit(engine, number, task).await;
-    engine.wait_for_end(id, Duration::from_secs(30)).await.unwrap();
+    engine.wait_for_end(id, PATIENCE).await.unwrap();
 }
 
 fn key() -> SealKey {

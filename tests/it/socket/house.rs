@@ -27,8 +27,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-/// Generous: it only ends tests that would wait for ever.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+use crate::harness::PATIENCE;
 
 /// What an event may hold in these tests.
 pub const MESSAGE_BYTES: usize = 1 << 20;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver as Inbox, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -10,10 +11,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::hmac;
+use super::{SOON, hmac};
+use crate::harness::until;
 
-/// Generous: a debug build on a loaded machine.
-const SOON: Duration = Duration::from_secs(30);
 /// Long enough to notice what should not come.
 const QUIET: Duration = Duration::from_millis(400);
 
@@ -38,6 +38,8 @@ pub struct Receiver {
     script: Arc<Mutex<VecDeque<Reply>>>,
     /// What is answered when the script is over.
     usual: Arc<Mutex<Reply>>,
+    /// Connections that have not ended.
+    open: Arc<AtomicUsize>,
     inbox: Inbox<Received>,
 }
 
@@ -46,16 +48,22 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
         let (script, usual) = (Arc::default(), Arc::new(Mutex::new(Reply::Status(202))));
+        let open = Arc::new(AtomicUsize::new(0));
         let (sender, inbox) = channel();
-        let (scripted, otherwise) = (Arc::clone(&script), Arc::clone(&usual));
+        let (scripted, otherwise, opened) = (Arc::clone(&script), Arc::clone(&usual), Arc::clone(&open));
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (script, usual, sender) =
                     (Arc::clone(&scripted), Arc::clone(&otherwise), Sender::clone(&sender));
-                thread::spawn(move || serve(stream, &script, &usual, &sender));
+                let open = Arc::clone(&opened);
+                open.fetch_add(1, Ordering::SeqCst);
+                thread::spawn(move || {
+                    serve(stream, &script, &usual, &sender);
+                    open.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
-        Self { address, script, usual, inbox }
+        Self { address, script, usual, open, inbox }
     }
 
     pub fn url(&self) -> String {
@@ -81,6 +89,17 @@ impl Receiver {
             Err(RecvTimeoutError::Timeout) => {}
             other => panic!("nothing should be delivered, but: {other:?}"),
         }
+    }
+
+    /// Forgets what a server has sent that is gone now. Nothing of it comes afterwards.
+    pub fn forget_those_gone(&self) {
+        // Connections are taken in their order: when this one has ended, those before it are all known.
+        let mut last = TcpStream::connect(self.address).expect("the receiver listens");
+        last.shutdown(Shutdown::Write).expect("it is connected");
+        drop(last.read_to_end(&mut Vec::new()));
+        let all_ended = || (self.open.load(Ordering::SeqCst) == 0).then_some(());
+        until("every connection ends with the server", SOON, all_ended);
+        self.so_far();
     }
 
     /// What has come so far.

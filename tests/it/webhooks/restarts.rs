@@ -19,7 +19,7 @@ fn a_task_that_was_not_taken_is_posted_again_and_one_that_was_is_not() {
         deliveries(&rest, &taken).iter().any(|one| one["outcome"] == "taken").then_some(())
     });
     server.kill();
-    busy.so_far();
+    busy.forget_those_gone();
     busy.answers_always(Reply::Status(202));
     server.restart();
     let again = busy.next();

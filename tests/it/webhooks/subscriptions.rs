@@ -17,10 +17,17 @@ use crate::harness::{Rest, Server, until};
 
 /// A server that may tell this machine, and is impatient: three tries, and two ends given up disable.
 fn serve(directory: &Path) -> Server {
+    serve_waiting(directory, 5)
+}
+
+/// The same, which waits so long for an answer.
+fn serve_waiting(directory: &Path, timeout_seconds: u32) -> Server {
     let config = directory.join("gleitzeit.toml");
-    let text = "[http]\nallow = [\"127.0.0.1\"]\n[webhooks]\ntimeout_seconds = 1\n\
-                [webhooks.subscriptions]\ntries = 3\nretry_base_seconds = 0.02\nretry_max_seconds = 0.05\n\
-                disable_after = 2\n";
+    let text = format!(
+        "[http]\nallow = [\"127.0.0.1\"]\n[webhooks]\ntimeout_seconds = {timeout_seconds}\n\
+         [webhooks.subscriptions]\ntries = 3\nretry_base_seconds = 0.02\nretry_max_seconds = 0.05\n\
+         disable_after = 2\n"
+    );
     std::fs::write(&config, text).unwrap();
     let config = config.to_str().expect("temporary paths are text").to_owned();
     Server::start(&directory.join("data"), &["--config", &config])
@@ -48,7 +55,9 @@ fn run_with(rest: &Rest, name: &str, more: &Value) -> String {
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let answer = rest.post("/workflows", &[("Prefer", "wait=25")], &body).unwrap();
     assert_eq!(answer.status, 201, "{}", answer.body);
-    answer.body["id"].as_str().unwrap().to_owned()
+    let id = answer.body["id"].as_str().unwrap().to_owned();
+    rest.ended(&id);
+    id
 }
 
 /// What the webhook at this path remembers of its deliveries, the latest first.

@@ -2,15 +2,18 @@
 
 use serde_json::json;
 
-use super::{bytes, delivered, deliveries, run, serve, subscribe, told};
+use super::{bytes, delivered, deliveries, run, serve, serve_waiting, subscribe, told};
 use crate::harness::until;
 use crate::webhooks::SOON;
 use crate::webhooks::receiver::{Receiver, Reply};
 
+/// Whoever is silent is waited for until the server is killed.
+const WHILE_IT_LIVES: u32 = 3_600;
+
 #[test]
 fn ends_outlive_a_receiver_and_a_server_that_are_down() {
     let directory = tempfile::tempdir().unwrap();
-    let mut server = serve(directory.path());
+    let mut server = serve_waiting(directory.path(), WHILE_IT_LIVES);
     let (rest, receiver) = (server.rest(), Receiver::start());
     let (webhook, secret) = subscribe(&rest, &receiver, json!(["workflow.*"]), json!({}));
     let taken = run(&rest, "Taken");
@@ -21,7 +24,7 @@ fn ends_outlive_a_receiver_and_a_server_that_are_down() {
     let ids = [run(&rest, "One"), run(&rest, "Two"), run(&rest, "Three")];
     let cut = receiver.next();
     server.kill();
-    receiver.so_far();
+    receiver.forget_those_gone();
     receiver.answers_always(Reply::Status(200));
     server.restart();
     let again: Vec<_> = (0..3).map(|_| receiver.next()).collect();
@@ -44,7 +47,7 @@ fn ends_outlive_a_receiver_and_a_server_that_are_down() {
 #[test]
 fn tries_are_counted_over_a_restart() {
     let directory = tempfile::tempdir().unwrap();
-    let mut server = serve(directory.path());
+    let mut server = serve_waiting(directory.path(), WHILE_IT_LIVES);
     let (rest, receiver) = (server.rest(), Receiver::start());
     let (webhook, _) = subscribe(&rest, &receiver, json!(["workflow.*"]), json!({}));
     receiver.script([Reply::Status(500)]);
