@@ -1,8 +1,9 @@
 //! The real binary in a folder of its own, and a network that can break between it and a client.
 
+use socket2::{Domain, Socket, Type};
 use std::fs::{OpenOptions, canonicalize, read_to_string};
 use std::io::{BufRead, BufReader, copy};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -21,21 +22,28 @@ pub struct Server {
     process: Child,
     folder: TempDir,
     pub url: String,
+    port: u16,
+    /// Keeps the port while the server is down: bound to it, it lets only those in who ask for it by its number.
+    _address: Socket,
 }
 
 impl Server {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut server = Self { process: spawn(&folder, "0"), folder, url: String::new() };
-        server.url = server.listening();
+        let address = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        address.set_reuse_address(true).unwrap();
+        address.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let port = address.local_addr().unwrap().as_socket().unwrap().port();
+        let url = format!("http://127.0.0.1:{port}");
+        let mut server = Self { process: spawn(&folder, port), folder, url, port, _address: address };
+        assert_eq!(server.listening(), server.url);
         server
     }
 
     /// Stops it as an operator would, and starts it again in the same place.
     pub fn restart(&mut self) {
         self.terminate();
-        let (_, port) = self.url.rsplit_once(':').unwrap();
-        self.process = spawn(&self.folder, port);
+        self.process = spawn(&self.folder, self.port);
         assert_eq!(self.listening(), self.url);
     }
 
@@ -86,11 +94,11 @@ impl Drop for Server {
     }
 }
 
-fn spawn(folder: &TempDir, port: &str) -> Child {
+fn spawn(folder: &TempDir, port: u16) -> Child {
     let binary = env::var_os("GLEITZEIT_BIN").expect("GLEITZEIT_BIN names no binary: run tests/run");
     let log = OpenOptions::new().create(true).append(true).open(folder.path().join("log")).unwrap();
     Command::new(canonicalize(binary).expect("GLEITZEIT_BIN names a file"))
-        .args(["serve", "--port", port, "--data-dir", "data"])
+        .args(["serve", "--port", &port.to_string(), "--data-dir", "data"])
         .current_dir(folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
