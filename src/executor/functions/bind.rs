@@ -175,10 +175,8 @@ fn object(value: Value) -> Result<Map<String, Value>, Value> {
 /// A number written as text, whole if it is written without a fraction. Words such as `inf` are none.
 pub(super) fn parse_number(text: &str) -> Option<Number> {
     let text = text.trim();
-    match text.parse::<i64>() {
-        Ok(whole) => Some(Number::from(whole)),
-        Err(_) => text.parse::<f64>().ok().and_then(Number::from_f64),
-    }
+    let whole = text.parse::<i128>().ok().and_then(Number::from_i128);
+    whole.or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64))
 }
 
 /// The value of a number that is whole, however it is written, if a float holds it exactly.

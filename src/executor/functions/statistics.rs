@@ -49,7 +49,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 /// them: the sum of 1 and 2 is 3, not 3.0.
 struct Sorted {
     floats: Vec<f64>,
-    whole: Option<Vec<i64>>,
+    whole: Option<Vec<i128>>,
 }
 
 /// A result that is no number (an overflow) is an error: JSON would make it null, without a word.
@@ -69,12 +69,29 @@ pub(super) fn mean(floats: &[f64]) -> f64 {
     floats.iter().sum::<f64>() / float(floats.len())
 }
 
+#[expect(clippy::cast_precision_loss, reason = "rounded once, where a float is what is asked for")]
+fn rounded(whole: i128) -> f64 {
+    whole as f64
+}
+
+/// A whole number as it is, and as a float where 64 bits do not hold it.
+fn exact(whole: i128) -> Result<Number, FunctionError> {
+    Number::from_i128(whole).map_or_else(|| finite(rounded(whole)), Ok)
+}
+
+/// Half of a whole number: a float, but a whole number where the float would be another one.
+fn half(sum: i128) -> Result<Number, FunctionError> {
+    let float = rounded(sum) / 2.0;
+    let is_right = matches!(Magnitude::of_float(float), Magnitude::Whole(whole) if whole == sum / 2);
+    if sum % 2 == 0 && !is_right { exact(sum / 2) } else { finite(float) }
+}
+
 impl Sorted {
     fn new(numbers: &[Number], bound: &Bound) -> Result<Self, FunctionError> {
         if numbers.is_empty() {
             return Err(bound.refuse("expects at least one number in `numbers`, and an empty list was given"));
         }
-        let mut whole: Option<Vec<i64>> = numbers.iter().map(Number::as_i64).collect();
+        let mut whole: Option<Vec<i128>> = numbers.iter().map(Number::as_i128).collect();
         if let Some(whole) = &mut whole {
             whole.sort_unstable();
         }
@@ -85,39 +102,33 @@ impl Sorted {
 
     fn at(&self, index: usize) -> Result<Number, FunctionError> {
         match &self.whole {
-            Some(whole) => Ok(Number::from(*whole.get(index).expect("index below the count"))),
+            Some(whole) => exact(*whole.get(index).expect("index below the count")),
             None => finite(*self.floats.get(index).expect("index below the count")),
         }
     }
 
     /// 128 bits hold the sum of more whole numbers than any list has.
     fn whole_sum(&self) -> Option<i128> {
-        self.whole.as_ref().map(|whole| whole.iter().map(|value| i128::from(*value)).sum())
+        self.whole.as_ref().map(|whole| whole.iter().sum())
     }
 
     fn sum(&self) -> Result<Number, FunctionError> {
-        match self.whole_sum().and_then(|sum| i64::try_from(sum).ok()) {
-            Some(sum) => Ok(Number::from(sum)),
+        match self.whole_sum() {
+            Some(sum) => exact(sum),
             None => finite(self.floats.iter().sum()),
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a mean is a float, and rounded once here")]
     fn mean(&self) -> f64 {
         match self.whole_sum() {
-            Some(sum) => sum as f64 / float(self.floats.len()),
+            Some(sum) => rounded(sum) / float(self.floats.len()),
             None => mean(&self.floats),
         }
     }
 
     fn range(&self) -> Result<Number, FunctionError> {
-        let exact = self
-            .whole
-            .as_ref()
-            .and_then(|whole| whole.first().zip(whole.last()))
-            .and_then(|(min, max)| max.checked_sub(*min));
-        match exact {
-            Some(range) => Ok(Number::from(range)),
+        match self.whole.as_ref().and_then(|whole| whole.first().zip(whole.last())) {
+            Some((min, max)) => exact(max - min),
             None => finite(self.max() - self.min()),
         }
     }
@@ -135,19 +146,28 @@ impl Sorted {
         if self.floats.len() % 2 == 1 {
             return self.at(middle);
         }
-        let pair = self.floats.get(middle - 1..=middle).expect("an even count has two in the middle");
-        finite(mean(pair))
+        match &self.whole {
+            Some(whole) => half(whole.iter().skip(middle - 1).take(2).sum()),
+            None => finite(mean(self.floats.get(middle - 1..=middle).expect("an even count has two"))),
+        }
     }
 
-    /// The values in ascending order with how often each occurs, and where each first stands.
+    /// The values in ascending order: where each first stands, and how often it occurs.
     fn runs(&self) -> Vec<(usize, usize)> {
-        let mut runs: Vec<(usize, usize)> = Vec::new();
+        let lengths: Vec<usize> = if let Some(whole) = &self.whole {
+            whole.chunk_by(|left, right| left == right).map(<[_]>::len).collect()
+        } else {
+            let is_same = |left: &f64, right: &f64| left.total_cmp(right) == Ordering::Equal;
+            self.floats.chunk_by(is_same).map(<[_]>::len).collect()
+        };
         let mut start = 0;
-        for group in self.floats.chunk_by(|left, right| left.total_cmp(right) == Ordering::Equal) {
-            runs.push((start, group.len()));
-            start += group.len();
-        }
-        runs
+        lengths
+            .into_iter()
+            .map(|length| {
+                start += length;
+                (start - length, length)
+            })
+            .collect()
     }
 
     fn mode(&self, runs: &[(usize, usize)]) -> Result<Value, FunctionError> {
@@ -221,5 +241,54 @@ pub(super) fn cell_number(cell: &Value) -> Option<f64> {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => bind::parse_number(text).and_then(|number| number.as_f64()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A number that compares exactly. Floats alone tell whole numbers apart only up to 2^53, and identifiers are
+/// often larger.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Magnitude {
+    Whole(i128),
+    /// What has a fraction, or is out of the range of the others.
+    Float(f64),
+}
+
+impl Magnitude {
+    fn of_float(float: f64) -> Self {
+        /// 2^127, the first whole number above the range.
+        const LIMIT: f64 = 170_141_183_460_469_231_731_687_303_715_884_105_728.0;
+        if float.fract() != 0.0 || float.abs() >= LIMIT {
+            return Self::Float(float);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "whole and in range, checked above")]
+        Self::Whole(float as i128)
+    }
+
+    fn of_number(number: &Number) -> Option<Self> {
+        let whole = number.as_i128().map(Self::Whole);
+        whole.or_else(|| number.as_f64().map(Self::of_float))
+    }
+
+    pub(super) fn of_text(text: &str) -> Option<Self> {
+        let whole = text.trim().parse().ok().map(Self::Whole);
+        whole.or_else(|| bind::parse_number(text).as_ref().and_then(Self::of_number))
+    }
+
+    pub(super) fn of_cell(cell: &Value) -> Option<Self> {
+        match cell {
+            Value::Number(number) => Self::of_number(number),
+            Value::String(text) => Self::of_text(text),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+
+    /// A whole number that is rounded for this is so much larger than any fraction that the order stays.
+    pub(super) fn compare(self, other: Self) -> Ordering {
+        match (self, other) {
+            (Self::Whole(left), Self::Whole(right)) => left.cmp(&right),
+            (Self::Whole(left), Self::Float(right)) => rounded(left).total_cmp(&right),
+            (Self::Float(left), Self::Whole(right)) => left.total_cmp(&rounded(right)),
+            (Self::Float(left), Self::Float(right)) => left.total_cmp(&right),
+        }
     }
 }

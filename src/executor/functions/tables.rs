@@ -9,7 +9,7 @@ use jiff::civil::{Date, DateTime};
 use serde_json::{Map, Value, json};
 
 use super::signature::{DefaultValue, Kind, Parameter};
-use super::statistics::{cell_number, finite, float, mean};
+use super::statistics::{Magnitude, cell_number, finite, float, mean};
 use super::text::MAX_TEXT_BYTES;
 use super::{Bound, CallContext, Example, Function, FunctionError, Outcome, Run, bind};
 
@@ -187,7 +187,7 @@ struct Filter {
     comparison: Comparison,
     operand: String,
     /// The operand as a number, if it is one.
-    number: Option<f64>,
+    number: Option<Magnitude>,
 }
 
 impl Filter {
@@ -208,15 +208,15 @@ impl Filter {
             .iter()
             .find_map(|(sign, comparison)| Some((*comparison, text.strip_prefix(sign)?.trim())))
             .unwrap_or((Comparison::Equal, text.as_str()));
-        let number = bind::parse_number(operand).and_then(|number| number.as_f64());
+        let number = Magnitude::of_text(operand);
         Self { column, comparison, operand: operand.to_owned(), number }
     }
 
     fn passes(&self, record: &Record) -> bool {
         let Some(cell) = record.get(&self.column) else { return false };
         let text = cell_text(cell);
-        let order = match (self.number, cell_number(cell)) {
-            (Some(operand), Some(number)) => Some(number.total_cmp(&operand)),
+        let order = match (self.number, Magnitude::of_cell(cell)) {
+            (Some(operand), Some(number)) => Some(number.compare(operand)),
             // Text is neither above nor below a number.
             (Some(_), None) => None,
             (None, _) => Some(text.as_str().cmp(&self.operand)),
@@ -250,7 +250,7 @@ fn csv_filter(mut bound: Bound, _: CallContext) -> Outcome {
 fn is_whole(cell: &Value) -> bool {
     match cell {
         Value::Number(number) => bind::whole(number).is_some() || number.is_u64(),
-        Value::String(text) => text.trim().parse::<i64>().is_ok(),
+        Value::String(text) => text.trim().parse::<i128>().is_ok(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
     }
 }
