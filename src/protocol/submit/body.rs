@@ -14,6 +14,7 @@ use super::builder::{Builder, Common, Head};
 use super::form::work;
 use super::object::{ObjectWriter, Opaque, YamlValue, is_object};
 use super::policy::invalid;
+use super::rounded::refuse_rounded;
 use super::spot::Mistake;
 use super::task::RawTask;
 use crate::core::ids::canonical_uuid;
@@ -51,7 +52,11 @@ pub(super) fn from_yaml(text: &str, limits: &SubmissionLimits, find: Find<'_>) -
     match (read, reading.refusal.take()) {
         // People write YAML, and look for the line.
         (Ok(head), _) => {
-            reading.finish(head, find).map_err(|mistake| mistake.placed(text, &|| yaml_options(limits)))
+            let (id, spec) = reading
+                .finish(head, find)
+                .map_err(|mistake| mistake.placed(text, &|| yaml_options(limits)))?;
+            refuse_rounded(text, &spec)?;
+            Ok((id, spec))
         }
         (Err(_), Some(refusal)) => Err(refusal.placed(text, &|| yaml_options(limits))),
         (Err(_), None) => {
@@ -81,6 +86,8 @@ fn yaml_options(limits: &SubmissionLimits) -> serde_saphyr::Options {
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: ALIAS_EVENTS_MAX },
         // `country: NO` is Norway, and not false.
         strict_booleans: true,
+        // `zip: 02134` is text: as a number it would lose its zero.
+        leading_zero_numbers_as_strings: true,
         with_snippet: false,
     }
 }

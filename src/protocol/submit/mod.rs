@@ -13,6 +13,7 @@ mod external;
 mod form;
 mod object;
 mod policy;
+mod rounded;
 mod spot;
 mod table;
 mod task;
