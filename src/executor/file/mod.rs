@@ -185,11 +185,15 @@ impl FileTask<'_> {
         }
     }
 
-    /// The bytes to write. What is no text is written as JSON, so that a result can be written as it is.
+    /// The bytes to write. What is no text is written as JSON, so that a result can be written as it is. Text may
+    /// hold escapes that are JSON and no characters, such as half of a surrogate pair: there are no bytes for it.
     fn content(&self) -> Result<Cow<'_, [u8]>, FileError> {
         let json = needed("content", self.content.map(RawValue::get))?;
         let encoding = self.encoding()?;
-        let text: Option<String> = serde_json::from_str(json).ok();
+        let text: Option<String> = match json.strip_prefix('"') {
+            Some(_) => Some(serde_json::from_str(json).map_err(|reason| unwritable(&reason))?),
+            None => None,
+        };
         match (encoding, text) {
             (Encoding::Text, Some(text)) => Ok(Cow::Owned(text.into_bytes())),
             (Encoding::Text, None) => Ok(match compact(json) {
@@ -221,6 +225,15 @@ impl FileTask<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// JSON is read already, so nothing else can be wrong with its text. The opening quote is the first column.
+fn unwritable(reason: &serde_json::Error) -> FileError {
+    FileError::Invalid(format!(
+        "`content` holds half of a surrogate pair, which is no character and has no bytes: line {} column {} of it",
+        reason.line(),
+        reason.column()
+    ))
 }
 
 fn needed<'t>(name: &str, value: Option<&'t str>) -> Result<&'t str, FileError> {

@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::Server;
+use crate::harness::{Server, until};
 
 /// A server, its folder for files, and what lies beside that folder.
 struct House {
@@ -100,6 +100,27 @@ fn what_is_written_is_read_again() {
     // Nothing but the files is left.
     assert_eq!(house.names(""), ["a", "bytes", "object"]);
     assert_eq!(house.names("a/b"), ["text"]);
+}
+
+/// It is JSON, and no character: it is neither written as it is nor in its escaped form.
+#[test]
+fn half_of_a_surrogate_pair_is_not_written() {
+    let house = House::start();
+    let rest = house.server.rest();
+    let body = r#"{"name": "w", "tasks": [{"name": "t", "task_type": "file", "max_retries": 0, "parameters":
+        {"operation": "write", "target_path": "half", "content": "a \ud800 b"}}]}"#;
+    let taken = rest.post_as("application/json", "/workflows", body);
+    let tasks = format!("/workflows/{}/tasks", taken.body["id"].as_str().expect("a workflow has an id"));
+    let id = until("the task fails", crate::harness::PATIENCE, || {
+        let tasks = rest.read(&tasks);
+        (tasks["items"][0]["status"] == "failed").then(|| tasks["items"][0]["id"].clone())
+    });
+    let failed = rest.read(&format!("/tasks/{}", id.as_str().expect("a task has an id")));
+    assert_eq!(failed["error"]["code"], "GZ7001", "{failed}");
+    let message = failed["error"]["message"].as_str().expect("a failure says why");
+    assert!(message.contains("`content`") && message.contains("surrogate"), "{message}");
+    assert!(message.contains("line 1 column "), "{message}");
+    assert!(house.names("").is_empty(), "nothing was written");
 }
 
 #[test]
