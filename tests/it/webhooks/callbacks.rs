@@ -43,7 +43,7 @@ fn a_task_is_posted_and_signed_and_its_callback_completes_it() {
     assert_eq!(task(&rest, &workflow)["result"], json!({"sum": 1.5}));
     receiver.hears_nothing();
 
-    // The same again, also in another spelling; then something else.
+    // The same again, also laid out otherwise; then something else.
     let (status, answer) = call(&rest, &callback, json!({"result": {"sum": 1.5}}));
     assert_eq!((status, &answer["duplicate"]), (200, &json!(true)), "{answer}");
     for other in [json!({"result": {"sum": 2}}), json!({"result": null}), json!({"error": "no"})] {
@@ -51,6 +51,27 @@ fn a_task_is_posted_and_signed_and_its_callback_completes_it() {
         assert_eq!((status, &answer["code"]), (409, &json!("GZ2063")), "{answer}");
     }
     assert_eq!(call(&rest, &callback, json!({"status": "progress"})).0, 404);
+}
+
+/// As floats these numbers are the same one.
+#[test]
+fn large_numbers_that_differ_are_other_outcomes() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = serve(directory.path());
+    let (rest, receiver) = (server.rest(), Receiver::start());
+    submit(&rest, &receiver.url(), json!({}));
+    let callback = receiver.next().callback();
+    let say = |body: &str| {
+        let answer = rest.post_text(&callback, "application/json", body).unwrap();
+        (answer.status, answer.body)
+    };
+    assert_eq!(say(r#"{"result": {"id": 12345678901234567890123}}"#).0, 200);
+    let (status, answer) = say(r#"{"result": { "id" :12345678901234567890123 } }"#);
+    assert_eq!((status, &answer["duplicate"]), (200, &json!(true)), "{answer}");
+    for other in ["12345678901234567890124", "1.2345678901234567890123e22", "12345678901234567890123.0"] {
+        let (status, answer) = say(&format!(r#"{{"result": {{"id": {other}}}}}"#));
+        assert_eq!((status, &answer["code"]), (409, &json!("GZ2063")), "{other}: {answer}");
+    }
 }
 
 #[test]
