@@ -826,21 +826,64 @@ function toJson(value, what) {
   } catch (error) {
     throw new Fatal(`${what} cannot be written as JSON: ${describe(error)}`);
   }
-  if (typeof value === "object" && value !== null) refuseBinary(value, what);
+  const unsayable = findUnsayable(value);
+  if (unsayable) throw new Fatal(`${what}${unsayable.path} is ${unsayable.what}`);
+  // A handler that returns nothing has the result null.
   return text ?? "null";
 }
 
-/** @param {object} value @param {string} where */
-function refuseBinary(value, where) {
+/**
+ * The first thing in a value that JSON would leave out, empty or write as null. Members that are `undefined` count as
+ * absent, which is what people mean by them. The path is made only where something is found: most values are fine,
+ * and every result passes here.
+ * @param {unknown} value @returns {{path: string, what: string} | null}
+ */
+function findUnsayable(value) {
+  if (typeof value === "object") return value === null ? null : findInObject(value);
+  if (typeof value === "number" && !Number.isFinite(value)) return { path: "", what: `${value}, which JSON cannot say; return null or text` };
+  if (typeof value === "function" || typeof value === "symbol") return { path: "", what: `a ${typeof value}, which JSON cannot say` };
+  return null;
+}
+
+/** @param {object} value */
+function findInObject(value) {
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) {
+      const found = findUnsayable(value[index]);
+      if (found) return { ...found, path: `.${index}${found.path}` };
+    }
+    return null;
+  }
+  const keys = Object.keys(value);
+  const prototype = Object.getPrototypeOf(value);
+  const isPlain = prototype === Object.prototype || prototype === null;
+  const what = isPlain ? null : lossOf(value, keys);
+  if (what !== null) return { path: "", what };
+  // Whatever writes itself was asked already.
+  if (typeof (/** @type {any} */ (value).toJSON) === "function") return null;
+  for (const key of keys) {
+    const found = findUnsayable(/** @type {any} */ (value)[key]);
+    if (found) return { ...found, path: `.${key}${found.path}` };
+  }
+  return null;
+}
+
+/** What such objects hold is not in their keys. */
+const LOST_KINDS = new Set(["Map", "Set", "WeakMap", "WeakSet", "WeakRef", "Promise", "Error", "RegExp"]);
+
+/** What JSON would lose of an object that is not plain. @param {object} value @param {string[]} keys @returns {string | null} */
+function lossOf(value, keys) {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || (typeof Blob === "function" && value instanceof Blob)) {
     const kind = value.constructor.name;
-    throw new Fatal(`${where} is binary (${kind}), which JSON cannot say; return a list, text as base64, or a reference`);
+    return `binary (${kind}), which JSON cannot say; return a list, text as base64, or a reference`;
   }
-  // Whatever writes itself was asked already.
-  if (typeof (/** @type {any} */ (value).toJSON) === "function") return;
-  for (const [key, member] of Object.entries(value)) {
-    if (typeof member === "object" && member !== null) refuseBinary(member, `${where}.${key}`);
-  }
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "a date that is none, which JSON cannot say" : null;
+  if (typeof (/** @type {any} */ (value).toJSON) === "function") return null;
+  if (value instanceof Number) return Number.isFinite(value.valueOf()) ? null : `${value}, which JSON cannot say`;
+  if (value instanceof String || value instanceof Boolean) return null;
+  const kind = Object.prototype.toString.call(value).slice("[object ".length, -1);
+  const isLost = LOST_KINDS.has(kind) || (kind !== "Object" && keys.length === 0);
+  return isLost ? `an object of type ${kind}, of which JSON keeps nothing; return a list, a plain object or text` : null;
 }
 
 // ----------------------------------------------------------------------------------------------------------- outbox

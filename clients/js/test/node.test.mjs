@@ -96,6 +96,42 @@ test("a result that JSON cannot say fails its task and names the place", LIMIT, 
     assert.equal(odd.status().registrations, 1, "the connection survived all of them");
   }));
 
+test("what JSON would lose or empty without a word is refused by its place", LIMIT, () =>
+  withServer({}, async ({ server, node }) => {
+    const answers = {
+      nan: { rows: [1, { mean: 0 / 0 }] },
+      far: -Infinity,
+      map: { rows: new Map([["a", 1]]) },
+      set: [new Set([1])],
+      error: { why: Object.assign(new TypeError("no"), { code: "E" }) },
+      regexp: { match: /a/ },
+      call: { then: { run: () => 1 } },
+      forgotten: { rows: Promise.resolve(1) },
+      query: { query: new URLSearchParams("a=1") },
+      never: { at: new Date(NaN) },
+    };
+    // What JSON can say, in unusual clothes.
+    const clothed = { absent: undefined, url: new URL("http://a/"), own: new (class Own { x = [1.5, null, new String("s")]; })(), bare: Object.create(null) };
+    const odd = node("odd").handler("custom_processing", ({ step }) => answers[step] ?? clothed);
+    await odd.start();
+    // Failures in a row would open the breaker of the service.
+    const steps = Object.keys(answers).flatMap((step) => [step, `after ${step}`]);
+    const { results, errors } = await server.ended(await server.submit(steps.map((step) => task(step))));
+    const said = { url: "http://a/", own: { x: [1.5, null, "s"] }, bare: {} };
+    assert.deepEqual(results, Object.fromEntries(Object.keys(answers).map((step) => [`after ${step}`, said])));
+    assert.equal(Object.keys(errors).length, Object.keys(answers).length);
+    assert.match(errors.nan.message, /the result\.rows\.1\.mean is NaN, which JSON cannot say/);
+    assert.match(errors.far.message, /the result is -Infinity, which JSON cannot say/);
+    assert.match(errors.map.message, /the result\.rows is an object of type Map, of which JSON keeps nothing/);
+    assert.match(errors.set.message, /the result\.0 is an object of type Set/);
+    assert.match(errors.error.message, /the result\.why is an object of type Error,/);
+    assert.match(errors.regexp.message, /the result\.match is an object of type RegExp/);
+    assert.match(errors.call.message, /the result\.then\.run is a function/);
+    assert.match(errors.forgotten.message, /the result\.rows is an object of type Promise/);
+    assert.match(errors.query.message, /the result\.query is an object of type URLSearchParams/);
+    assert.match(errors.never.message, /the result\.at is a date that is none/);
+  }));
+
 test("watchers are told of progress, of words and of output while it comes", LIMIT, () =>
   withServer({}, async ({ server, node }) => {
     const { told, close } = await watch(server.url);
