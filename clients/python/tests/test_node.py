@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 import numpy
 import pytest
@@ -147,6 +148,9 @@ async def test_common_values_become_json(house):
         "set": {2, 1},
         "tuple": (1, None),
         "text": "grün \U0001f680 \ud800",
+        "price": Decimal("19.90"),
+        "account": Decimal("9007199254740993"),
+        "by number": {1: "a", 2: "b", None: "d", "x": {"1": 1}},
     }
 
     async def handler(task):
@@ -158,12 +162,22 @@ async def test_common_values_become_json(house):
     assert got["numpy"] == [0, 1, 2] and got["scalar"] == 0.5 and got["point"] == {"x": 1, "y": 2.5}
     assert got["day"] == "2026-01-02" and got["set"] == [1, 2] and got["tuple"] == [1, None]
     assert got["text"].startswith("grün \U0001f680")
+    assert got["price"] == 19.9 and got["account"] == 9007199254740993
+    assert got["by number"] == {"1": "a", "2": "b", "null": "d", "x": {"1": 1}}
 
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(object(), "has no form in JSON"), (float("nan"), "JSON"), ("x" * (13 << 20), "larger than a message may be")],
-    ids=["object", "nan", "huge"],
+    [
+        (object(), "has no form in JSON"),
+        (float("nan"), "JSON"),
+        ("x" * (13 << 20), "larger than a message may be"),
+        ({"sum": Decimal("0.12345678901234567891")}, "'0.12345678901234567891') has more digits than a float keeps"),
+        ({"far": Decimal("1e999")}, "JSON"),
+        ({"by": [{"n": {1: "a", "1": "b"}}]}, 'two keys of a dictionary are "1" in JSON'),
+        ({None: "a", "null": "b"}, 'two keys of a dictionary are "null" in JSON'),
+    ],
+    ids=["object", "nan", "huge", "digits", "overflow", "keys", "null"],
 )
 async def test_a_result_that_cannot_be_sent_fails_its_task_and_says_why(house, value, words):
     async def handler(task):

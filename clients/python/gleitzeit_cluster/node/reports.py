@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
+import math
 import pathlib
+import re
 import uuid
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 from ..core.errors import Fatal, TaskError
 
@@ -44,10 +46,33 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=str)
     if isinstance(value, Decimal):
-        return float(value)
+        return _number(value)
     if isinstance(value, (uuid.UUID, pathlib.PurePath)):
         return str(value)
     raise TypeError(f"an object of type {type(value).__name__} has no form in JSON")
+
+
+def _number(value: Decimal) -> Union[int, float]:
+    """A number with the same digits. Money and measurements are not rounded in silence."""
+    number = float(value)
+    # Beyond the range of floats, and where there is no number, the encoder refuses by itself.
+    if not math.isfinite(number) or Decimal(repr(number)) == value:
+        return number
+    if value == value.to_integral_value():
+        return int(value)
+    raise ValueError(f"{value!r} has more digits than a float keeps; return it as text, with str()")
+
+
+# A key that was no text, or one that looks like it. JSON has only texts, so `1` and `"1"` become the same key.
+_ODD_KEY = re.compile(r'"(?:-?[0-9][0-9.e+-]*|true|false|null)":')
+
+
+def _refuse_same_keys(pairs: List[Tuple[str, Any]]) -> None:
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise ValueError(f'two keys of a dictionary are "{key}" in JSON; one of the values would be lost')
+        seen.add(key)
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode
@@ -57,6 +82,8 @@ _encode_ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=
 def encode(value: Any) -> str:
     """JSON text that can be sent. Raises `TypeError` or `ValueError` for what has no form in JSON."""
     text = _encode(value)
+    if _ODD_KEY.search(text):
+        json.loads(text, object_pairs_hook=_refuse_same_keys)
     if text.isascii():
         return text
     try:
