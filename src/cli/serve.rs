@@ -1,11 +1,12 @@
 //! `gleitzeit serve`: the composition root, the only place that knows every module.
 
+mod reload;
 mod upkeep;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use super::{Exit, lifecycle, telemetry};
 use crate::clock::EngineClock;
 use crate::config::{Config, FilesConfig, RawConfig, Token};
 use crate::core::state::State;
-use crate::engine::{self, EngineHandle, EngineParts, Retention, Sampler, Views};
+use crate::engine::{self, EngineHandle, EngineParts, Keep, Retention, Sampler, Views};
 use crate::executor::file::Root;
 use crate::executor::outbound::Outbound;
 use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools};
@@ -28,11 +29,12 @@ use crate::http::{
     self, App, Assets, Callbacks, Files, KnownModels, Models, Places, Receivers, RequestIds, Shutdown,
     Upkeep, Webhooks,
 };
-use crate::log::{Log, LogOptions, LogRead, OpenReport, SegmentLog};
+use crate::log::{Log, LogOptions, LogRead, OpenReport, SegmentLog, Snapshots};
 use crate::protocol::submit::no_files_root;
 use crate::signing::{CallbackKey, SealKey};
 use crate::socket::{Farewell, SocketConfig, SocketServer};
 use crate::store::{Archiver, CheckpointInput, DataDir, Store, StoreOptions, StoreStatus};
+use reload::Reload;
 
 /// Requests under way get this long to finish before the process ends.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -50,11 +52,14 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
+        let given = self.config.clone();
         let config = self.config.resolve()?;
         telemetry::start(&config.log);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
             let server = start(config, self.static_dir.map_or(Assets::Embedded, Assets::OnDisk)).await?;
+            let (keep, poke) = (Arc::clone(&server.keep), server.keep_retention.clone());
+            tokio::spawn(Reload::watch(given, keep, poke)?.run());
             println!("gleitzeit listening on {}", server.url());
             server.until_stopped().await
         })
@@ -70,7 +75,8 @@ pub struct Server {
     store: JoinHandle<()>,
     retention: JoinHandle<()>,
     /// Dropped to end the thread.
-    keep_retention: Sender<()>,
+    keep_retention: SyncSender<()>,
+    keep: Arc<Keep>,
     http: tokio::task::JoinHandle<()>,
     closing: watch::Sender<bool>,
     requests: mpsc::Receiver<Shutdown>,
@@ -108,9 +114,9 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
         seed: u64::from(std::process::id()) ^ crate::clock::wall().0,
     });
     let on_archived = prepared.on_archived();
-    let upkeep = upkeep::upkeep(prepared.handle(), Arc::clone(&store), snapshots, &data_dir);
-    let (engine, keep_ms) = (prepared.handle(), config.retention_ms);
-    let retention = Retention { engine, store: Arc::clone(&store), log: reader, keep_ms };
+    let upkeep = upkeep::upkeep(prepared.handle(), Arc::clone(&store), snapshots.clone(), &data_dir);
+    let keep = Arc::new(Keep::new(reload::terms(&config.retention)));
+    let retention = retention(prepared.handle(), &store, reader, snapshots, &keep);
     let archiver =
         Archiver { store, jobs: store_jobs, status: store_status, directory: data_dir.path().to_path_buf() };
     let store = thread("store", move || archiver.run(on_archived))?;
@@ -131,7 +137,7 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
     });
     executor.register().await?;
     start_followers(&subscriptions, &handle);
-    let (keep_retention, stop) = channel();
+    let (keep_retention, stop) = sync_channel(1);
     let retention = thread("retention", move || retention.run(&stop))?;
 
     let (shutdown, requests) = mpsc::channel(1);
@@ -149,11 +155,22 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
         store,
         retention,
         keep_retention,
+        keep,
         http,
         closing,
         requests,
         data_dir,
     })
+}
+
+fn retention(
+    engine: EngineHandle,
+    store: &Arc<Store>,
+    log: Arc<dyn LogRead>,
+    files: Snapshots,
+    keep: &Arc<Keep>,
+) -> Retention {
+    Retention { engine, store: Arc::clone(store), log, files, keep: Arc::clone(keep) }
 }
 
 fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {

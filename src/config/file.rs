@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::files::FileFiles;
 use super::http::FileHttp;
 use super::models::FileModels;
+use super::retention::Written;
 use super::size::parse_size;
 use super::webhooks::FileWebhooks;
 use crate::core::limits::Limits;
@@ -14,7 +15,6 @@ use crate::settings::{ClientFile, Layers, SettingsError};
 
 /// One message of a socket; one result of 8 MiB fits with room to spare.
 const SOCKET_MESSAGE_BYTES: u64 = 16 << 20;
-const RETENTION_DAYS: f64 = 30.0;
 /// A setting in days beyond this would not fit into milliseconds that anybody means.
 const DAYS_MAX: f64 = 36_500.0;
 
@@ -35,6 +35,10 @@ pub struct FileConfig {
     pub log_format: Option<String>,
     /// Days that ended workflows are kept.
     pub retention_days: Option<f64>,
+    /// How many of them are kept at most.
+    pub retention_workflows: Option<u64>,
+    /// The most that the log may take on the disk.
+    pub retention_log_size: Option<String>,
     #[serde(default)]
     pub limits: FileLimits,
     #[serde(default)]
@@ -105,8 +109,12 @@ impl FileConfig {
         })
     }
 
-    pub fn retention_ms(&self) -> Result<u64, ConfigError> {
-        duration("retention_days", self.retention_days.unwrap_or(RETENTION_DAYS), 86_400_000.0)
+    pub(super) fn retention(&self) -> Written<'_> {
+        Written {
+            days: self.retention_days,
+            workflows: self.retention_workflows,
+            log_size: self.retention_log_size.as_deref(),
+        }
     }
 }
 
@@ -171,7 +179,7 @@ pub(super) fn set_time(
     clippy::cast_sign_loss,
     reason = "the range has just been checked"
 )]
-fn duration(name: &str, value: f64, unit_ms: f64) -> Result<u64, ConfigError> {
+pub(super) fn duration(name: &str, value: f64, unit_ms: f64) -> Result<u64, ConfigError> {
     let ms = value * unit_ms;
     if ms.is_finite() && (1.0..=DAYS_MAX * 86_400_000.0).contains(&ms) {
         return Ok(ms.round() as u64);

@@ -7,6 +7,7 @@ mod http;
 mod log;
 mod models;
 mod origins;
+mod retention;
 mod size;
 mod token;
 mod webhooks;
@@ -22,6 +23,7 @@ pub use http::{Allowed, HttpConfig};
 pub use log::{LogConfig, LogFormat};
 pub use models::{ApiKey, EndpointConfig, EndpointKind, ModelsConfig, Strategy};
 pub use origins::{Foreign, Origins};
+pub use retention::RetentionConfig;
 pub use size::parse_size;
 pub use token::Token;
 pub use webhooks::WebhookConfig;
@@ -82,8 +84,7 @@ pub struct Config {
     pub segment_size: u64,
     pub limits: Limits,
     pub socket_message_bytes_max: usize,
-    /// Ended workflows are kept for this long.
-    pub retention_ms: u64,
+    pub retention: RetentionConfig,
     pub http: HttpConfig,
     pub files: Option<FilesConfig>,
     pub webhooks: WebhookConfig,
@@ -150,7 +151,7 @@ impl RawConfig {
             segment_size,
             limits,
             socket_message_bytes_max: file.limits.socket_message_bytes()?,
-            retention_ms: file.retention_ms()?,
+            retention: file.retention().resolve(segment_size)?,
             http: file.http.resolve(self.http_allow.as_deref())?,
             files: file.files.resolve(self.files_root.as_deref())?,
             webhooks: file.webhooks.resolve()?,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::handle::EngineHandle;
+use super::keep::Keep;
 use super::subscriptions;
 use crate::core::carried::{CarriedWorkflow, History, Moved};
 use crate::core::command::Command;
@@ -21,7 +22,7 @@ use crate::core::ids::{Seq, Timestamp, WorkflowId};
 use crate::core::payload::Payload;
 use crate::core::rejection::Rejection;
 use crate::core::state::Workflow;
-use crate::log::{LogError, LogRead};
+use crate::log::{LogError, LogRead, Snapshots};
 use crate::store::record::decode;
 use crate::store::{Store, StoreError};
 
@@ -33,6 +34,8 @@ const RECORDS_MIN: u64 = 100_000;
 const SHARE: u64 = 4;
 /// Carrying more than one workflow for each so many records would write more than it frees.
 const RECORDS_PER_CARRIED: u64 = 20;
+/// Parts of the log that one pass releases for the sake of its size; the next pass goes on.
+const PARTS_MAX: usize = 64;
 /// Workflows that are taken out of the store, or listed, at a time.
 const GROUP: usize = 1_000;
 /// Payloads that are written again as one record. A larger one goes alone.
@@ -46,8 +49,9 @@ pub struct Retention {
     pub engine: EngineHandle,
     pub store: Arc<Store>,
     pub log: Arc<dyn LogRead>,
-    /// Ended workflows are kept for this long.
-    pub keep_ms: u64,
+    /// The same log, for its sizes.
+    pub files: Snapshots,
+    pub keep: Arc<Keep>,
 }
 
 /// Why a part of the log is kept for now.
@@ -66,9 +70,9 @@ pub enum Kept {
 }
 
 impl Retention {
-    /// Runs until the sender of `stop` is gone.
+    /// Runs until the sender of `stop` is gone; whoever sends has a round begin at once.
     pub fn run(self, stop: &Receiver<()>) {
-        while stop.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+        while stop.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Disconnected) {
             if let Err(kept) = self.pass(stop) {
                 warn!(%kept, "old log is kept until the next attempt");
             }
@@ -80,7 +84,12 @@ impl Retention {
     /// # Errors
     /// What stood in the way; nothing is lost by it.
     pub fn pass(&self, stop: &Receiver<()>) -> Result<(), Kept> {
-        self.expire()?;
+        let terms = self.keep.terms();
+        self.expire(terms.ms)?;
+        self.thin(terms.workflows)?;
+        if self.files.file_bytes() > terms.log_bytes {
+            return self.shrink(terms.log_bytes, stop);
+        }
         let (first, end) = (self.log.first_seq(), self.log.durable_end());
         let up_to = Seq(first.0 + (end.0 - first.0) / SHARE);
         if end.0 - first.0 < RECORDS_MIN || !self.is_worth_it(first, up_to)? {
@@ -89,8 +98,52 @@ impl Retention {
         self.release(up_to, stop)
     }
 
-    fn expire(&self) -> Result<(), Kept> {
-        let before = Timestamp(self.engine.now().0.saturating_sub(self.keep_ms));
+    /// Takes out what is beyond the number of ended workflows that are kept.
+    fn thin(&self, kept: u64) -> Result<(), Kept> {
+        let mut beyond = self.store.totals().workflows().saturating_sub(kept);
+        while beyond > 0 {
+            let group = usize::try_from(beyond).unwrap_or(usize::MAX).min(GROUP);
+            let removed = self.store.expire_first(group)?;
+            info!(workflows = removed, "ended workflows beyond the number that is kept are gone");
+            if removed < group {
+                break;
+            }
+            beyond -= removed as u64;
+        }
+        Ok(())
+    }
+
+    /// Gives ended workflows up, with the oldest part of the log each time, until the log is small enough. What has not
+    /// ended is written again, so a log of nothing else cannot shrink.
+    fn shrink(&self, limit: u64, stop: &Receiver<()>) -> Result<(), Kept> {
+        for _ in 0..PARTS_MAX {
+            let (bytes, next) = (self.files.file_bytes(), self.files.second_segment());
+            let Some(next) = next.filter(|_| bytes > limit) else { return Ok(()) };
+            let (first, end) = (self.log.first_seq(), self.log.durable_end());
+            let up_to = next.max(Seq(first.0 + (end.0 - first.0) / SHARE));
+            let mut gone = 0;
+            loop {
+                let removed = self.store.expire_before(up_to, GROUP)?;
+                gone += removed;
+                if removed < GROUP {
+                    break;
+                }
+            }
+            info!(
+                workflows = gone,
+                bytes, limit, "ended workflows are given up, because the log is too large"
+            );
+            self.release(up_to, stop)?;
+            if self.files.file_bytes() >= bytes {
+                warn!(bytes, limit, "the log is too large, and what is left of it is needed");
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn expire(&self, keep_ms: u64) -> Result<(), Kept> {
+        let before = Timestamp(self.engine.now().0.saturating_sub(keep_ms));
         loop {
             let removed = self.store.expire(before, GROUP)?;
             if removed > 0 {
@@ -256,7 +309,7 @@ impl Retention {
             if self.store.checkpointed()?.is_some_and(|seq| seq > safe) {
                 return Ok(());
             }
-            if stop.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+            if stop.recv_timeout(pause) == Err(RecvTimeoutError::Disconnected) {
                 break;
             }
         }

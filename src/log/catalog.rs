@@ -123,6 +123,10 @@ impl Catalog {
         (segments.iter().cloned().collect(), end)
     }
 
+    pub fn headers(&self) -> Vec<SegmentHeader> {
+        self.read().iter().map(|entry| entry.header).collect()
+    }
+
     pub fn let_go(&self) {
         self.held.fetch_sub(1, Ordering::AcqRel);
     }

@@ -45,6 +45,16 @@ impl Snapshots {
         let (entries, end) = self.0.hold();
         Snapshot { catalog: Arc::clone(&self.0), entries, end }
     }
+
+    /// What the segments take on the disk.
+    pub fn file_bytes(&self) -> u64 {
+        self.0.headers().iter().map(|header| header.capacity).sum()
+    }
+
+    /// The first record that stays when the oldest segment goes.
+    pub fn second_segment(&self) -> Option<Seq> {
+        self.0.headers().get(1).map(|header| header.first)
+    }
 }
 
 impl Drop for Snapshot {

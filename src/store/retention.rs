@@ -56,11 +56,40 @@ impl Store {
     /// # Errors
     /// When the store is frozen, or has just been.
     pub fn expire(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.take_out(limit, &|place, head| {
+            // Whatever was created later has ended later.
+            if place.0 >= before {
+                return Choice::Stop;
+            }
+            let ended = head.summary(place).ended_at < Some(before);
+            if ended { Choice::Take } else { Choice::Leave }
+        })
+    }
+
+    /// Takes out the `limit` workflows that were created first, and returns how many there were.
+    ///
+    /// # Errors
+    /// When the store is frozen, or has just been.
+    pub fn expire_first(&self, limit: usize) -> Result<usize, StoreError> {
+        self.take_out(limit, &|_, _| Choice::Take)
+    }
+
+    /// Takes out up to `limit` workflows that refer to records before `seq`, and returns how many there were.
+    ///
+    /// # Errors
+    /// When the store is frozen, or has just been.
+    pub fn expire_before(&self, seq: Seq, limit: usize) -> Result<usize, StoreError> {
+        self.take_out(limit, &|place, head| {
+            if head.lowest_seq(place) < seq { Choice::Take } else { Choice::Leave }
+        })
+    }
+
+    fn take_out(&self, limit: usize, choose: &Choose<'_>) -> Result<usize, StoreError> {
         let mut removed = 0;
         let mut from = FIRST_PLACE;
         while removed < limit {
             let wanted = GROUP_MAX.min(limit - removed);
-            let Some(expired) = self.read(|kv| expired(kv, from, before, wanted))? else { break };
+            let Some(expired) = self.read(|kv| chosen(kv, from, wanted, choose))? else { break };
             from = expired.last_key_value().map_or(from, |(place, _)| *place);
             removed += expired.len();
             self.remove(&expired)?;
@@ -110,17 +139,28 @@ impl Store {
     }
 }
 
-/// The next workflows that ended before `before`, or nothing when there are none.
-fn expired(kv: &dyn Kv, from: Place, before: Timestamp, wanted: usize) -> Result<Option<Heads>, StoreError> {
+/// What is to become of one workflow of a walk in the order of creation.
+enum Choice {
+    Take,
+    Leave,
+    /// Nothing behind it is wanted either.
+    Stop,
+}
+
+type Choose<'a> = dyn Fn(Place, &Head<'_>) -> Choice + 'a;
+
+/// The next workflows that are chosen, or nothing when there are none.
+fn chosen(kv: &dyn Kv, from: Place, wanted: usize, choose: &Choose<'_>) -> Result<Option<Heads>, StoreError> {
     let mut found = Heads::new();
     pages::scan(kv, from, &mut |heads| {
         for (place, encoded) in heads {
-            // Whatever was created later has ended later.
-            if found.len() >= wanted || place.0 >= before {
+            if found.len() >= wanted {
                 return Ok(ControlFlow::Break(()));
             }
-            if Head::decode(encoded)?.summary(*place).ended_at < Some(before) {
-                found.insert(*place, encoded.to_vec());
+            match choose(*place, &Head::decode(encoded)?) {
+                Choice::Take => drop(found.insert(*place, encoded.to_vec())),
+                Choice::Leave => {}
+                Choice::Stop => return Ok(ControlFlow::Break(())),
             }
         }
         Ok(ControlFlow::Continue(()))

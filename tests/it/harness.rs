@@ -72,6 +72,13 @@ impl Server {
         kib << 10
     }
 
+    /// SIGHUP.
+    pub fn hang_up(&self) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-HUP", &pid]).status().expect("there is a `kill`");
+        assert!(sent.success(), "SIGHUP could not be sent to {pid}");
+    }
+
     /// SIGTERM; how it ended, and after how long.
     pub fn terminate(&mut self) -> (ExitStatus, Duration) {
         let begin = now();

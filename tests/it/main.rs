@@ -66,6 +66,9 @@ mod origins;
 mod provoked;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod reload;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod rest;
 #[cfg(test)]
 #[cfg(feature = "server")]

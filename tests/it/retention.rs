@@ -2,6 +2,7 @@
 //! not the workflow that waits, and not even when the store is lost afterwards.
 
 mod hooks;
+mod terms;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,11 +19,12 @@ use gleitzeit::core::limits::{Limits, SubmissionLimits};
 use gleitzeit::core::payload::Payload;
 use gleitzeit::core::state::{TaskStatus, WorkflowStatus};
 use gleitzeit::engine::{
-    Assigned, EngineHandle, EngineParts, Outlet, Retention, Running, Stopped, Undelivered, Views, prepare,
+    Assigned, EngineHandle, EngineParts, Keep, KeepTerms, Outlet, Retention, Running, Stopped, Undelivered,
+    Views, prepare,
 };
 use gleitzeit::executor::outbound::Outbound;
 use gleitzeit::executor::{Courier, Executor, Tools};
-use gleitzeit::log::{Log, LogOptions, LogRead, SegmentLog};
+use gleitzeit::log::{Log, LogOptions, LogRead, SegmentLog, Snapshots};
 use gleitzeit::protocol::submit::{ContentType, parse_submission};
 use gleitzeit::signing::CallbackKey;
 use gleitzeit::store::{Archiver, CheckpointInput, DataDir, Opened, Store, StoreOptions, StoreStatus};
@@ -53,6 +55,7 @@ struct Engine {
     archiver: JoinHandle<()>,
     store: Arc<Store>,
     log: Arc<dyn LogRead>,
+    files: Snapshots,
     _data: DataDir,
 }
 
@@ -61,7 +64,7 @@ impl Engine {
         let data = DataDir::open(path).unwrap();
         let (log, _) =
             SegmentLog::open(&data.log(), LogOptions::with_segment_size(1 << 20).unwrap()).unwrap();
-        let reader = log.reader();
+        let (reader, files) = (log.reader(), log.snapshots());
         let options = StoreOptions { idempotency_ms: Limits::default().idempotency_ms };
         let Opened { store, checkpoint } = Store::open(data.path(), &reader, options).unwrap();
         let mut state = checkpoint.map(CheckpointInput::restore).unwrap_or_default();
@@ -95,7 +98,7 @@ impl Engine {
         let running =
             prepared.run(Arc::new(Arc::clone(&executor)), Arc::new(NoSockets), |error| panic!("{error}"));
         executor.register().await.unwrap();
-        Self { running, archiver, store, log: reader, _data: data }
+        Self { running, archiver, store, log: reader, files, _data: data }
     }
 
     fn handle(&self) -> EngineHandle {
@@ -183,7 +186,8 @@ fn release(engine: &Engine, up_to: Seq) {
         engine: engine.handle(),
         store: Arc::clone(&engine.store),
         log: Arc::clone(&engine.log),
-        keep_ms: u64::MAX,
+        files: engine.files.clone(),
+        keep: Arc::new(Keep::new(KeepTerms::EVERYTHING)),
     };
     std::thread::spawn(move || retention.release(up_to, &stop).unwrap()).join().unwrap();
 }
