@@ -78,7 +78,7 @@ pub(super) fn settings(given: &RawConfig) -> anyhow::Result<Vec<Setting>> {
     let list =
         |items: &Vec<String>| toml::Value::Array(items.iter().cloned().map(toml::Value::String).collect());
     // The name in a file, the flag, what was typed, and the default where one is shown.
-    let main: [(&str, &str, Option<toml::Value>, Option<&str>); 10] = [
+    let main: [(&str, &str, Option<toml::Value>, Option<&str>); 11] = [
         ("host", "host", given.host.as_ref().map(|host| text(host)), Some("127.0.0.1")),
         ("port", "port", given.port.as_ref().map(|port| text(port)), Some("8000")),
         ("data_dir", "data-dir", given.data_dir.as_ref().map(path), Some("./gleitzeit-data")),
@@ -89,6 +89,7 @@ pub(super) fn settings(given: &RawConfig) -> anyhow::Result<Vec<Setting>> {
         ("http.allow", "http-allow", given.http_allow.as_ref().map(list), None),
         ("files.root", "files-root", given.files_root.as_ref().map(path), None),
         ("ollama_url", "ollama-url", given.ollama_url.as_ref().map(|url| text(url)), None),
+        ("otlp_endpoint", "otlp-endpoint", given.otlp_endpoint.as_ref().map(|url| text(url)), None),
     ];
     for (name, flag, value, default) in main {
         let filed = || origins.iter().find(|(known, ..)| known == name);
@@ -111,7 +112,12 @@ pub(super) fn settings(given: &RawConfig) -> anyhow::Result<Vec<Setting>> {
 
 /// A flag hides the variable; which of the two it was shows in the variable being there.
 fn typed(flag: &str) -> String {
-    let variable = format!("GLEITZEIT_{}", flag.replace('-', "_").to_uppercase());
+    let variable = if flag == "otlp-endpoint" {
+        // The name that all programs with traces share.
+        "OTEL_EXPORTER_OTLP_ENDPOINT".to_owned()
+    } else {
+        format!("GLEITZEIT_{}", flag.replace('-', "_").to_uppercase())
+    };
     let flag = format!("--{flag}");
     let is_flag = std::env::args().any(|word| word == flag || word.starts_with(&format!("{flag}=")));
     if is_flag { format!("flag {flag}") } else { format!("environment {variable}") }

@@ -19,12 +19,12 @@ use tracing::{error, info, warn};
 
 use super::{Exit, lifecycle, telemetry};
 use crate::clock::EngineClock;
-use crate::config::{Config, FilesConfig, RawConfig, Token};
+use crate::config::{Config, FilesConfig, RawConfig, Token, TracesConfig};
 use crate::core::state::State;
-use crate::engine::{self, EngineHandle, EngineParts, Keep, Retention, Sampler, Views};
+use crate::engine::{self, EngineHandle, EngineParts, Keep, Retention, Sampler, Traces, Views};
 use crate::executor::file::Root;
 use crate::executor::outbound::Outbound;
-use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools};
+use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools, Tracer};
 use crate::http::{
     self, App, Assets, Callbacks, Files, KnownModels, Models, Places, Receivers, RequestIds, Shutdown,
     Upkeep, Webhooks,
@@ -103,7 +103,7 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
 
     let store_status = Arc::new(StoreStatus::default());
     let (jobs, store_jobs) = channel();
-    let prepared = engine::prepare(EngineParts {
+    let mut prepared = engine::prepare(EngineParts {
         log: Box::new(log),
         views: Arc::clone(&store) as Arc<dyn Views>,
         state,
@@ -113,6 +113,7 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
         clock,
         seed: u64::from(std::process::id()) ^ crate::clock::wall().0,
     });
+    prepared.traces = if config.traces.is_some() { Traces::On } else { Traces::Off };
     let on_archived = prepared.on_archived();
     let upkeep = upkeep::upkeep(prepared.handle(), Arc::clone(&store), snapshots.clone(), &data_dir);
     let keep = Arc::new(Keep::new(reload::terms(&config.retention)));
@@ -136,7 +137,7 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
         std::process::exit(74);
     });
     executor.register().await?;
-    start_followers(&subscriptions, &handle);
+    start_followers(&subscriptions, &handle, config.traces.as_ref()).await?;
     let (keep_retention, stop) = sync_channel(1);
     let retention = thread("retention", move || retention.run(&stop))?;
 
@@ -178,10 +179,18 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<J
 }
 
 /// What runs beside the engine until it stops.
-fn start_followers(subscriptions: &Subscriptions, engine: &EngineHandle) {
+async fn start_followers(
+    subscriptions: &Subscriptions,
+    engine: &EngineHandle,
+    traces: Option<&TracesConfig>,
+) -> anyhow::Result<()> {
     tokio::spawn(subscriptions.clone().run());
     tokio::spawn(Sampler { engine: engine.clone() }.run());
     lifecycle::tell(engine);
+    if let Some(traces) = traces {
+        tokio::spawn(Tracer::start(engine.clone(), traces).await?.run());
+    }
+    Ok(())
 }
 
 fn places(data_dir: &DataDir) -> Places {

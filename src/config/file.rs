@@ -39,6 +39,8 @@ pub struct FileConfig {
     pub retention_workflows: Option<u64>,
     /// The most that the log may take on the disk.
     pub retention_log_size: Option<String>,
+    /// Collector of traces.
+    pub otlp_endpoint: Option<String>,
     #[serde(default)]
     pub limits: FileLimits,
     #[serde(default)]

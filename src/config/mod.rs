@@ -10,6 +10,7 @@ mod origins;
 mod retention;
 mod size;
 mod token;
+mod traces;
 mod webhooks;
 
 use std::net::{IpAddr, SocketAddr};
@@ -26,6 +27,7 @@ pub use origins::{Foreign, Origins};
 pub use retention::RetentionConfig;
 pub use size::parse_size;
 pub use token::Token;
+pub use traces::TracesConfig;
 pub use webhooks::WebhookConfig;
 
 use crate::core::limits::Limits;
@@ -69,6 +71,9 @@ pub struct RawConfig {
     /// Form of the log: text for people, json for programs. [default: text]
     #[arg(long, env = "GLEITZEIT_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<String>,
+    /// Collector of OpenTelemetry traces, at which it listens for OTLP over HTTP. Without it none are sent.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
     /// Configuration file, in the place of ./gleitzeit.toml.
     #[arg(long, env = "GLEITZEIT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -90,6 +95,7 @@ pub struct Config {
     pub webhooks: WebhookConfig,
     pub models: ModelsConfig,
     pub log: LogConfig,
+    pub traces: Option<TracesConfig>,
 }
 
 /// What concerns the data directory alone.
@@ -160,6 +166,7 @@ impl RawConfig {
                 self.log.as_deref().or(file.log.as_deref()),
                 self.log_format.as_deref().or(file.log_format.as_deref()),
             )?,
+            traces: TracesConfig::of(self.otlp_endpoint.or(file.otlp_endpoint))?,
         })
     }
 

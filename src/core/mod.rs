@@ -26,5 +26,6 @@ pub mod spec;
 pub mod state;
 pub mod subscription;
 pub mod template;
+pub mod trace;
 pub mod usage;
 pub mod why;

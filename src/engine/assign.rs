@@ -1,5 +1,6 @@
 //! An attempt on its way to a worker: what the core knows of it, and the finished message.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use crate::core::rejection::Rejection;
 use crate::core::spec::{Priority, Route, WorkflowSpec};
 use crate::core::state::Workflow;
 use crate::core::template::{self, Resolved};
+use crate::core::trace::{self, TraceContext};
 
 /// An offer as decided: the parameters may still hold templates.
 #[derive(Debug, Clone)]
@@ -29,6 +31,13 @@ pub struct Assignment {
     results: Vec<(u32, Option<Stored>)>,
 }
 
+/// Whether attempts have spans of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traces {
+    Off,
+    On,
+}
+
 /// An offer as it is sent.
 #[derive(Debug, Clone)]
 pub struct Assigned {
@@ -36,6 +45,8 @@ pub struct Assigned {
     pub task: TaskId,
     pub attempt: AttemptNo,
     pub at: Timestamp,
+    /// Whether spans are kept of attempts.
+    pub(super) traces: Traces,
     spec: Arc<WorkflowSpec>,
     /// A JSON object without templates.
     pub parameters: Payload,
@@ -91,6 +102,7 @@ impl Assignment {
             task: self.task,
             attempt: self.attempt,
             at: self.at,
+            traces: Traces::Off,
             spec: self.spec,
             parameters,
         })
@@ -146,8 +158,17 @@ impl Assigned {
         self.spec.policy_of(self.task.index).retry.max_attempts.saturating_sub(1)
     }
 
-    pub fn traceparent(&self) -> Option<&str> {
-        self.spec.traceparent.as_deref()
+    /// Where work on behalf of this attempt belongs in a trace: below the attempt's own span where there is one, else
+    /// below what the submitter said.
+    pub fn traceparent(&self) -> Option<Cow<'_, str>> {
+        let given = self.spec.traceparent.as_deref();
+        match self.traces {
+            Traces::Off => given.map(Cow::Borrowed),
+            Traces::On => {
+                let span = trace::attempt_span(self.task, self.attempt);
+                Some(Cow::Owned(TraceContext::of(self.task.workflow, given).traceparent(span)))
+            }
+        }
     }
 
     /// The task's name, or what stands for it.

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use tracing::{error, warn};
 
-use super::assign::{Assigned, Assignment};
+use super::assign::{Assigned, Assignment, Traces};
 use super::feed::{Feed, FeedItem, unreadable};
 use super::handle::EngineHandle;
 use super::lookup::LookupJob;
@@ -93,6 +93,7 @@ pub(super) struct Dispatcher {
     pub lookups: Sender<LookupJob>,
     pub store: Sender<StoreJob>,
     pub store_status: Arc<StoreStatus>,
+    pub traces: Traces,
 }
 
 impl Dispatcher {
@@ -140,7 +141,7 @@ impl Dispatcher {
         let (session, task, attempt) = (assignment.session, assignment.task, assignment.attempt);
         let decided = assignment.decided;
         let command = match assignment.fill(|seq, part| self.load(seq, part)) {
-            Ok(assigned) => match self.outlet(session).assign(session, assigned) {
+            Ok(assigned) => match self.hand_over(session, assigned) {
                 Ok(()) => return self.engine.measure_dispatch(decided),
                 Err(Undelivered) => Command::ReturnAttempt { task, attempt, why: Returned::NoRoom },
             },
@@ -154,6 +155,11 @@ impl Dispatcher {
             // The accept timeout decides instead.
             error!(%task, %rejection, "the engine did not take an attempt back");
         }
+    }
+
+    fn hand_over(&self, session: SessionId, mut assigned: Assigned) -> Result<(), Undelivered> {
+        assigned.traces = self.traces;
+        self.outlet(session).assign(session, assigned)
     }
 
     fn load(&self, seq: Seq, part: u32) -> Result<Payload, Rejection> {

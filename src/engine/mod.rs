@@ -28,7 +28,7 @@ mod writing;
 
 pub use crate::store::record::{CodecError, decode, encode};
 pub use admission::Admission;
-pub use assign::{Assigned, Assignment};
+pub use assign::{Assigned, Assignment, Traces};
 pub use commit::{CommitStatus, Committer};
 pub use dispatch::{Announcement, Outlet, Stopped, Undelivered};
 pub use feed::{Feed, FeedItem, Published};

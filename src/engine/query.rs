@@ -176,6 +176,18 @@ impl EngineHandle {
         Ok(merged(live, archived, limit))
     }
 
+    /// The workflows that have not ended, at most so many.
+    ///
+    /// # Errors
+    /// That the engine is overloaded or stopping.
+    pub async fn open_workflows(&self, limit: usize) -> Result<Vec<Workflow>, Rejection> {
+        self.query(move |view| {
+            let open = view.state.workflows.values().filter(|workflow| !workflow.status.has_ended());
+            open.take(limit).cloned().collect()
+        })
+        .await
+    }
+
     /// All workers that are known.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use std::thread::{Builder, JoinHandle};
 
 use tracing::error;
 
+use super::assign::Traces;
 use super::commit::Committer;
 use super::dispatch::{Dispatcher, Outlet};
 use super::feed::Feed;
@@ -85,6 +86,8 @@ pub struct Prepared {
     feed: Feed,
     committer: Committer,
     figures: Arc<Figures>,
+    /// Whether spans are kept of attempts; they are not, unless somebody says so.
+    pub traces: Traces,
 }
 
 /// The running engine. Dropping it does not stop it; [`Running::stop`] does.
@@ -107,7 +110,17 @@ pub fn prepare(parts: EngineParts) -> Prepared {
     let committer = Committer::new(Arc::clone(&figures));
     let seen = (Arc::clone(&committer.status), Arc::clone(&figures));
     let handle = EngineHandle::new(sender.clone(), Arc::clone(&waiting), feed.clone(), reader, seen, &parts);
-    Prepared { parts, handle, inbox, archived: sender, waiting, feed, committer, figures }
+    Prepared {
+        parts,
+        handle,
+        inbox,
+        archived: sender,
+        waiting,
+        feed,
+        committer,
+        figures,
+        traces: Traces::Off,
+    }
 }
 
 impl Prepared {
@@ -135,7 +148,7 @@ impl Prepared {
         sockets: Arc<dyn Outlet>,
         fatal: impl FnOnce(LogError) + Send + 'static,
     ) -> Running {
-        let Self { parts, handle, inbox, archived, waiting, feed, committer, figures } = self;
+        let Self { parts, handle, inbox, archived, waiting, feed, committer, figures, traces } = self;
         let stop = Arc::new(AtomicBool::new(false));
         let (outputs, released) = channel();
         let (lookups, wanted) = channel();
@@ -162,6 +175,7 @@ impl Prepared {
             lookups,
             store: parts.store,
             store_status: parts.store_status,
+            traces,
         };
         let (views, found, found_waiting) = (parts.views, archived.clone(), Arc::clone(&waiting));
         let (stopping, stopped) = (Arc::clone(&stop), committer.clone());

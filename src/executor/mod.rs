@@ -9,6 +9,7 @@ mod models;
 mod offer;
 pub mod outbound;
 mod subscriptions;
+mod traces;
 mod webhooks;
 mod work;
 
@@ -33,6 +34,7 @@ use models::{Images, Live};
 pub use models::{Models, Offer};
 use outbound::Outbound;
 pub use subscriptions::Subscriptions;
+pub use traces::Tracer;
 pub use webhooks::Courier;
 use work::{Done, Undone};
 

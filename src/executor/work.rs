@@ -56,7 +56,12 @@ pub(super) async fn perform(
     let parameters = assigned.parameters.as_str();
     let result = match (&*assigned.route().task_type, &tools.files) {
         ("function", _) => call(parameters, now, assigned).await?,
-        ("http", _) => http_task::perform(&tools.outbound, parameters, tools.response_bytes_max, now).await?,
+        ("http", _) => {
+            let traceparent = assigned.traceparent();
+            let send =
+                http_task::Send { outbound: &tools.outbound, traceparent: traceparent.as_deref(), now };
+            send.perform(parameters, tools.response_bytes_max).await?
+        }
         ("file", Some(root)) => file::perform(root, &assigned.parameters, assigned.task, assigned.attempt)
             .await
             .map_err(|error| failure(error.code(), error.to_string()))?,

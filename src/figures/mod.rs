@@ -49,6 +49,10 @@ pub struct Figures {
     pub requests: Labelled<Histogram, 2>,
     /// Responses by the first digit of their status.
     pub responses: Labelled<Counter, 1>,
+    /// Spans that a collector has taken.
+    pub spans_sent: Counter,
+    /// Spans that were given up, by reason.
+    pub spans_dropped: Labelled<Counter, 1>,
     /// Samples of the last hour, and what the recent figures are measured against.
     history: Mutex<History>,
 }

@@ -31,6 +31,7 @@ impl Outlet for SocketServer {
         if !connection.session.backlog.takes_assignment(assigned.task, &wire_id, bytes) {
             return Err(Undelivered);
         }
+        let traceparent = assigned.traceparent();
         let assign = Assign {
             task_id: &wire_id,
             workflow_id: &assigned.workflow_label(),
@@ -42,7 +43,7 @@ impl Outlet for SocketServer {
             max_retries: assigned.max_retries(),
             timeout,
             assigned_at: NaiveUtc(assigned.at),
-            traceparent: assigned.traceparent(),
+            traceparent: traceparent.as_deref(),
             external,
         };
         connection.emit(Assign::EVENT, &assign)

@@ -60,6 +60,7 @@ impl Letter {
         let external = External::new(&parameters, task_type.as_deref(), service.as_deref(), timeout);
         let token = courier.key.token(assigned.task, assigned.attempt);
         let callback_url = format!("{}/api/v1/callbacks/{token}", courier.public_url);
+        let traceparent = assigned.traceparent();
         let assign = Assign {
             task_id: &assigned.wire_id(),
             workflow_id: &assigned.workflow_label(),
@@ -71,7 +72,7 @@ impl Letter {
             max_retries: assigned.max_retries(),
             timeout,
             assigned_at: NaiveUtc(assigned.at),
-            traceparent: assigned.traceparent(),
+            traceparent: traceparent.as_deref(),
             external: Some(external),
         };
         let body = serde_json::to_vec(&Handed { assign, callback_url: &callback_url }).map_err(broken)?;

@@ -20,6 +20,7 @@ pub(super) fn families(figures: &Figures) -> Vec<Family> {
     families.extend(of_workflows(figures));
     families.extend(of_latencies(figures));
     families.extend(of_requests(figures));
+    families.extend(of_traces(figures));
     families
 }
 
@@ -92,6 +93,15 @@ fn of_requests(figures: &Figures) -> [Family; 2] {
     [
         histograms(name, ["method", "route"], help, (&figures.requests, REQUEST)),
         counters("gleitzeit_http_responses", "class", "Responses by class of status.", &figures.responses),
+    ]
+}
+
+fn of_traces(figures: &Figures) -> [Family; 2] {
+    let (sent, help) = (figures.spans_sent.get(), "Spans that the collector has taken.");
+    let dropped = "Spans that were given up, by reason.";
+    [
+        Family::single("gleitzeit_trace_spans_sent", Kind::Counter, help, sent),
+        counters("gleitzeit_trace_spans_dropped", "reason", dropped, &figures.spans_dropped),
     ]
 }
 

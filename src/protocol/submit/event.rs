@@ -15,6 +15,7 @@ use crate::core::ids::{Fingerprint, TaskId};
 use crate::core::limits::SubmissionLimits;
 use crate::core::payload::Payload;
 use crate::core::rejection::Rejection;
+use crate::core::trace;
 use crate::protocol::fault;
 use crate::protocol::fields::{Count, Seconds, Text};
 
@@ -76,7 +77,7 @@ pub fn parse_submit_event(payload: &str, limits: &SubmissionLimits) -> Result<Su
         timeout_seconds: event.timeout_seconds,
         tags: Vec::new(),
         metadata: object(event.metadata)?,
-        traceparent: event.traceparent,
+        traceparent: event.traceparent.or_else(|| event.metadata.and_then(traced)),
     })?;
     Ok(Submission { id, spec, body: Fingerprint::of(payload.as_bytes()) })
 }
@@ -106,6 +107,17 @@ fn add<'a>(builder: &mut Builder<'a, '_>, task: SubmitEventTask<'a>) -> Result<(
         metadata: object(task.metadata),
     };
     builder.add(common, work)
+}
+
+/// Clients that know no other place put the trace context into the metadata. Anything else there is the submitter's own.
+fn traced(metadata: &RawValue) -> Option<Text<'_>> {
+    #[derive(Deserialize)]
+    struct Traced<'a> {
+        #[serde(borrow)]
+        traceparent: Text<'a>,
+    }
+    let Traced { traceparent } = serde_json::from_str(metadata.get()).ok()?;
+    trace::is_context(&traceparent.0).then_some(traceparent)
 }
 
 /// Clients send an empty object, null or nothing where there is no metadata.

@@ -105,6 +105,11 @@ fn documented() -> BTreeMap<String, Family> {
     .collect()
 }
 
+/// A port at which nobody listens any more.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// Runs tasks in the server and at a service: some succeed, one fails, one is refused, one is lost.
 async fn work(server: &Server) -> Peer {
     let rest = server.rest();
@@ -144,9 +149,14 @@ async fn work(server: &Server) -> Peer {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_documented_is_told_and_the_other_way_round() {
     let data = tempfile::tempdir().unwrap();
-    let server = block_in_place(|| Server::start(data.path(), &[]));
+    let nobody = format!("http://127.0.0.1:{}", block_in_place(free_port));
+    let server = block_in_place(|| Server::start(data.path(), &["--otlp-endpoint", &nobody]));
     let _peer = work(&server).await;
-    let told = block_in_place(|| Scrape::of(&server)).families;
+    let complete = || {
+        let families = Scrape::of(&server).families;
+        (!families["gleitzeit_trace_spans_dropped"].labels.is_empty()).then_some(families)
+    };
+    let told = block_in_place(|| until("spans are given up", super::SOON, complete));
     let documented = documented();
     assert!(told.len() >= 40 && told.keys().all(|name| name.starts_with("gleitzeit_")), "{:?}", told.keys());
     let names = |all: &BTreeMap<String, Family>| all.keys().cloned().collect::<Vec<_>>();
@@ -275,4 +285,56 @@ async fn the_last_hour_is_there_in_columns_and_goes_on_where_a_reader_stopped() 
         until("the next sample", super::SOON, || since(last).get(0).and_then(Value::as_u64))
     });
     assert!(next > last);
+}
+
+/// Every query of the dashboard that is given as an example, with the variables of its selectors.
+fn queries(node: &Value, found: &mut Vec<String>) {
+    for (key, value) in node.as_object().into_iter().flatten() {
+        if ["expr", "definition", "query"].contains(&key.as_str()) {
+            found.extend(value.as_str().map(str::to_owned));
+        }
+        queries(value, found);
+    }
+    for item in node.as_array().into_iter().flatten() {
+        queries(item, found);
+    }
+}
+
+/// The words of a query that are names of metrics, and the labels that are matched or grouped by in it.
+fn words(query: &str) -> impl Iterator<Item = &str> {
+    query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty())
+}
+
+#[test]
+fn the_dashboard_for_grafana_asks_for_metrics_that_exist() {
+    let dashboard: Value =
+        serde_json::from_str(include_str!("../../../examples/grafana/gleitzeit.json")).unwrap();
+    let mut all = Vec::new();
+    queries(&dashboard, &mut all);
+    let documented = documented();
+    let mut asked = BTreeSet::new();
+    for query in &all {
+        let metrics: Vec<&str> = words(query).filter(|word| word.starts_with("gleitzeit_")).collect();
+        assert!(!metrics.is_empty() || query == "prometheus", "{query}");
+        let mut labels: BTreeSet<&str> = BTreeSet::from(["le", "instance"]);
+        for metric in metrics {
+            let family = |(name, family): &(&String, &Family)| {
+                suffixes(&family.kind).iter().any(|suffix| format!("{name}{suffix}") == metric)
+            };
+            let (name, family) =
+                documented.iter().find(family).unwrap_or_else(|| panic!("{metric}: {query}"));
+            labels.extend(family.labels.iter().map(String::as_str));
+            asked.insert(name.clone());
+        }
+        for group in query.split("by (").skip(1) {
+            let group = words(group.split(')').next().unwrap());
+            group.for_each(|label| assert!(labels.contains(label), "{label}: {query}"));
+        }
+    }
+    assert!(all.len() > 30 && asked.len() > 25, "{asked:?}");
+    let titles = dashboard["panels"].as_array().unwrap().iter().map(|panel| panel["title"].as_str().unwrap());
+    assert!(
+        titles.clone().count() == titles.collect::<BTreeSet<_>>().len(),
+        "panels have titles of their own"
+    );
 }
