@@ -59,7 +59,8 @@ impl Serve {
         runtime.block_on(async {
             let server = start(config, self.static_dir.map_or(Assets::Embedded, Assets::OnDisk)).await?;
             let (keep, poke) = (Arc::clone(&server.keep), server.keep_retention.clone());
-            tokio::spawn(Reload::watch(given, keep, poke)?.run());
+            let reload = Reload::watch(given, keep, poke, server.closing.subscribe())?;
+            tokio::spawn(reload.run());
             println!("gleitzeit listening on {}", server.url());
             server.until_stopped().await
         })

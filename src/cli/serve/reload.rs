@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::cli::config::settings;
@@ -23,6 +24,8 @@ pub(super) struct Reload {
     retention: SyncSender<()>,
     known: BTreeMap<String, String>,
     signals: Signal,
+    /// The server stops. Whoever could still wake retention would keep its thread alive.
+    closing: watch::Receiver<bool>,
 }
 
 impl Reload {
@@ -31,17 +34,26 @@ impl Reload {
         given: RawConfig,
         keep: Arc<Keep>,
         retention: SyncSender<()>,
+        closing: watch::Receiver<bool>,
     ) -> anyhow::Result<Self> {
         let known = named(&given)?;
-        Ok(Self { given, keep, retention, known, signals: signal(SignalKind::hangup())? })
+        Ok(Self { given, keep, retention, known, signals: signal(SignalKind::hangup())?, closing })
     }
 
     pub(super) async fn run(mut self) {
-        while self.signals.recv().await.is_some() {
+        while self.next().await {
             // One that is wrong changes nothing, as if it were not there.
             if let Err(error) = self.again() {
                 error!("the settings were read again and are wrong, so nothing was changed: {error:#}");
             }
+        }
+    }
+
+    /// Says whether a signal came before the end.
+    async fn next(&mut self) -> bool {
+        tokio::select! {
+            signal = self.signals.recv() => signal.is_some(),
+            _ = self.closing.wait_for(|closing| *closing) => false,
         }
     }
 

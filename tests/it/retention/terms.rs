@@ -96,7 +96,7 @@ async fn the_log_gives_disk_back_until_it_is_small_enough() {
     let engine = Engine::open(directory.path()).await;
     let (ended, waiting) = filled(&engine.handle()).await;
     archived(&engine).await;
-    let (before, limit) = (log_bytes(directory.path()), 3 << 20);
+    let (before, limit) = (log_bytes(directory.path()), 2 << 20);
     assert!(before > limit + (1 << 20), "{before} bytes");
     pass(&engine, KeepTerms { log_bytes: before, ..KeepTerms::EVERYTHING }).await;
     assert_eq!((log_bytes(directory.path()), gone(&engine.handle(), &ended).await), (before, 0));
