@@ -74,11 +74,16 @@ fn submit_events() {
 #[test]
 fn the_examples_are_taken() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/workflows");
+    // The batch of the examples is about the files of `examples/data`.
+    let data = |wanted: &Wanted<'_>| {
+        let (folder, files) = (wanted.folder.to_owned(), vec!["README.md".to_owned(), "iris.csv".to_owned()]);
+        Ok(Found { absolute: format!("/files/{folder}"), folder, files })
+    };
     let mut read = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let body = std::fs::read(&path).unwrap();
-        let taken = parse_submission(&body, ContentType::Yaml, &SubmissionLimits::default());
+        let taken = parse_with_files(&body, ContentType::Yaml, &SubmissionLimits::default(), &data);
         assert!(taken.is_ok(), "{}: {taken:?}", path.display());
         read += 1;
     }
