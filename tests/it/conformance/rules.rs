@@ -81,7 +81,7 @@ async fn judged(flaw: &'static Flaw) -> ((i32, Vec<String>), Value) {
 }
 
 /// For what a spoiled service leaves out. What it does not leave out must come within it, on a busy machine too.
-const PATIENCE: &str = "30";
+const PATIENCE: &str = "12";
 
 /// What the Base protocol has no way to do.
 const BASE_DEVIATIONS: [&str; 13] = [
@@ -102,7 +102,7 @@ const BASE_DEVIATIONS: [&str; 13] = [
 
 #[test]
 fn a_service_of_the_earlier_kind_deviates_and_breaks_nothing() {
-    let kit = Kit::start(&["--patience", "120"]);
+    let kit = Kit::start(&["--patience", "30"]);
     let mut command = python();
     let mut child =
         command.args(["tests/clients/conformance_service.py", &kit.url]).spawn().expect("run tests/run");
@@ -118,7 +118,7 @@ fn a_service_of_the_earlier_kind_deviates_and_breaks_nothing() {
 
 #[test]
 fn the_service_of_the_documentation_breaks_nothing() {
-    let kit = Kit::start(&["--patience", "120"]);
+    let kit = Kit::start(&["--patience", "30"]);
     let mut child = documented_service(&kit.url).spawn().expect("run tests/run");
     let (code, report) = kit.report();
     drop(child.kill());
