@@ -1,5 +1,6 @@
 //! `gleitzeit serve`: the composition root, the only place that knows every module.
 
+mod followers;
 mod reload;
 mod upkeep;
 
@@ -17,14 +18,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
-use super::{Exit, lifecycle, telemetry};
+use super::{Exit, telemetry};
 use crate::clock::EngineClock;
-use crate::config::{Config, FilesConfig, RawConfig, Token, TracesConfig};
+use crate::config::{Config, FilesConfig, RawConfig, Token};
 use crate::core::state::State;
-use crate::engine::{self, EngineHandle, EngineParts, Keep, Retention, Sampler, Traces, Views};
+use crate::engine::{self, EngineHandle, EngineParts, Keep, Retention, Traces, Views};
 use crate::executor::file::Root;
 use crate::executor::outbound::Outbound;
-use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools, Tracer};
+use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools};
 use crate::http::{
     self, App, Assets, Callbacks, Files, KnownModels, Models, Places, Receivers, RequestIds, Shutdown,
     Upkeep, Webhooks,
@@ -138,7 +139,7 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
         std::process::exit(74);
     });
     executor.register().await?;
-    start_followers(&subscriptions, &handle, config.traces.as_ref()).await?;
+    followers::start(&subscriptions, &handle, config.traces.as_ref()).await?;
     let (keep_retention, stop) = sync_channel(1);
     let retention = thread("retention", move || retention.run(&stop))?;
 
@@ -177,21 +178,6 @@ fn retention(
 
 fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name.to_owned()).spawn(work)
-}
-
-/// What runs beside the engine until it stops.
-async fn start_followers(
-    subscriptions: &Subscriptions,
-    engine: &EngineHandle,
-    traces: Option<&TracesConfig>,
-) -> anyhow::Result<()> {
-    tokio::spawn(subscriptions.clone().run());
-    tokio::spawn(Sampler { engine: engine.clone() }.run());
-    lifecycle::tell(engine);
-    if let Some(traces) = traces {
-        tokio::spawn(Tracer::start(engine.clone(), traces).await?.run());
-    }
-    Ok(())
 }
 
 fn places(data_dir: &DataDir) -> Places {

@@ -188,8 +188,7 @@ pub fn check_indexes(state: &State) -> Result<(), String> {
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_presence(state: &State, presence: &Presence, now: Timestamp) -> Result<(), String> {
-    presence.check_slots(state, now)?;
+pub fn check_presence(state: &State, presence: &Presence) -> Result<(), String> {
     for worker in presence.workers().filter(|worker| worker.is_connected()) {
         let held = state.grants.count(&worker.facts.worker);
         let offered_now =
@@ -205,11 +204,13 @@ pub fn check_presence(state: &State, presence: &Presence, now: Timestamp) -> Res
     Ok(())
 }
 
-/// Every deadline lies ahead, but for what one turn could not do. True while the disk has room.
+/// Every deadline lies ahead, but for what one turn could not do, and the turns of the workers know of every one that has
+/// passed. True while the disk has room.
 ///
 /// # Errors
 /// As [`check`].
-pub fn check_deadlines(state: &State, now: Timestamp) -> Result<(), String> {
+pub fn check_deadlines(state: &State, presence: &Presence, now: Timestamp) -> Result<(), String> {
+    presence.check_slots(state, now)?;
     if state.timers.next().is_some_and(|due| due.0 + 60_000 < now.0) {
         return Err(format!("a timer of {:?} is overdue at {now:?}", state.timers.next()));
     }

@@ -110,14 +110,13 @@ fn half_of_a_surrogate_pair_is_not_written() {
     let body = r#"{"name": "w", "tasks": [{"name": "t", "task_type": "file", "max_retries": 0, "parameters":
         {"operation": "write", "target_path": "half", "content": "a \ud800 b"}}]}"#;
     let taken = rest.post_as("application/json", "/workflows", body);
-    let tasks = format!("/workflows/{}/tasks", taken.body["id"].as_str().expect("a workflow has an id"));
-    let id = until("the task fails", crate::harness::PATIENCE, || {
-        let tasks = rest.read(&tasks);
-        (tasks["items"][0]["status"] == "failed").then(|| tasks["items"][0]["id"].clone())
+    let results = format!("/workflows/{}/results", taken.body["id"].as_str().expect("a workflow has an id"));
+    let failed = until("the task fails", crate::harness::PATIENCE, || {
+        let results = rest.read(&results);
+        (results["status"] == "failed").then(|| results["errors"]["t"].clone())
     });
-    let failed = rest.read(&format!("/tasks/{}", id.as_str().expect("a task has an id")));
-    assert_eq!(failed["error"]["code"], "GZ7001", "{failed}");
-    let message = failed["error"]["message"].as_str().expect("a failure says why");
+    assert_eq!(failed["code"], "GZ7001", "{failed}");
+    let message = failed["message"].as_str().expect("a failure says why");
     assert!(message.contains("`content`") && message.contains("surrogate"), "{message}");
     assert!(message.contains("line 1 column "), "{message}");
     assert!(house.names("").is_empty(), "nothing was written");

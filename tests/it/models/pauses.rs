@@ -95,13 +95,15 @@ fn who_meets_nothing_but_a_pause_has_not_tried() {
     assert!(said.contains("worker built-in:models cannot begin it now and is asked again in"), "{said}");
     assert!(said.contains("asked for a pause until 20") && said.contains("429: slow down"), "{said}");
     assert_eq!(house.run("text", prompt("n"))["status"], "completed");
-    // Refused once each, and left alone since.
+    // Refused, and left alone since. One that crosses with what the desk says of another is offered once more.
     for (id, index) in [(&workflow, waiting), (&late, 0)] {
         assert_eq!(why(&house, id, index)["reasons"][0]["kind"], "postponed");
         let refused = events(&house, id, "attempt_refused");
-        assert_eq!(refused.len(), 1, "{refused:?}");
-        assert_eq!(refused[0]["reason"], "postponed", "{refused:?}");
-        assert!(refused[0]["until"].is_string(), "{refused:?}");
+        assert!((1..=2).contains(&refused.len()), "{refused:?}");
+        for refusal in refused {
+            assert_eq!(refusal["reason"], "postponed", "{refusal}");
+            assert!(refusal["until"].is_string(), "{refusal}");
+        }
     }
     assert_eq!(peer.questions().len(), 1);
 }

@@ -211,9 +211,9 @@ impl World {
         if self.steps.is_multiple_of(5) {
             invariants::check_indexes(&process.engine.state)?;
         }
-        invariants::check_presence(&process.engine.state, &process.engine.presence, clock)?;
+        invariants::check_presence(&process.engine.state, &process.engine.presence)?;
         if !matches!(process.engine.admission, Admission::DiskFull { .. }) {
-            invariants::check_deadlines(&process.engine.state, clock)?;
+            invariants::check_deadlines(&process.engine.state, &process.engine.presence, clock)?;
         }
         let number = process.number;
         let next = process.engine.next_deadline().map(|due| process.world_time(due).max(self.now + 1));

@@ -330,10 +330,12 @@ impl Teller {
         let sound = invariants::check(state)
             .and_then(|()| invariants::check_progress(state))
             .and_then(|()| invariants::check_indexes(state))
-            .and_then(|()| invariants::check_presence(state, &self.engine.presence, self.now))
+            .and_then(|()| invariants::check_presence(state, &self.engine.presence))
             .and_then(|()| match self.engine.admission {
                 Admission::DiskFull { .. } => Ok(()),
-                Admission::Open | Admission::StoreLags => invariants::check_deadlines(state, self.now),
+                Admission::Open | Admission::StoreLags => {
+                    invariants::check_deadlines(state, &self.engine.presence, self.now)
+                }
             });
         sound.unwrap_or_else(|broken| panic!("{broken}\nafter:\n{}", self.told));
         if !found.is_empty() {

@@ -1,0 +1,22 @@
+//! What reads the feed beside the engine until it stops.
+
+use crate::cli::lifecycle;
+use crate::config::TracesConfig;
+use crate::engine::{EngineHandle, Sampler};
+use crate::executor::{Subscriptions, Tracer};
+
+/// # Errors
+/// The collector's address cannot be used.
+pub(super) async fn start(
+    subscriptions: &Subscriptions,
+    engine: &EngineHandle,
+    traces: Option<&TracesConfig>,
+) -> anyhow::Result<()> {
+    tokio::spawn(subscriptions.clone().run());
+    tokio::spawn(Sampler { engine: engine.clone() }.run());
+    lifecycle::tell(engine);
+    if let Some(traces) = traces {
+        tokio::spawn(Tracer::start(engine.clone(), traces).await?.run());
+    }
+    Ok(())
+}
