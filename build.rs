@@ -4,8 +4,21 @@
 fn main() {
     println!("cargo:rerun-if-changed=static");
     println!("cargo:rerun-if-changed=docs/openapi.json");
+    fold_identical_code();
     #[cfg(feature = "server")]
     assets::write();
+}
+
+/// Generic code is the same for many types, and the linker that Rust brings keeps one of each. Only where it is sure to be
+/// that linker, because others do not know the option.
+fn fold_identical_code() {
+    let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
+    let unset = |name: &str| std::env::var(name).map_or(true, |found| found.is_empty());
+    let linker = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER";
+    let usual = unset("CARGO_ENCODED_RUSTFLAGS") && unset(linker) && unset("RUSTC_LINKER");
+    if is("TARGET", "x86_64-unknown-linux-gnu") && is("PROFILE", "release") && usual {
+        println!("cargo:rustc-link-arg-bins=-Wl,--icf=all");
+    }
 }
 
 #[cfg(feature = "server")]

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::file::ConfigError;
 
@@ -31,7 +31,7 @@ impl LogConfig {
     pub fn resolve(levels: Option<&str>, format: Option<&str>) -> Result<Self, ConfigError> {
         let levels = levels.filter(|levels| !levels.is_empty()).unwrap_or(LEVELS);
         let format = format.map_or(Ok(LogFormat::default()), LogFormat::from_str)?;
-        match EnvFilter::builder().parse(levels) {
+        match levels.parse::<Targets>() {
             Ok(_) => Ok(Self { levels: levels.to_owned(), format }),
             Err(_) => Err(ConfigError::setting(
                 "log",

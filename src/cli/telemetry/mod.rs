@@ -5,35 +5,42 @@ mod text;
 
 use std::io::{IsTerminal, Stderr, stderr};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::SubscriberBuilder;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::Layer;
 use tracing_subscriber::fmt::format::Format;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogConfig, LogFormat};
 
 /// Starts logging as the configuration says: levels, by module where wanted, and the form of a line.
 pub fn start(log: &LogConfig) {
-    let filter = EnvFilter::new(&log.levels);
+    let levels = log.levels.parse::<Targets>().expect("the configuration has checked them");
+    let filtered = tracing_subscriber::registry().with(levels);
     // A second start in one process, as in tests, keeps the first.
     let _ = match log.format {
-        LogFormat::Text => subscriber(filter).try_init(),
-        LogFormat::Json => subscriber(filter).event_format(json::Lines).try_init(),
+        LogFormat::Text => filtered.with(lines()).try_init(),
+        LogFormat::Json => filtered.with(lines().event_format(json::Lines)).try_init(),
     };
 }
 
 /// Starts logging with these levels where the environment (`GLEITZEIT_LOG`) sets none.
 pub fn start_at(levels: &str) {
-    let filter = EnvFilter::try_from_env("GLEITZEIT_LOG").unwrap_or_else(|_| EnvFilter::new(levels));
-    let _ = subscriber(filter).try_init();
+    let wanted = std::env::var("GLEITZEIT_LOG").ok().and_then(|wanted| wanted.parse::<Targets>().ok());
+    let levels = wanted.unwrap_or_else(|| levels.parse().expect("the program names levels that exist"));
+    let _ = tracing_subscriber::registry().with(levels).with(lines()).try_init();
 }
 
-fn subscriber(filter: EnvFilter) -> SubscriberBuilder<text::Fields, Format, EnvFilter, fn() -> Stderr> {
+/// How each line looks. The filter stands before it, which is why the kind of subscriber is open.
+fn lines<S>() -> Layer<S, text::Fields, Format, fn() -> Stderr>
+where
+    S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
+{
     // See no-color.org: any value but an empty one.
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    tracing_subscriber::fmt()
+    tracing_subscriber::fmt::layer()
         .fmt_fields(text::Fields::new())
         .with_ansi(stderr().is_terminal() && !no_color)
         .with_target(false)
-        .with_env_filter(filter)
-        .with_writer(stderr)
+        .with_writer(stderr as fn() -> Stderr)
 }
