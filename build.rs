@@ -11,6 +11,7 @@ fn main() {
 
 /// Generic code is the same for many types, and the linker that Rust brings keeps one of each. Only where it is sure to be
 /// that linker, because others do not know the option.
+#[expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts through the environment")]
 fn fold_identical_code() {
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
     let unset = |name: &str| std::env::var(name).map_or(true, |found| found.is_empty());
