@@ -27,6 +27,7 @@ use crate::core::nearest::suggestion;
 use crate::core::rejection::Rejection;
 use crate::core::spec::references;
 use crate::core::state::{Workflow, WorkflowStatus};
+use crate::core::trace;
 use crate::engine::Accepted;
 use crate::protocol::rest::{
     Done, ListQuery, Page, RetryWorkflowRequest, ShapeView, Submitted, TaskView, WorkflowDetail,
@@ -116,7 +117,8 @@ pub struct Validated<'a> {
 async fn read(app: &Arc<App>, headers: &HeaderMap, body: Bytes) -> Result<Submission, Failed> {
     let content_type = ContentType::parse(text(headers, "content-type")?)?;
     let mut submission = parse(app, content_type, body).await?;
-    if let Some(traceparent) = text(headers, "traceparent")? {
+    // A proxy may have sent anything; W3C has receivers go on without a context that is none.
+    if let Some(traceparent) = text(headers, "traceparent")?.filter(|given| trace::is_context(given)) {
         submission.spec.traceparent = Some(Arc::from(traceparent));
     }
     Ok(submission)

@@ -68,6 +68,16 @@ async def test_a_workflow_is_one_trace_below_the_span_of_its_submitter(house):
         assert len({span.span_id for span in collector.spans}) == 4 and collector.services == {"gleitzeit"}
 
 
+async def test_a_header_that_is_no_context_is_left_out(house):
+    worker = await house.worker("w")
+    body = {"name": "untraced", "tasks": [task("only")]}
+    for header, passed_on in ((GIVEN, GIVEN), ("garbage " + "x" * 3_000, None), (GIVEN[:-1], None)):
+        answer = await house.api.ask("POST", "/workflows", json=body, headers={"traceparent": header})
+        assert answer.status == 201
+        assigned = await worker.run(1)
+        assert assigned.get("traceparent") == passed_on
+
+
 async def test_a_trace_goes_on_under_the_same_ids_after_a_kill(house):
     async with traced(house, await Collector().start()) as house:
         worker = await house.worker("w", node_id="n1")
