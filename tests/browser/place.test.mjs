@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { closeBrowser, House, openPage, task, until } from './house.mjs';
+import { closeBrowser, House, openPage, sleep, task, until } from './house.mjs';
 
 const house = new House();
 const gates = new Map();
@@ -12,6 +12,8 @@ before(async () => {
   await house.start();
   workshop = await house.service('Workshop', async ({ external_parameters: values }) => {
     if (values.gate) await new Promise((resolve) => { gates.set(values.gate, resolve); });
+    // Times are in milliseconds, and a chain without this has several tasks that start within one: their order is then open.
+    await sleep(5);
     return values.step;
   }, { slots: 50 });
 });
