@@ -50,6 +50,9 @@ impl ConnectHandler<LocalAdapter, InReadLoop> for Door {
         if let Err(error) = socket.emit("connected", &greeting) {
             debug!(%sid, %error, "a client could not be greeted");
         }
+        if let Some(session) = socket.extensions.get::<Arc<Session>>() {
+            session.opening.end();
+        }
     }
 }
 
@@ -69,6 +72,7 @@ impl Door {
             socket
                 .on(event.name, Handler { server: Arc::clone(server), session: Arc::clone(&session), event });
         }
+        socket.extensions.insert(Arc::clone(&session));
         socket.on_fallback(Fallback { session: Arc::clone(&session) });
         socket.on_disconnect(Farewell { server: Arc::clone(server), session: Arc::clone(&session) });
         // The engine may assign as soon as the first event has been handled.
@@ -123,6 +127,7 @@ impl Server {
     fn forget(&self, session: &Session, how: Disconnected) {
         self.sessions.remove(session.id);
         self.leave_everything(session.id);
+        session.opening.end();
         self.tell_of_end(session, how);
     }
 

@@ -79,6 +79,17 @@ pub(super) struct Handler {
 
 impl MessageHandler<LocalAdapter, InReadLoop> for Handler {
     fn call(&self, socket: Arc<Socket>, value: Value, ack_id: Option<i64>) {
+        if self.session.opening.is_over() {
+            self.take(socket, value, ack_id);
+        } else {
+            let handler = self.clone();
+            self.session.opening.defer(move || handler.take(socket, value, ack_id));
+        }
+    }
+}
+
+impl Handler {
+    fn take(&self, socket: Arc<Socket>, value: Value, ack_id: Option<i64>) {
         let connection = Connection { session: Arc::clone(&self.session), socket };
         let caller = Caller { connection, event: Cow::Borrowed(self.event.name), ack_id };
         // A panic would leave the socket hanging for ever, and its client with it.
@@ -91,9 +102,7 @@ impl MessageHandler<LocalAdapter, InReadLoop> for Handler {
             caller.refuse(&rejection);
         }
     }
-}
 
-impl Handler {
     fn handle(&self, caller: &Caller, value: Value) -> Result<(), Rejection> {
         if !self.session.is_admitted() && self.event.name != AUTHENTICATE {
             auth::refuse_stranger(caller);
@@ -135,6 +144,13 @@ pub(super) struct Fallback {
 
 impl MessageHandler<LocalAdapter, InReadLoop> for Fallback {
     fn call(&self, socket: Arc<Socket>, value: Value, ack_id: Option<i64>) {
+        let fallback = self.clone();
+        self.session.opening.defer(move || fallback.take(socket, &value, ack_id));
+    }
+}
+
+impl Fallback {
+    fn take(&self, socket: Arc<Socket>, value: &Value, ack_id: Option<i64>) {
         let connection = Connection { session: Arc::clone(&self.session), socket };
         let name = value.as_str().and_then(|text| event_name(text)).unwrap_or_default();
         let shown = name.get(..name.floor_char_boundary(SHOWN_BYTES_MAX)).unwrap_or_default().to_owned();

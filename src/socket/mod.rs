@@ -15,6 +15,7 @@ mod inbound;
 mod lane;
 mod live;
 mod monitor;
+mod opening;
 mod outbound;
 mod rooms;
 mod session;

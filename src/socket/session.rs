@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::backlog::Backlog;
 use super::lane::Lane;
+use super::opening::Opening;
 use crate::clock;
 use crate::core::command::WorkerFacts;
 use crate::core::ids::SessionId;
@@ -23,6 +24,7 @@ pub(super) struct Session {
     pub id: SessionId,
     pub lane: Lane,
     pub backlog: Backlog,
+    pub opening: Opening,
     opened_at: Instant,
     /// Whether it may do anything but authenticate.
     admitted: AtomicBool,
@@ -61,6 +63,7 @@ impl Session {
             id,
             lane: Lane::default(),
             backlog: Backlog::default(),
+            opening: Opening::default(),
             opened_at: clock::instant(),
             admitted: AtomicBool::new(admitted),
             authenticated: AtomicBool::new(false),
