@@ -135,6 +135,18 @@ async def test_functions_of_this_process_are_tasks(cluster):
     assert stats["health"] == "healthy" and stats["version"]
 
 
+async def test_functions_registered_while_the_connection_opens_run_too(house):
+    """The last one at many moments between the first one and the answer to its registration."""
+    for count in range(1, 16):
+        async with GleitzeitCluster(house.url) as cluster:
+            for number in range(count):
+                cluster.register_python_function(f"given_{number}", lambda: "run")
+                await asyncio.sleep(0.003)
+            workflow = cluster.create_workflow("While opening")
+            workflow.add_python_task("Last", f"given_{count - 1}")
+            assert (await cluster.execute_workflow(workflow, timeout=PATIENCE)).results["Last"] == "run"
+
+
 async def test_a_function_registered_before_the_start_runs_too(house):
     cluster = GleitzeitCluster(house.url)
     cluster.register_python_function("prepare", lambda: [1, 2])

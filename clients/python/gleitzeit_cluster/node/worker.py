@@ -47,6 +47,8 @@ class Worker:
         self._runner = Runner(loop, self)
         self._link: Optional[Link] = None
         self._is_registered = False
+        # Since they were last put into a registration.
+        self._facts_changed = False
         self._stop_by: Optional[float] = None
         self._leaving = False
         self._interval = facts.heartbeat_seconds
@@ -205,6 +207,8 @@ class Worker:
             raise
         self.registrations += 1
         self.last_error = None
+        if self._facts_changed:
+            self._register_soon()
         log.info("%s is registered at %s as %s", facts.name, facts.url, facts.node_id)
         if self.ledger.draining:
             self._tell_draining(link)
@@ -214,6 +218,7 @@ class Worker:
 
     async def _register(self, link: Link) -> None:
         running = self.ledger.wanted()
+        self._facts_changed = False
         payload = reports.encode(self.facts.registration(self.ledger.active()))
         answer = await link.call(
             "node:register", payload, HANDSHAKE_SECONDS, lambda answer: self._on_registered(link, answer, running)
@@ -358,6 +363,8 @@ class Worker:
         self._pulse.set()
 
     def _register_soon(self) -> None:
+        # While a registration is under way its facts are on the wire already; it is followed by another one.
+        self._facts_changed = True
         if self._link is not None and self._is_registered:
             # Kept here: the loop itself has only a weak reference.
             self._registering = self._loop.create_task(self._register_on(self._link))
