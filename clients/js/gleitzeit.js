@@ -754,7 +754,7 @@ function refusal({ text, url, status, retryAfter }) {
   // What proxies say; the server itself is exact in the body.
   const seconds = Number.parseInt(retryAfter ?? "", 10);
   const retryAfterMs = problem.retry_after_ms ?? (Number.isNaN(seconds) ? null : seconds * 1_000);
-  const hint = code === "GZ4001" ? `; ${TOKEN_HINT}` : "";
+  const hint = status === 401 ? `; ${TOKEN_HINT}` : "";
   const message = `error[${code}]: ${title}${detail ? `: ${detail}` : ""}${fix ? ` (${fix})` : ""}${hint}`;
   const retryable = [429, 502, 503, 504].includes(status);
   return new GleitzeitError("refused", message, { code, status, fix, retryable, retryAfterMs, problem });

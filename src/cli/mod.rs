@@ -1,5 +1,7 @@
 //! The command line, one file per verb. Data goes to stdout, everything else to stderr.
 
+#[cfg(any(feature = "client", feature = "server"))]
+mod auth;
 #[cfg(feature = "client")]
 mod bench;
 #[cfg(feature = "client")]
@@ -40,6 +42,8 @@ mod logs;
 mod man;
 #[cfg(feature = "client")]
 mod monitor;
+#[cfg(feature = "server")]
+mod opened;
 mod output;
 #[cfg(feature = "client")]
 mod pause;
@@ -175,7 +179,7 @@ enum Verb {
     Demo(demo::Demo),
     #[cfg(feature = "client")]
     Export(export::Export),
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "client", feature = "server"))]
     #[command(flatten)]
     Care(Care),
     #[cfg(feature = "server")]
@@ -189,22 +193,28 @@ enum Verb {
 }
 
 /// For whoever looks after a server.
-#[cfg(feature = "server")]
+#[cfg(any(feature = "client", feature = "server"))]
 #[derive(Debug, Subcommand)]
 enum Care {
+    Auth(auth::Auth),
+    #[cfg(feature = "server")]
     Store(store::Store),
+    #[cfg(feature = "server")]
     Config(config::Config),
-    #[cfg(feature = "client")]
+    #[cfg(all(feature = "client", feature = "server"))]
     Doctor(doctor::Doctor),
 }
 
-#[cfg(feature = "server")]
+#[cfg(any(feature = "client", feature = "server"))]
 impl Care {
     fn run(self) -> anyhow::Result<Exit> {
         match self {
+            Self::Auth(auth) => auth.run(),
+            #[cfg(feature = "server")]
             Self::Store(store) => store.run(),
+            #[cfg(feature = "server")]
             Self::Config(config) => config.run(),
-            #[cfg(feature = "client")]
+            #[cfg(all(feature = "client", feature = "server"))]
             Self::Doctor(doctor) => doctor.run(),
         }
     }
@@ -270,7 +280,7 @@ pub fn main() -> ExitCode {
         Verb::Demo(demo) => demo.run(),
         #[cfg(feature = "client")]
         Verb::Export(export) => export.run(),
-        #[cfg(feature = "server")]
+        #[cfg(any(feature = "client", feature = "server"))]
         Verb::Care(care) => care.run(),
         #[cfg(feature = "server")]
         Verb::Functions(functions) => functions.run(),

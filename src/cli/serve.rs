@@ -7,7 +7,7 @@ mod upkeep;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,11 +18,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
+use super::opened::Opened;
 use super::{Exit, telemetry};
 use crate::clock::EngineClock;
-use crate::config::{Config, FilesConfig, RawConfig, Token};
+use crate::config::{Config, FilesConfig, Guard, RawConfig};
 use crate::core::state::State;
-use crate::engine::{self, EngineHandle, EngineParts, Keep, Retention, Traces, Views};
+use crate::engine::{self, Doorkeeper, EngineHandle, EngineParts, Keep, Prepared, Retention, Traces, Views};
 use crate::executor::file::Root;
 use crate::executor::outbound::Outbound;
 use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools};
@@ -30,11 +31,11 @@ use crate::http::{
     self, App, Assets, Callbacks, Files, KnownModels, Models, Places, Receivers, RequestIds, Shutdown,
     Upkeep, Webhooks,
 };
-use crate::log::{Log, LogOptions, LogRead, OpenReport, SegmentLog, Snapshots};
+use crate::log::{Log, LogRead, Snapshots};
 use crate::protocol::submit::no_files_root;
 use crate::signing::{CallbackKey, SealKey};
 use crate::socket::{Farewell, SocketConfig, SocketServer};
-use crate::store::{Archiver, CheckpointInput, DataDir, Store, StoreOptions, StoreStatus};
+use crate::store::{Archiver, DataDir, Store, StoreJob, StoreStatus};
 use reload::Reload;
 
 /// Requests under way get this long to finish before the process ends.
@@ -99,23 +100,17 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
     let address = listener.local_addr()?;
     let tools = tools(&config)?;
     let (files, models) = (files(&config, tools.root())?, models(&tools));
-    let Opened { data_dir, log, reader, store, state, replayed } = open(&config)?;
+    let Opened { data_dir, log, reader, store, state, replayed } =
+        Opened::open(&config.data_dir, config.segment_size, config.limits.idempotency_ms)?;
     let snapshots = log.snapshots();
+    let guard = guard(&config, &state)?;
     let clock = EngineClock::start(state.now);
 
     let store_status = Arc::new(StoreStatus::default());
     let (jobs, store_jobs) = channel();
-    let mut prepared = engine::prepare(EngineParts {
-        log: Box::new(log),
-        views: Arc::clone(&store) as Arc<dyn Views>,
-        state,
-        limits: config.limits.clone(),
-        store: jobs,
-        store_status: Arc::clone(&store_status),
-        clock,
-        seed: u64::from(std::process::id()) ^ crate::clock::wall().0,
-    });
-    prepared.traces = if config.traces.is_some() { Traces::On } else { Traces::Off };
+    let views = Arc::clone(&store) as Arc<dyn Views>;
+    let store_of = (views, jobs, Arc::clone(&store_status));
+    let prepared = prepare(&config, Box::new(log), state, store_of, clock);
     let on_archived = prepared.on_archived();
     let upkeep = upkeep::upkeep(prepared.handle(), Arc::clone(&store), snapshots.clone(), &data_dir);
     let keep = Arc::new(Keep::new(reload::terms(&config.retention)));
@@ -125,7 +120,7 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
     let store = thread("store", move || archiver.run(on_archived))?;
 
     let handle = prepared.handle();
-    let token = config.token.as_deref().map(Token::new);
+    let doorkeeper = Doorkeeper::new(handle.clone(), config.token.as_deref());
     let callback_key = CallbackKey::new(data_dir.secret()?);
     let outbound = Outbound::new(&config.http);
     let own_url = format!("http://{address}");
@@ -133,13 +128,14 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
     let seal = SealKey::new(data_dir.secret()?);
     let subscriptions = subscriptions(&config, handle.clone(), outbound, seal.clone(), &own_url);
     let executor = Executor::new(handle.clone(), tokio::runtime::Handle::current(), clock, tools, courier);
-    let (sockets, layer) = SocketServer::new(socket_config(&config, token.clone()), handle.clone());
+    let (sockets, layer) =
+        SocketServer::new(socket_config(&config, guard, doorkeeper.clone()), handle.clone());
     let engine = prepared.run(Arc::new(Arc::clone(&executor)), Arc::new(sockets.clone()), |_| {
         // No destructor may run: nothing may be acknowledged, and the files are left as they are.
         std::process::exit(74);
     });
     executor.register().await?;
-    followers::start(&subscriptions, &handle, config.traces.as_ref()).await?;
+    followers::start(&subscriptions, &handle, config.traces.as_ref(), &doorkeeper).await?;
     let (keep_retention, stop) = sync_channel(1);
     let retention = thread("retention", move || retention.run(&stop))?;
 
@@ -147,10 +143,10 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
     let callbacks = Callbacks { key: callback_key, limits: config.limits.clone() };
     let webhooks = Webhooks { seal, reach: receivers(&subscriptions) };
     let seen = (files, models, upkeep, assets, places(&data_dir));
-    let app = app(&config, handle, token, callbacks, webhooks, shutdown, seen);
+    let app = app(&config, handle, (doorkeeper, guard), callbacks, webhooks, shutdown, seen);
     let (closing, closed) = watch::channel(false);
     let http = tokio::spawn(listen(listener, http::router(app).layer(layer), closed));
-    tell_ready(&config, replayed, began);
+    info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
     Ok(Server {
         address,
         engine,
@@ -164,6 +160,21 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
         requests,
         data_dir,
     })
+}
+
+fn prepare(
+    config: &Config,
+    log: Box<dyn Log>,
+    state: State,
+    (views, store, store_status): (Arc<dyn Views>, Sender<StoreJob>, Arc<StoreStatus>),
+    clock: EngineClock,
+) -> Prepared {
+    let seed = u64::from(std::process::id()) ^ crate::clock::wall().0;
+    let limits = config.limits.clone();
+    let mut prepared =
+        engine::prepare(EngineParts { log, views, state, limits, store, store_status, clock, seed });
+    prepared.traces = if config.traces.is_some() { Traces::On } else { Traces::Off };
+    prepared
 }
 
 fn retention(
@@ -184,37 +195,18 @@ fn places(data_dir: &DataDir) -> Places {
     Places { log: data_dir.log(), store: data_dir.path().join("store") }
 }
 
-fn tell_ready(config: &Config, replayed: u64, began: std::time::Instant) {
-    info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
-    if config.token.is_none() {
-        info!("no token is set: only this machine can connect, and everybody on it may do everything");
+/// Whether whoever connects has to show a key. A server that asks for none is for its own machine alone.
+fn guard(config: &Config, state: &State) -> anyhow::Result<Guard> {
+    let guard = if config.token.is_some() || state.access.has_begun() { Guard::Keys } else { Guard::None };
+    config.check_guard(guard)?;
+    match guard {
+        Guard::Keys => info!("whoever connects has to show a key"),
+        Guard::None => info!(
+            "there are no keys and no token: only this machine can connect, and everybody on it may do everything; \
+             `gleitzeit auth init` makes the first key"
+        ),
     }
-}
-
-/// What lies in the data directory, and the state it comes to.
-struct Opened {
-    data_dir: DataDir,
-    log: SegmentLog,
-    reader: Arc<dyn LogRead>,
-    store: Arc<Store>,
-    state: State,
-    /// Records that were not in the checkpoint.
-    replayed: u64,
-}
-
-fn open(config: &Config) -> anyhow::Result<Opened> {
-    let data_dir = DataDir::open(&config.data_dir)?;
-    let (mut log, report) =
-        SegmentLog::open(&data_dir.log(), LogOptions::with_segment_size(config.segment_size)?)?;
-    tell(&report);
-    let reader = log.reader();
-    let options = StoreOptions { idempotency_ms: config.limits.idempotency_ms };
-    let opened = Store::open(data_dir.path(), &reader, options)?;
-    let mut state = opened.checkpoint.map(CheckpointInput::restore).unwrap_or_default();
-    let replayed = opened.store.replay(&mut state)?;
-    // A run before this one may have ended between the release of old segments and their end.
-    log.release(state.released)?;
-    Ok(Opened { data_dir, log, reader, store: opened.store, state, replayed })
+    Ok(guard)
 }
 
 fn tools(config: &Config) -> anyhow::Result<Tools> {
@@ -232,19 +224,19 @@ fn tools(config: &Config) -> anyhow::Result<Tools> {
 fn app(
     config: &Config,
     engine: EngineHandle,
-    token: Option<Token>,
+    (doorkeeper, guard): (Doorkeeper, Guard),
     callbacks: Callbacks,
     webhooks: Webhooks,
     shutdown: mpsc::Sender<Shutdown>,
     (files, models, upkeep, assets, places): (Files, Models, Upkeep, Assets, Places),
 ) -> Arc<App> {
-    let (limits, origins) = (config.limits.submission.clone(), config.origins.clone());
+    let limits = config.limits.submission.clone();
     let functions = super::registry::views();
     Arc::new(App {
         engine,
         limits,
-        token,
-        origins,
+        doorkeeper,
+        origins: config.origins(guard),
         functions,
         models,
         callbacks,
@@ -303,20 +295,14 @@ fn files(config: &Config, root: Option<Arc<Root>>) -> anyhow::Result<Files> {
     Ok(Files(Box::new(move |wanted| tokio::task::block_in_place(|| root.find(&at, wanted)))))
 }
 
-fn socket_config(config: &Config, token: Option<Token>) -> SocketConfig {
+fn socket_config(config: &Config, guard: Guard, doorkeeper: Doorkeeper) -> SocketConfig {
     SocketConfig::new(
-        token,
-        config.origins.clone(),
+        doorkeeper,
+        config.origins(guard),
         config.limits.clone(),
         config.socket_message_bytes_max,
         config.data_dir.clone(),
     )
-}
-
-fn tell(report: &OpenReport) {
-    if let Some(cut) = &report.cut {
-        warn!(file = cut.file, offset = cut.offset, bytes = cut.bytes, reason = ?cut.reason, "the log's torn end was cut");
-    }
 }
 
 async fn listen(listener: TcpListener, router: axum::Router, mut closed: watch::Receiver<bool>) {
@@ -328,11 +314,13 @@ async fn listen(listener: TcpListener, router: axum::Router, mut closed: watch::
             warn!(%reason, "a connection could not be configured");
         }
     });
+    // Whoever shows wrong keys is known by the address.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let stop = async move {
         // The sender lives as long as the server.
         let _ = closed.wait_for(|closed| *closed).await;
     };
-    if let Err(reason) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+    if let Err(reason) = axum::serve(listener, service).with_graceful_shutdown(stop).await {
         error!(%reason, "the listener failed");
     }
 }

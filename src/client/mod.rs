@@ -10,10 +10,10 @@ pub mod wire;
 pub mod workflow;
 
 pub use rest::{
-    BackupStream, Bulk, BulkDone, BulkItem, BulkRefusal, Client, ClientBuilder, ClientError,
+    AccessKey, BackupStream, Bulk, BulkDone, BulkItem, BulkRefusal, Client, ClientBuilder, ClientError,
     DeadLetterFilter, Delivery, EventStream, FailureByHand, FeedEvent, FeedFilter, FunctionInfo, Health,
-    NewWebhook, Note, Page, PageRequest, Problem, Receipt, ResumeAt, Service, Shutdown, Stats, StatsHistory,
-    SubmitOptions, Submitted, TaskFailure, TaskInfo, TextFormat, Validation, Webhook, WebhookTest, Why,
-    WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
+    NewKey, NewWebhook, Note, Page, PageRequest, Problem, Receipt, ResumeAt, Service, Shutdown, Stats,
+    StatsHistory, SubmitOptions, Submitted, TaskFailure, TaskInfo, TextFormat, User, Validation, Webhook,
+    WebhookTest, Whoami, Why, WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
 };
 pub use tls::Tls;

@@ -9,7 +9,6 @@ mod models;
 mod origins;
 mod retention;
 mod size;
-mod token;
 mod traces;
 mod webhooks;
 
@@ -26,7 +25,6 @@ pub use models::{ApiKey, EndpointConfig, EndpointKind, ModelsConfig, Strategy};
 pub use origins::{Foreign, Origins};
 pub use retention::RetentionConfig;
 pub use size::parse_size;
-pub use token::Token;
 pub use traces::TracesConfig;
 pub use webhooks::WebhookConfig;
 
@@ -41,7 +39,7 @@ const DEFAULT_SEGMENT_SIZE: u64 = 64 << 20;
 /// The flags of `gleitzeit serve`; each can also be given by the environment or the file.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RawConfig {
-    /// Address to listen on. Anything but loopback needs a token.
+    /// Address to listen on. Anything but loopback needs keys, or a token.
     #[arg(long, env = "GLEITZEIT_HOST", value_name = "ADDRESS")]
     pub host: Option<String>,
     /// Port to listen on; 0 takes a free one. [default: 8000]
@@ -50,7 +48,8 @@ pub struct RawConfig {
     /// Where the log and the store are kept. [default: ./gleitzeit-data]
     #[arg(long, env = "GLEITZEIT_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Token that REST requests and sockets must carry. Prefer the environment: flags can be seen by others.
+    /// A token that acts as the key of an admin. Prefer keys (`gleitzeit auth init`), or at least the environment: flags can
+    /// be seen by others.
     #[arg(long, env = "GLEITZEIT_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
     /// Size of one log segment, 1MiB to 256MiB. [default: 64MiB]
@@ -85,7 +84,8 @@ pub struct Config {
     pub address: SocketAddr,
     pub data_dir: PathBuf,
     pub token: Option<String>,
-    pub origins: Origins,
+    /// Pages that may speak to the server beside its own.
+    pub allowed_origins: Vec<String>,
     pub segment_size: u64,
     pub limits: Limits,
     pub socket_message_bytes_max: usize,
@@ -144,15 +144,10 @@ impl RawConfig {
         if token.as_deref().is_some_and(str::is_empty) {
             return Err(ConfigError::setting("token", "", "is empty: leave it out, or give it a value"));
         }
-        if token.is_none() && !ip.is_loopback() {
-            let fix = "is not a loopback address, and without a token everybody there could run tasks: \
-                       set GLEITZEIT_TOKEN, or listen on 127.0.0.1";
-            return Err(ConfigError::setting("host", &host, fix));
-        }
         Ok(Config {
             address: SocketAddr::new(ip, self.port.or(file.port).unwrap_or(DEFAULT_PORT)),
             data_dir,
-            origins: Origins::new(file.allowed_origins.clone(), token.is_none()),
+            allowed_origins: file.allowed_origins.clone(),
             token,
             segment_size,
             limits,
@@ -173,6 +168,33 @@ impl RawConfig {
     fn read_file(&self) -> Result<FileConfig, ConfigError> {
         FileConfig::of(&Layers::read(self.config.as_deref())?)
     }
+}
+
+impl Config {
+    /// Sees that only this machine reaches a server that asks nobody for a key.
+    ///
+    /// # Errors
+    /// When others would.
+    pub fn check_guard(&self, guard: Guard) -> Result<(), ConfigError> {
+        if guard == Guard::None && !self.address.ip().is_loopback() {
+            let fix = "is not a loopback address, and without keys everybody there could run tasks: make the first key \
+                       with `gleitzeit auth init`, set GLEITZEIT_TOKEN, or listen on 127.0.0.1";
+            return Err(ConfigError::setting("host", &self.address.ip().to_string(), fix));
+        }
+        Ok(())
+    }
+
+    /// From where browsers may speak to the server.
+    pub fn origins(&self, guard: Guard) -> Origins {
+        Origins::new(self.allowed_origins.clone(), guard == Guard::None)
+    }
+}
+
+/// Whether requests have to show a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    Keys,
+    None,
 }
 
 fn parse_host(host: &str) -> Result<IpAddr, ConfigError> {

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 pub struct Origins {
     /// Such as `https://example.org`.
     allowed: Vec<String>,
-    /// Without a token only this machine may connect, so every name that a page can give the address is refused but
+    /// Without keys only this machine may connect, so every name that a page can give the address is refused but
     /// its own: a name may lead here today that led elsewhere when the page was loaded.
     local_names_only: bool,
 }
@@ -23,7 +23,7 @@ pub enum Foreign {
     )]
     Page(String),
     #[error(
-        "`{0}` is not a name of this machine, and without a token the server answers to no other; set a token, name \
+        "`{0}` is not a name of this machine, and without keys the server answers to no other; make one, name \
          the address in `allowed_origins`, or use 127.0.0.1"
     )]
     Host(String),

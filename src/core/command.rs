@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::access::{AccessOrder, Actor};
 use super::carried::{CarriedWorkflow, History, Moved};
 use super::event::{Delivery, Failure, Note};
 use super::ids::{AttemptNo, Fingerprint, Seq, SessionId, SubscriptionId, TaskId, WorkerId, WorkflowId};
@@ -53,6 +54,7 @@ pub enum Command {
         session: SessionId,
         facts: Arc<WorkerFacts>,
         active: Option<Vec<Held>>,
+        claim: Claim,
     },
     Heartbeat {
         session: SessionId,
@@ -148,12 +150,25 @@ pub enum Command {
         subscription: SubscriptionId,
         order: SubscriptionOrder,
     },
+    /// Somebody wants something of users and keys.
+    OrderAccess {
+        by: Actor,
+        order: AccessOrder,
+    },
     /// An attempt comes back that nobody has begun.
     ReturnAttempt {
         task: TaskId,
         attempt: AttemptNo,
         why: Returned,
     },
+}
+
+/// Which node ids a connection may register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    Any,
+    /// New ones, and those of workers of the same name: whoever takes over a node id takes over what it holds.
+    OfItsName,
 }
 
 /// Why an attempt comes back that nobody has begun.

@@ -44,6 +44,8 @@ pub enum Effect {
     },
     /// Whoever delivers to webhooks looks at them again.
     AnnounceSubscription,
+    /// Whoever lets people in learns of users and keys as they are now, before the answer leaves.
+    PublishAccess,
     /// The workflow has ended: it moves from memory to the store.
     Archive {
         workflow: WorkflowId,

@@ -243,8 +243,26 @@ catalogue! {
         "A template in the parameters could not be filled."
         "Correct the reference; the message names what was available."
     4001 AUTHENTICATION_REQUIRED Auth Error false 401
-        "The request carries no valid token."
-        "Send `Authorization: Bearer <token>`, or `authenticate {token}` on a socket."
+        "The request carries no key, and this server asks for one."
+        "Send `Authorization: Bearer <key>`, or `authenticate {token}` on a socket; `gleitzeit auth login` keeps one."
+    4002 AUTH_TOKEN_EXPIRED Auth Error false 401
+        "The key has expired."
+        "Have an admin make a new one: `gleitzeit auth key create`."
+    4010 API_KEY_INVALID Auth Error false 401
+        "The key is not one of this server's, or it was revoked."
+        "Check the key for what was lost in copying, or have an admin make a new one: `gleitzeit auth key create`."
+    4011 ACCESS_SUBJECT_NOT_FOUND Validation Error false 404
+        "There is no such user or key."
+        "List them with `gleitzeit auth user list` and `gleitzeit auth key list`."
+    4012 ACCESS_CONFLICT Validation Error false 409
+        "Users and keys stand in the way of the request."
+        "Read the message: it names what stands in the way and how to get past it."
+    4021 RBAC_PERMISSION_DENIED Auth Error false 403
+        "The role or the scope of the key does not reach that far."
+        "Use a key that may do it; `gleitzeit auth status` shows what this one may."
+    4022 TOO_MANY_WRONG_KEYS Auth Warning true 429
+        "Too many wrong keys came from this address."
+        "Correct the key, wait for the time in Retry-After, then send the request again."
     4030 ORIGIN_NOT_ALLOWED Auth Error false 403
         "A browser asks in the name of a page, or by a name of the server, that is not known here."
         "Open the server's own address, or add the page to `allowed_origins` of its configuration."

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use reasons::{LateOutcome, LostReason, RefusalReason};
 
+use super::access::{AccessFact, Actor};
 use super::carried::{CarriedTasks, CarriedWorkflow};
 use super::command::FailureReport;
 use super::errors::{self, Code};
@@ -193,6 +194,11 @@ pub enum Event {
         workflow: WorkflowId,
         payloads: Vec<Stored>,
     },
+    /// Something happened to users and keys, or was done with the rights of an operator.
+    Access {
+        by: Actor,
+        fact: AccessFact,
+    },
 }
 
 /// What became of a task by hand.
@@ -328,7 +334,8 @@ impl Event {
             | Self::Released { .. }
             | Self::BreakerOpened { .. }
             | Self::BreakerClosed { .. }
-            | Self::Subscription { .. } => None,
+            | Self::Subscription { .. }
+            | Self::Access { .. } => None,
         }
     }
 
@@ -365,7 +372,8 @@ impl Event {
             | Self::Released { .. }
             | Self::BreakerOpened { .. }
             | Self::BreakerClosed { .. }
-            | Self::Subscription { .. } => None,
+            | Self::Subscription { .. }
+            | Self::Access { .. } => None,
         }
     }
 }

@@ -148,6 +148,28 @@ impl fmt::Debug for SubscriptionId {
     }
 }
 
+/// A key of a user; a version 7 UUID, so that lists are in the order of their creation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct KeyId(pub u128);
+
+impl KeyId {
+    pub fn parse(text: &str) -> Option<Self> {
+        canonical_uuid(text).map(Self)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&WorkflowId(self.0), f)
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// Whatever runs attempts, by its stable name: the `node_id` of a service, or the built-in executor.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WorkerId(pub Arc<str>);

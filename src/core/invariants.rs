@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::access::Access;
 use super::ids::{Seq, Timestamp};
 use super::presence::Presence;
 use super::state::{
@@ -33,7 +34,24 @@ pub fn check(state: &State) -> Result<(), String> {
             ));
         }
     }
-    check_subscriptions(state)
+    check_subscriptions(state)?;
+    check_access(&state.access)
+}
+
+/// Every key has an owner and is found by its digest, and where there are users one of them is an admin.
+fn check_access(access: &Access) -> Result<(), String> {
+    for (id, key) in &access.keys {
+        if !access.users.contains_key(&key.owner) || access.by_digest.get(&key.digest) != Some(id) {
+            return Err(format!("key {id} of {} cannot be found, or has no owner", key.owner));
+        }
+    }
+    if access.by_digest.len() != access.keys.len() {
+        return Err(format!("{} digests lead to {} keys", access.by_digest.len(), access.keys.len()));
+    }
+    if access.has_begun() && access.admins().next().is_none() {
+        return Err("there are users, and none of them is an admin".to_owned());
+    }
+    Ok(())
 }
 
 /// A cursor lies inside the log, and what is remembered of deliveries is in their order, with at most the last of them

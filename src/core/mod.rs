@@ -1,5 +1,6 @@
 //! The rules of the engine. Pure: no I/O, no clock, no randomness, no imports from other modules.
 
+pub mod access;
 pub mod apply;
 pub mod callback;
 pub mod carried;

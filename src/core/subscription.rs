@@ -99,7 +99,8 @@ impl EndKind {
             | Event::DeliveryTried { .. }
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }
-            | Event::Subscription { .. } => None,
+            | Event::Subscription { .. }
+            | Event::Access { .. } => None,
         }
     }
 }

@@ -73,6 +73,7 @@ impl Kind {
             | Command::CarryArchived { .. }
             | Command::CarryLive { .. }
             | Command::CarryServices
+            | Command::OrderAccess { .. }
             | Command::OrderSubscription {
                 order:
                     SubscriptionOrder::Pause

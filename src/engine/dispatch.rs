@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 
+use tokio::sync::watch;
 use tracing::{error, warn};
 
 use super::assign::{Assigned, Assignment, Traces};
@@ -13,6 +14,7 @@ use super::feed::{Feed, FeedItem, unreadable};
 use super::handle::EngineHandle;
 use super::lookup::LookupJob;
 use super::turn::Output;
+use crate::core::access::Access;
 use crate::core::command::{Command, Progress, Returned, WorkerFacts, WorkerStatus};
 use crate::core::errors;
 use crate::core::event::Failure;
@@ -94,6 +96,8 @@ pub(super) struct Dispatcher {
     pub store: Sender<StoreJob>,
     pub store_status: Arc<StoreStatus>,
     pub traces: Traces,
+    /// What whoever lets people in goes by.
+    pub access: watch::Sender<Arc<Access>>,
 }
 
 impl Dispatcher {
@@ -115,6 +119,7 @@ impl Dispatcher {
             Output::Announce(announcement) => {
                 self.feed.publish(FeedItem::Announcement(Arc::new(announcement)));
             }
+            Output::Publish(access) => drop(self.access.send_replace(access)),
             // A thread that has stopped reads for nobody.
             Output::LookUp(lookup) => {
                 let _ = self.lookups.send(LookupJob::Read(lookup));

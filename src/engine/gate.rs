@@ -71,6 +71,7 @@ impl Engine {
             | Command::CarryLive { .. }
             | Command::CarryServices
             | Command::OrderSubscription { .. }
+            | Command::OrderAccess { .. }
             | Command::ReleaseLog { .. }
             | Command::FailDispatch { .. }
             | Command::ReturnAttempt { .. } => {}
@@ -108,6 +109,7 @@ pub(super) fn may_be_archived(command: &Command) -> Option<WorkflowId> {
         | Command::CarryServices
         | Command::ReleaseLog { .. }
         | Command::OrderSubscription { .. }
+        | Command::OrderAccess { .. }
         | Command::FailDispatch { .. }
         | Command::ReturnAttempt { .. } => None,
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use super::commit::CommitStatus;
@@ -15,9 +15,10 @@ use super::step::{Input, View};
 use super::turn::{Accepted, Answer, Delivery, Reply};
 use super::views::Views;
 use crate::clock::EngineClock;
+use crate::core::access::Access;
 use crate::core::command::Command;
 use crate::core::errors;
-use crate::core::ids::{Timestamp, WorkflowId};
+use crate::core::ids::{KeyId, Timestamp, WorkflowId};
 use crate::core::rejection::Rejection;
 use crate::figures::{Figures, Recent};
 use crate::log::LogRead;
@@ -40,6 +41,7 @@ pub struct EngineHandle {
     commits: Arc<CommitStatus>,
     store: Arc<StoreStatus>,
     figures: Arc<Figures>,
+    access: watch::Receiver<Arc<Access>>,
 }
 
 impl EngineHandle {
@@ -50,9 +52,10 @@ impl EngineHandle {
         log: Arc<dyn LogRead>,
         (commits, figures): (Arc<CommitStatus>, Arc<Figures>),
         parts: &EngineParts,
+        access: watch::Receiver<Arc<Access>>,
     ) -> Self {
         let (views, store) = (Arc::clone(&parts.views), Arc::clone(&parts.store_status));
-        Self { inbox, waiting, feed, views, log, clock: parts.clock, commits, store, figures }
+        Self { inbox, waiting, feed, views, log, clock: parts.clock, commits, store, figures, access }
     }
 
     /// How the commit thread fares.
@@ -90,6 +93,11 @@ impl EngineHandle {
         self.store.frozen()
     }
 
+    /// Users and keys: as every answer left them that has been given, without a word to the engine.
+    pub fn access(&self) -> watch::Receiver<Arc<Access>> {
+        self.access.clone()
+    }
+
     /// Engine time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
@@ -105,6 +113,10 @@ impl EngineHandle {
         let random = Uuid::new_v4().into_bytes();
         let tail = random.last_chunk::<10>().expect("a UUID has 16 bytes");
         WorkflowId(uuid::Builder::from_unix_timestamp_millis(self.clock.now().0, tail).into_uuid().as_u128())
+    }
+
+    pub fn fresh_key_id(&self) -> KeyId {
+        KeyId(self.fresh_workflow_id().0)
     }
 
     /// Sends a request and waits for its answer, which comes when everything that it rests on is on the disk.

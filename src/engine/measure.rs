@@ -101,6 +101,7 @@ impl Measure {
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }
             | Event::Subscription { .. }
+            | Event::Access { .. }
             | Event::Released { .. } => {}
         }
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 
+use tokio::sync::watch;
 use tracing::error;
 
 use super::assign::Traces;
@@ -19,6 +20,7 @@ use super::step::{Engine, Input};
 use super::turns::{CheckpointPace, Writer};
 use super::views::Views;
 use crate::clock::EngineClock;
+use crate::core::access::Access;
 use crate::core::ids::{Seq, WorkflowId};
 use crate::core::limits::Limits;
 use crate::core::state::State;
@@ -88,6 +90,7 @@ pub struct Prepared {
     figures: Arc<Figures>,
     /// Whether spans are kept of attempts; they are not, unless somebody says so.
     pub traces: Traces,
+    access: watch::Sender<Arc<Access>>,
 }
 
 /// The running engine. Dropping it does not stop it; [`Running::stop`] does.
@@ -109,7 +112,9 @@ pub fn prepare(parts: EngineParts) -> Prepared {
     figures.history().begin(parts.clock.now());
     let committer = Committer::new(Arc::clone(&figures));
     let seen = (Arc::clone(&committer.status), Arc::clone(&figures));
-    let handle = EngineHandle::new(sender.clone(), Arc::clone(&waiting), feed.clone(), reader, seen, &parts);
+    let (access, readers) = watch::channel(Arc::clone(&parts.state.access));
+    let (inbox_of, waits) = (sender.clone(), Arc::clone(&waiting));
+    let handle = EngineHandle::new(inbox_of, waits, feed.clone(), reader, seen, &parts, readers);
     Prepared {
         parts,
         handle,
@@ -120,6 +125,7 @@ pub fn prepare(parts: EngineParts) -> Prepared {
         committer,
         figures,
         traces: Traces::Off,
+        access,
     }
 }
 
@@ -148,7 +154,7 @@ impl Prepared {
         sockets: Arc<dyn Outlet>,
         fatal: impl FnOnce(LogError) + Send + 'static,
     ) -> Running {
-        let Self { parts, handle, inbox, archived, waiting, feed, committer, figures, traces } = self;
+        let Self { parts, handle, inbox, archived, waiting, feed, committer, figures, traces, access } = self;
         let stop = Arc::new(AtomicBool::new(false));
         let (outputs, released) = channel();
         let (lookups, wanted) = channel();
@@ -176,6 +182,7 @@ impl Prepared {
             store: parts.store,
             store_status: parts.store_status,
             traces,
+            access,
         };
         let (views, found, found_waiting) = (parts.views, archived.clone(), Arc::clone(&waiting));
         let (stopping, stopped) = (Arc::clone(&stop), committer.clone());

@@ -299,6 +299,7 @@ impl Engine {
             Effect::AnnounceStatus { worker, old, new } => {
                 Output::Announce(Announcement::Status { worker, old, new, at: now })
             }
+            Effect::PublishAccess => Output::Publish(Arc::clone(&self.state.access)),
             Effect::AnnounceSubscription => Output::Announce(Announcement::Subscriptions),
             Effect::ForwardProgress { task, attempt, progress } => {
                 self.presence.note_progress(&self.state, task, &progress, now);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::assign::Assignment;
 use super::dispatch::{Announcement, Stopped};
 use super::lookup::Lookup;
+use crate::core::access::Access;
 use crate::core::effect::Receipt;
 use crate::core::event::Record;
 use crate::core::ids::{Seq, SessionId};
@@ -50,6 +51,8 @@ pub enum Output {
     },
     Close(SessionId),
     Announce(Announcement),
+    /// Users and keys, as they are from now on.
+    Publish(Arc<Access>),
     /// A command waits for its workflow, which has left memory.
     LookUp(Box<Lookup>),
     /// An archived workflow that is not needed any more.
@@ -78,6 +81,7 @@ impl fmt::Debug for Output {
             Self::Cancel { stopped, .. } => f.debug_tuple("Cancel").field(stopped).finish(),
             Self::Close(session) => f.debug_tuple("Close").field(session).finish(),
             Self::Announce(announcement) => f.debug_tuple("Announce").field(announcement).finish(),
+            Self::Publish(_) => f.write_str("Publish"),
             Self::LookUp(lookup) => f.debug_tuple("LookUp").field(lookup).finish(),
             Self::Discard(workflow) => f.debug_tuple("Discard").field(&workflow.id).finish(),
             Self::Archive(workflow) => f.debug_tuple("Archive").field(&workflow.id).finish(),

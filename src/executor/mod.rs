@@ -23,7 +23,7 @@ use tracing::warn;
 
 use crate::clock::EngineClock;
 use crate::config::{HttpConfig, ModelsConfig};
-use crate::core::command::{Command, FailureReport, Returned, TaskRef};
+use crate::core::command::{Claim, Command, FailureReport, Returned, TaskRef};
 use crate::core::ids::{AttemptNo, SessionId, TaskId};
 use crate::core::limits::Limits;
 use crate::core::rejection::Rejection;
@@ -106,6 +106,7 @@ impl Executor {
                 session: desk.session(),
                 facts: Arc::new(desk.facts(&self.tools)),
                 active: desk.active(),
+                claim: Claim::Any,
             };
             self.engine.submit(registration).await?;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Executor;
 use super::desk::{Desk, MODEL_TASKS};
-use crate::core::command::Command;
+use crate::core::command::{Claim, Command};
 use crate::core::rejection::Rejection;
 use crate::engine::EngineHandle;
 
@@ -42,7 +42,8 @@ pub(super) async fn keep(executor: Arc<Executor>) {
 /// What the desk runs goes on running: a list of it could miss what is on its way here, so there is none.
 async fn register_again(executor: &Executor) -> Result<(), Rejection> {
     let facts = Arc::new(Desk::Models.facts(&executor.tools));
-    let registration = Command::RegisterWorker { session: Desk::Models.session(), facts, active: None };
+    let registration =
+        Command::RegisterWorker { session: Desk::Models.session(), facts, active: None, claim: Claim::Any };
     executor.engine.submit(registration).await.map(drop)
 }
 

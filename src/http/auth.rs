@@ -1,39 +1,70 @@
-//! Lets requests in that carry the token, and come from no foreign page.
+//! Lets requests in that carry a key which reaches far enough, and come from no foreign page.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
+use axum::http::{Extensions, HeaderMap};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use super::App;
-use super::problem::Failed;
+use super::problem::{Failed, nothing_here};
+use super::routes::Route;
+use crate::core::access::{AccessOrder, Principal, Role};
+use crate::core::command::Command;
 use crate::core::errors;
 use crate::core::rejection::Rejection;
 
-/// Lets a request pass that carries the token, where there is one.
-pub async fn require_token(
+/// How much of a path the record of an act repeats.
+const NOTED_BYTES_MAX: usize = 512;
+
+/// Lets a request pass whose key allows it, and tells the handler whose it is.
+pub async fn admit(
     State(app): State<Arc<App>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, Failed> {
-    if let Some(token) = &app.token {
-        let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let given =
-            given.and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")));
-        if !given.is_some_and(|given| token.matches(given.trim())) {
-            let what = if given.is_some() {
-                "the token is not the server's"
-            } else {
-                "the request carries no token"
-            };
-            return Err(Rejection::new(errors::AUTHENTICATION_REQUIRED, what).into());
-        }
+    let principal = app.doorkeeper.admit(bearer(request.headers()), address(request.extensions()))?;
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+    let Some(route) = Route::find(request.method(), path) else {
+        return Err(nothing_here(request.method().clone(), request.uri().clone()).await);
+    };
+    if !route.is_open_to(principal.role) {
+        return Err(denied(route, &principal).into());
     }
+    // Whoever does it stands in the log before it is done.
+    if route.is_noted() && app.doorkeeper.is_guarded() {
+        let (by, what) = (principal.actor.clone(), shown(&request));
+        app.engine.submit(Command::OrderAccess { by, order: AccessOrder::NoteAct { what } }).await?;
+    }
+    request.extensions_mut().insert(principal);
     Ok(next.run(request).await)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let given = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = given.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// Where the connection comes from.
+pub fn address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+}
+
+fn denied(route: &Route, principal: &Principal) -> Rejection {
+    let least = route.access.least().map_or("any", Role::name);
+    principal.denied(&format!("{} {}", route.verb.name(), route.path), least)
+}
+
+/// A request as the record of it names it.
+fn shown(request: &Request) -> Arc<str> {
+    let path = request.uri().path();
+    let path = path.get(..path.floor_char_boundary(NOTED_BYTES_MAX)).unwrap_or_default();
+    Arc::from(format!("{} {path}", request.method()))
 }
 
 /// Keeps out what a browser sends in the name of somebody else's page.

@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
@@ -19,6 +19,7 @@ use super::App;
 use super::body::{Params, Path};
 use super::encoding;
 use super::problem::Failed;
+use crate::core::access::Principal;
 use crate::core::event::Record;
 use crate::core::ids::{Seq, WorkflowId};
 use crate::core::rejection::Rejection;
@@ -72,6 +73,7 @@ pub struct StreamQuery {
 /// A stream, or one page of it for those who ask for JSON.
 pub async fn all(
     State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
     headers: HeaderMap,
     Params(query): Params<StreamQuery>,
 ) -> Result<Response, Failed> {
@@ -80,7 +82,7 @@ pub async fn all(
         let page = page(&app, &query).await?;
         return Ok(encoding::json(&headers, &page));
     }
-    Ok(stream(&app, &headers, &query).await?.into_response())
+    Ok(stream(&app, who, &headers, &query).await?.into_response())
 }
 
 async fn page(app: &App, query: &StreamQuery) -> Result<Page<EventView>, Failed> {
@@ -98,6 +100,7 @@ async fn page(app: &App, query: &StreamQuery) -> Result<Page<EventView>, Failed>
 
 async fn stream(
     app: &App,
+    who: Principal,
     headers: &HeaderMap,
     query: &StreamQuery,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>> + use<>>, Failed> {
@@ -110,7 +113,13 @@ async fn stream(
     let (sender, receiver) = mpsc::channel(STREAM_BUFFER);
     let mut reader = Reader { engine: app.engine.clone(), next: from, wanted, sender };
     reader.catch_up().await?;
-    tokio::spawn(reader.run(live));
+    let doorkeeper = app.doorkeeper.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = reader.run(live) => {}
+            () = doorkeeper.until_expelled(&who) => {}
+        }
+    });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     Ok(Sse::new(ReceiverStream::new(receiver)).keep_alive(keep_alive))
 }

@@ -1,5 +1,6 @@
 //! The REST shell: handlers extract, submit a command or run a query, and map the answer.
 
+mod access;
 mod assets;
 mod auth;
 mod batch;
@@ -36,7 +37,7 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
-pub use crate::config::{Origins, Token};
+pub use crate::config::Origins;
 pub use assets::Assets;
 pub use callbacks::Callbacks;
 pub use doubts::{KnownModels, Models};
@@ -47,7 +48,7 @@ pub use webhooks::{Receivers, Webhooks};
 
 use crate::core::limits::SubmissionLimits;
 use crate::core::rejection::Rejection;
-use crate::engine::EngineHandle;
+use crate::engine::{Doorkeeper, EngineHandle};
 use crate::protocol::rest::FunctionView;
 use crate::protocol::submit::{Found, Wanted};
 
@@ -56,8 +57,8 @@ use crate::protocol::submit::{Found, Wanted};
 pub struct App {
     pub engine: EngineHandle,
     pub limits: SubmissionLimits,
-    /// Without one everybody who reaches the address may do everything; it is loopback then.
-    pub token: Option<Token>,
+    /// Knows who may come in.
+    pub doorkeeper: Doorkeeper,
     /// The pages that may speak to the API.
     pub origins: Origins,
     /// The functions that run inside the binary.

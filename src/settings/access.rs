@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::keyring::Keyring;
 use super::layers::{Layers, SettingsError};
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8000";
@@ -37,10 +38,11 @@ impl std::fmt::Debug for Access {
 }
 
 impl Access {
-    /// What flags and environment say, and what they leave out as the files say.
+    /// What flags and environment say, and what they leave out as the files say; at last a key that the user keeps for the
+    /// address.
     ///
     /// # Errors
-    /// When a file is not TOML, or its `[client]` table has a key that means nothing.
+    /// When a file is not TOML, or its `[client]` table has a key that means nothing, or others can read the user's keys.
     pub fn settle(url: Option<String>, token: Option<String>) -> Result<Self, SettingsError> {
         let token = token.filter(|token| !token.is_empty());
         if let (Some(url), Some(token)) = (&url, &token) {
@@ -53,7 +55,11 @@ impl Access {
                 SettingsError::Malformed { path: layer.path.display().to_string(), reason: Box::new(reason) }
             })
         });
-        Ok(chosen(url, token, &files.collect::<Result<Vec<_>, _>>()?))
+        let mut access = chosen(url, token, &files.collect::<Result<Vec<_>, _>>()?);
+        if access.token.is_none() {
+            access.token = Keyring::read()?.of(&access.url).map(str::to_owned);
+        }
+        Ok(access)
     }
 }
 

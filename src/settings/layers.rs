@@ -16,6 +16,12 @@ pub enum SettingsError {
     Unreadable { path: String, reason: std::io::Error },
     #[error("the configuration file {path} is wrong: {reason}")]
     Malformed { path: String, reason: Box<toml::de::Error> },
+    #[error("others can read {path}, which holds keys; take that right from them: chmod 600 {path}")]
+    Exposed { path: String },
+    #[error("{path} cannot be written: {reason}")]
+    Unwritable { path: String, reason: std::io::Error },
+    #[error("there is no place for keys: set HOME or XDG_CONFIG_HOME")]
+    Homeless,
 }
 
 /// One file.
@@ -99,7 +105,7 @@ fn layer(path: PathBuf) -> Result<Layer, SettingsError> {
 }
 
 /// Where a user keeps configuration, by the rules of the XDG base directories.
-fn user_folder() -> Option<PathBuf> {
+pub(super) fn user_folder() -> Option<PathBuf> {
     let folder = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")))
 }

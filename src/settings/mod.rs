@@ -4,7 +4,9 @@
 //! a server ask for [`Access`].
 
 mod access;
+mod keyring;
 mod layers;
 
 pub use access::{Access, ClientFile};
+pub use keyring::Keyring;
 pub use layers::{Layer, Layers, SettingsError};

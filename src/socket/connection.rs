@@ -67,7 +67,11 @@ impl Door {
             return Err(Rejection::new(OVERLOADED, message));
         }
         check_origin(server, socket)?;
-        let session = Arc::new(Session::new(server.sessions.next_id(), server.config.token.is_none()));
+        let session = Arc::new(Session::new(server.sessions.next_id()));
+        let doorkeeper = &server.config.doorkeeper;
+        if !doorkeeper.is_guarded() {
+            session.admit(doorkeeper.admit(None, None)?);
+        }
         for event in handler::EVENTS {
             socket
                 .on(event.name, Handler { server: Arc::clone(server), session: Arc::clone(&session), event });

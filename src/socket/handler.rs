@@ -18,6 +18,7 @@ use super::inbound::{Request, auth, node, task};
 use super::lane::Queued;
 use super::session::Session;
 use super::sessions::Connection;
+use crate::core::access::Role;
 use crate::core::errors::{INTERNAL_ERROR, INVALID_ARGUMENT, METHOD_OR_PATH_UNKNOWN, PAYLOAD_TOO_LARGE};
 use crate::core::nearest::suggestion;
 use crate::core::rejection::Rejection;
@@ -27,6 +28,8 @@ use crate::protocol::socket::{event_name, payload_of};
 #[derive(Debug)]
 pub(super) struct Event {
     pub name: &'static str,
+    /// The role that it asks for; anybody may authenticate.
+    pub least: Option<Role>,
     handling: Handling,
 }
 
@@ -40,7 +43,7 @@ enum Handling {
 }
 
 pub(super) const EVENTS: &[Event] = &[
-    now(AUTHENTICATE, auth::authenticate),
+    Event { name: "authenticate", least: None, handling: Handling::Now(auth::authenticate) },
     now("node:register", node::register),
     now("node:heartbeat", node::heartbeat),
     now("node:status", node::status),
@@ -48,25 +51,24 @@ pub(super) const EVENTS: &[Event] = &[
     now("task:progress", task::progress),
     now("task:completed", task::completed),
     now("task:failed", task::failed),
-    in_lane("workflow:submit", Request::Submit),
-    in_lane("workflow:cancel", Request::Cancel),
-    in_lane("workflow:status", Request::Status),
-    in_lane("cluster:stats", Request::Stats),
-    in_lane("monitor:subscribe", Request::Subscribe),
-    in_lane("monitor:get_metrics", Request::GetMetrics),
-    in_lane("monitor:unsubscribe", Request::Unsubscribe),
-    in_lane("watch", Request::Watch),
-    in_lane("unwatch", Request::Unwatch),
+    in_lane("workflow:submit", Role::User, Request::Submit),
+    in_lane("workflow:cancel", Role::User, Request::Cancel),
+    in_lane("workflow:status", Role::Readonly, Request::Status),
+    in_lane("cluster:stats", Role::Readonly, Request::Stats),
+    in_lane("monitor:subscribe", Role::Readonly, Request::Subscribe),
+    in_lane("monitor:get_metrics", Role::Readonly, Request::GetMetrics),
+    in_lane("monitor:unsubscribe", Role::Readonly, Request::Unsubscribe),
+    in_lane("watch", Role::Readonly, Request::Watch),
+    in_lane("unwatch", Role::Readonly, Request::Unwatch),
 ];
 
-const AUTHENTICATE: &str = "authenticate";
-
+/// What services say.
 const fn now(name: &'static str, handle: fn(&Arc<Server>, &Caller, Option<&str>)) -> Event {
-    Event { name, handling: Handling::Now(handle) }
+    Event { name, least: Some(Role::Service), handling: Handling::Now(handle) }
 }
 
-const fn in_lane(name: &'static str, request: Request) -> Event {
-    Event { name, handling: Handling::InLane(request) }
+const fn in_lane(name: &'static str, least: Role, request: Request) -> Event {
+    Event { name, least: Some(least), handling: Handling::InLane(request) }
 }
 
 /// Handles one kind of event of one socket.
@@ -104,9 +106,15 @@ impl Handler {
     }
 
     fn handle(&self, caller: &Caller, value: Value) -> Result<(), Rejection> {
-        if !self.session.is_admitted() && self.event.name != AUTHENTICATE {
-            auth::refuse_stranger(caller);
-            return Ok(());
+        match (self.event.least, self.session.role()) {
+            (Some(_), None) => {
+                auth::refuse_stranger(caller);
+                return Ok(());
+            }
+            (Some(least), Some(role)) if !role.covers(least) => {
+                return Err(auth::denied(&self.session, self.event.name, least));
+            }
+            (Some(_) | None, _) => {}
         }
         let text = text_of(&value, self.server.config.message_bytes_max)?;
         match self.event.handling {
@@ -157,7 +165,7 @@ impl Fallback {
         let near = suggestion(&shown, EVENTS.iter().map(|event| event.name));
         let message = format!("there is no event `{shown}`{near}");
         let caller = Caller { connection, event: Cow::Owned(shown), ack_id };
-        if self.session.is_admitted() {
+        if self.session.role().is_some() {
             caller.refuse(&Rejection::new(METHOD_OR_PATH_UNKNOWN, message));
         } else {
             auth::refuse_stranger(&caller);

@@ -10,6 +10,7 @@
 mod backlog;
 mod caller;
 mod connection;
+mod expulsion;
 mod handler;
 mod inbound;
 mod lane;
@@ -35,10 +36,16 @@ use tower::layer::util::Stack;
 use tracing::info;
 
 use self::short_polls::ShortPolls;
-use crate::config::{Origins, Token};
+use crate::config::Origins;
+use crate::core::access::Role;
 use crate::core::limits::Limits;
-use crate::engine::EngineHandle;
+use crate::engine::{Doorkeeper, EngineHandle};
 use crate::protocol::socket::Shutdown;
+
+/// What each event of clients asks for; nothing where anybody may send it.
+pub fn permissions() -> impl Iterator<Item = (&'static str, Option<Role>)> {
+    handler::EVENTS.iter().map(|event| (event.name, event.least))
+}
 
 const NAMESPACE: &str = "/cluster";
 /// What the earlier clients were built against.
@@ -55,8 +62,8 @@ const FLUSH: Duration = Duration::from_millis(200);
 /// What the server is given.
 #[derive(Debug, Clone)]
 pub struct SocketConfig {
-    /// Without one everybody who reaches the address may do everything; it is loopback then.
-    pub token: Option<Token>,
+    /// Knows who may come in.
+    pub doorkeeper: Doorkeeper,
     pub limits: Limits,
     /// One event with its payload. A larger one is refused; beyond twice the size the connection ends.
     pub message_bytes_max: usize,
@@ -69,13 +76,13 @@ pub struct SocketConfig {
 
 impl SocketConfig {
     pub fn new(
-        token: Option<Token>,
+        doorkeeper: Doorkeeper,
         origins: Origins,
         limits: Limits,
         message_bytes_max: usize,
         data_dir: PathBuf,
     ) -> Self {
-        Self { token, limits, message_bytes_max, connections_max: CONNECTIONS_MAX, origins, data_dir }
+        Self { doorkeeper, limits, message_bytes_max, connections_max: CONNECTIONS_MAX, origins, data_dir }
     }
 }
 
@@ -154,6 +161,7 @@ impl SocketServer {
             tokio::spawn(live::follow(Arc::clone(&server), questions)).abort_handle(),
             tokio::spawn(monitor::sample(Arc::clone(&server))).abort_handle(),
             tokio::spawn(connection::keep_house(Arc::clone(&server))).abort_handle(),
+            tokio::spawn(expulsion::watch(Arc::clone(&server))).abort_handle(),
         ];
         let layers = Stack::new(layer, ShortPolls::default());
         (Self { server, _tasks: Arc::new(Tasks(tasks.into())) }, layers)

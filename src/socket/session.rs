@@ -1,7 +1,7 @@
 //! One connection: who it is, what it may do, and how its outgoing buffer fares.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use super::backlog::Backlog;
 use super::lane::Lane;
 use super::opening::Opening;
 use crate::clock;
+use crate::core::access::{Principal, Role};
 use crate::core::command::WorkerFacts;
 use crate::core::ids::SessionId;
 
@@ -19,6 +20,9 @@ const FULL_MAX: Duration = Duration::from_secs(10);
 /// Wrong tokens of one connection; then it is closed. A client that asks its user has enough with ten.
 pub(super) const WRONG_TOKENS_MAX: u32 = 10;
 
+/// The number of no role.
+const STRANGER: u8 = u8::MAX;
+
 /// What is known of a connection. It does not hold the socket, whose handlers hold it.
 pub(super) struct Session {
     pub id: SessionId,
@@ -26,8 +30,10 @@ pub(super) struct Session {
     pub backlog: Backlog,
     pub opening: Opening,
     opened_at: Instant,
-    /// Whether it may do anything but authenticate.
-    admitted: AtomicBool,
+    /// What it may do, as the number of its role; read for every event.
+    role: AtomicU8,
+    /// Who it is, as far as it has been let in.
+    principal: Mutex<Option<Principal>>,
     authenticated: AtomicBool,
     wrong_tokens: AtomicU32,
     /// Whether the engine was told of a worker on it.
@@ -58,14 +64,15 @@ impl Outgoing {
 }
 
 impl Session {
-    pub(super) fn new(id: SessionId, admitted: bool) -> Self {
+    pub(super) fn new(id: SessionId) -> Self {
         Self {
             id,
             lane: Lane::default(),
             backlog: Backlog::default(),
             opening: Opening::default(),
             opened_at: clock::instant(),
-            admitted: AtomicBool::new(admitted),
+            role: AtomicU8::new(STRANGER),
+            principal: Mutex::default(),
             authenticated: AtomicBool::new(false),
             wrong_tokens: AtomicU32::new(0),
             announced: AtomicBool::new(false),
@@ -78,18 +85,37 @@ impl Session {
         clock::instant().duration_since(self.opened_at)
     }
 
-    pub(super) fn is_admitted(&self) -> bool {
-        self.admitted.load(Ordering::Acquire)
+    /// What it may do; nothing but authenticate before it has.
+    pub(super) fn role(&self) -> Option<Role> {
+        let number = self.role.load(Ordering::Acquire);
+        Role::ALL.into_iter().find(|role| *role as u8 == number)
     }
 
-    /// Whether it introduced itself, which it need not while no token is asked for.
+    pub(super) fn principal(&self) -> Option<Principal> {
+        self.principal_slot().clone()
+    }
+
+    /// Lets it in. Whoever shows another key later is somebody else from then on.
+    pub(super) fn admit(&self, principal: Principal) {
+        let number = principal.role as u8;
+        *self.principal_slot() = Some(principal);
+        self.role.store(number, Ordering::Release);
+    }
+
+    /// It may do nothing any more.
+    pub(super) fn expel(&self) {
+        self.role.store(STRANGER, Ordering::Release);
+        *self.principal_slot() = None;
+    }
+
+    /// Whether it introduced itself, which it need not while no key is asked for.
     pub(super) fn is_authenticated(&self) -> bool {
         self.authenticated.load(Ordering::Acquire)
     }
 
-    pub(super) fn authenticate(&self) {
+    pub(super) fn authenticate(&self, principal: Principal) {
         self.authenticated.store(true, Ordering::Release);
-        self.admitted.store(true, Ordering::Release);
+        self.admit(principal);
     }
 
     /// How many wrong tokens it has sent, this one included.
@@ -150,6 +176,10 @@ impl Session {
         given_up
     }
 
+    fn principal_slot(&self) -> MutexGuard<'_, Option<Principal>> {
+        self.principal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn worker_slot(&self) -> MutexGuard<'_, Option<Arc<WorkerFacts>>> {
         self.worker.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -179,7 +209,7 @@ mod tests {
         assert_eq!(full.full(now + FULL_MAX / 2), Outgoing::FullSince(now));
         assert_eq!(full.full(now + FULL_MAX), Outgoing::Stuck);
 
-        let session = Session::new(SessionId(1), true);
+        let session = Session::new(SessionId(1));
         session.note_full();
         assert!(!session.give_up_if_stuck() && !session.take_given_up());
         *session.outgoing_slot() = Outgoing::Stuck;

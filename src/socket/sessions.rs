@@ -89,7 +89,7 @@ impl Sessions {
         let connections = self.read();
         let few = connections.all.len() <= ALL_TOLD_MAX;
         let told = if few { &connections.all } else { &connections.onlookers };
-        let wanted = |session: &Session| session.is_admitted() && (few || session.age() > SETTLED_AFTER);
+        let wanted = |session: &Session| session.role().is_some() && (few || session.age() > SETTLED_AFTER);
         told.values().filter(|connection| wanted(&connection.session)).cloned().collect()
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::core::access::Access;
 use crate::core::ids::{AttemptNo, Seq, SubscriptionId, TaskId, Timestamp, WorkerId};
 use crate::core::state::{Grant, ServiceTotals, State, Workflow};
 use crate::core::subscription::Subscription;
@@ -29,6 +30,7 @@ pub struct CheckpointInput {
     pub services: BTreeMap<Arc<str>, ServiceTotals>,
     pub workers: BTreeMap<WorkerId, Arc<str>>,
     pub subscriptions: BTreeMap<SubscriptionId, Arc<Subscription>>,
+    pub access: Arc<Access>,
 }
 
 impl CheckpointInput {
@@ -47,6 +49,7 @@ impl CheckpointInput {
             services: state.services.clone(),
             workers: state.workers.clone(),
             subscriptions: state.subscriptions.clone(),
+            access: Arc::clone(&state.access),
         }
     }
 
@@ -57,6 +60,7 @@ impl CheckpointInput {
         state.services = self.services;
         state.workers = self.workers;
         state.subscriptions = self.subscriptions;
+        state.access = self.access;
         for workflow in self.workflows {
             state.restore(workflow);
         }

@@ -84,7 +84,7 @@ async def test_rest_asks_for_the_token(guarded_house):
     api = guarded_house.api
     for path in ("/workflows", "/services", "/stats", "/events"):
         answer = await api.ask("GET", path, headers={"Authorization": "Bearer wrong"})
-        assert answer.status == 401 and answer.body["code"] == "GZ4001", path
+        assert answer.status == 401 and answer.body["code"] == "GZ4010", path
     answer = await api.ask("POST", "/workflows", json={}, headers={"Authorization": ""})
     assert answer.status == 401
 

@@ -76,6 +76,7 @@ async def test_every_operation_answers_as_it_says(caller: Caller, receiver: Rece
     await webhooks(caller, receiver)
     await callbacks(caller, receiver)
     await services(caller)
+    await access(caller)
     await server(caller)
     good = {name for name, status in caller.answered if status < 300}
     assert good == set(caller.contract.operations), set(caller.contract.operations) - good
@@ -235,6 +236,26 @@ async def services(caller: Caller) -> None:
         await caller.call(name, **one)
     await caller.call("get_service", 404, path={"id": "nobody"})
     await caller.call("drain_service", 404, path={"id": "nobody"})
+
+
+async def access(caller: Caller) -> None:
+    await caller.call("whoami")
+    anna, service = {"path": {"name": "anna"}}, {"user": "anna", "name": "ML box", "role": "service"}
+    await caller.call("add_user", 201, json={"name": "anna", "role": "operator"})
+    await caller.call("add_user", 409, json={"name": "anna", "role": "operator"})
+    await caller.call("add_user", 400, json={"name": "ben", "role": "root"})
+    await caller.call("list_users")
+    made = await caller.call("create_key", 201, json={**service, "services": ["ML Service"], "expires_in_seconds": 60})
+    await caller.call("create_key", 404, json={**service, "user": "nobody", "services": ["ML Service"]})
+    await caller.call("whoami", headers={"Authorization": f"Bearer {made['secret']}"})
+    await caller.call("list_users", 403, headers={"Authorization": f"Bearer {made['secret']}"})
+    await caller.call("list_keys")
+    await caller.call("revoke_key", path={"id": made["id"]})
+    await caller.call("revoke_key", 404, path={"id": NOBODY})
+    await caller.call("whoami", 401, headers={"Authorization": f"Bearer {made['secret']}"})
+    await caller.call("change_role", json={"role": "readonly"}, **anna)
+    await caller.call("remove_user", **anna)
+    await caller.call("remove_user", 404, **anna)
 
 
 async def server(caller: Caller) -> None:

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use gleitzeit::core::command::{Command, TaskRef};
+use gleitzeit::core::command::{Claim, Command, TaskRef};
 use gleitzeit::core::ids::{AttemptNo, Seq, SessionId, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::limits::{Limits, SubmissionLimits};
 use gleitzeit::core::payload::{INLINE_PAYLOAD_MAX, Payload, Stored};
@@ -35,7 +35,7 @@ fn a_task_that_waits_for_many_reads_the_results_that_its_templates_name() {
     let spec = Arc::new(submission.spec);
     say(&mut engine, Command::SubmitWorkflow { workflow, spec, body: submission.body, key: None });
     let facts = Arc::new(Trade::Executor.facts("w1", 3, true, Some(30_000)));
-    say(&mut engine, Command::RegisterWorker { session, facts, active: None });
+    say(&mut engine, Command::RegisterWorker { session, facts, active: None, claim: Claim::Any });
 
     let large = Payload::new(json!({"n": 7, "pad": "x".repeat(INLINE_PAYLOAD_MAX)}).to_string());
     let mut outputs = Vec::new();

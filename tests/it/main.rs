@@ -4,6 +4,9 @@ mod tidy;
 
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod access;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod backup;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]

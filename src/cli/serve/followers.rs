@@ -2,7 +2,7 @@
 
 use crate::cli::lifecycle;
 use crate::config::TracesConfig;
-use crate::engine::{EngineHandle, Sampler};
+use crate::engine::{Doorkeeper, EngineHandle, Sampler};
 use crate::executor::{Subscriptions, Tracer};
 
 /// # Errors
@@ -11,8 +11,10 @@ pub(super) async fn start(
     subscriptions: &Subscriptions,
     engine: &EngineHandle,
     traces: Option<&TracesConfig>,
+    doorkeeper: &Doorkeeper,
 ) -> anyhow::Result<()> {
     tokio::spawn(subscriptions.clone().run());
+    tokio::spawn(doorkeeper.clone().keep_uses());
     tokio::spawn(Sampler { engine: engine.clone() }.run());
     lifecycle::tell(engine);
     if let Some(traces) = traces {

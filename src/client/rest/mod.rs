@@ -1,5 +1,6 @@
 //! The REST API as methods.
 
+mod access;
 mod bulk;
 mod by_hand;
 mod calls;
@@ -21,6 +22,7 @@ use reqwest::Url;
 use super::Tls;
 use super::wire::WireError;
 
+pub use access::{AccessKey, NewKey, User, Whoami};
 pub use bulk::Bulk;
 pub use error::{ClientError, Problem};
 pub use events::{EventStream, FeedEvent, FeedFilter};

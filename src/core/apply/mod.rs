@@ -1,5 +1,6 @@
 //! Folding a fact into the state. Total: a fact cannot be refused, so replay never fails.
 
+mod access;
 mod by_hand;
 mod change;
 mod end;
@@ -86,6 +87,7 @@ impl State {
             Event::Subscription { subscription, fact } => {
                 self.subscription_fact(*subscription, fact, seq, at);
             }
+            Event::Access { fact, .. } => self.access_fact(fact, at),
         }
     }
 

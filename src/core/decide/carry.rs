@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Decision, Inputs, subscription};
+use super::{Decision, Inputs, access, subscription};
 use crate::core::carried::{CarriedWorkflow, History, Moved};
 use crate::core::effect::{Effect, Receipt};
 use crate::core::event::Event;
@@ -49,7 +49,8 @@ pub(super) fn services(state: &State) -> Decision {
     let services = state.services.iter().map(|(name, totals)| (Arc::clone(name), *totals)).collect();
     let workers = state.workers.iter().map(|(worker, name)| (worker.clone(), Arc::clone(name))).collect();
     let services = Event::ServicesCarried { services, workers };
-    Decision::events([services].into_iter().chain(subscription::carried(state)).collect())
+    let carried = subscription::carried(state).chain(access::carried(state));
+    Decision::events([services].into_iter().chain(carried).collect())
 }
 
 /// The release never goes back.

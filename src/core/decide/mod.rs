@@ -1,5 +1,6 @@
 //! What a command means in a given state: events, effects and an answer. Pure.
 
+mod access;
 mod by_hand;
 mod carry;
 mod deliver;
@@ -95,8 +96,8 @@ pub fn decide(
         Command::SettleTask { task, verdict, note } => {
             by_hand::settle_task(state, presence, inputs, *task, verdict, note)
         }
-        Command::RegisterWorker { session, facts, active } => {
-            worker::register(state, presence, *session, facts, active.as_deref())
+        Command::RegisterWorker { session, facts, active, claim } => {
+            worker::register(state, presence, *session, facts, active.as_deref(), *claim)
         }
         Command::Heartbeat { session, heartbeat } => worker::heartbeat(state, presence, *session, heartbeat),
         Command::SetWorkerStatus { session, status } => worker::set_status(presence, *session, *status),
@@ -138,6 +139,7 @@ pub fn decide(
         Command::OrderSubscription { subscription, order } => {
             subscription::decide(state, presence, inputs, *subscription, order)
         }
+        Command::OrderAccess { by, order } => access::decide(state, inputs, by, order),
         Command::ReturnAttempt { task, attempt, why } => {
             Ok(report::return_attempt(state, inputs, *task, *attempt, *why))
         }

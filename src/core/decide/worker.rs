@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Decision;
 use super::end::{cancel_effect, losses};
 use super::held::{named, reporter};
-use crate::core::command::{Disconnected, Heartbeat, Held, WorkerFacts, WorkerKind, WorkerStatus};
+use crate::core::command::{Claim, Disconnected, Heartbeat, Held, WorkerFacts, WorkerKind, WorkerStatus};
 use crate::core::effect::{Effect, Receipt};
 use crate::core::errors;
 use crate::core::event::{Event, GrantAfter, LostReason};
@@ -20,6 +20,7 @@ pub(super) fn register(
     session: SessionId,
     facts: &Arc<WorkerFacts>,
     active: Option<&[Held]>,
+    claim: Claim,
 ) -> Result<Decision, Rejection> {
     let id = &facts.worker;
     // The name is reserved like the id: tasks that the server itself hands on ask for it.
@@ -28,6 +29,13 @@ pub(super) fn register(
         return Err(Rejection::new(
             errors::INVALID_ARGUMENT,
             format!("the node id {id} or the name {} is taken by the server itself", facts.name),
+        ));
+    }
+    if let Some(name) = state.workers.get(id).filter(|name| claim == Claim::OfItsName && **name != facts.name)
+    {
+        return Err(Rejection::new(
+            errors::RBAC_PERMISSION_DENIED,
+            format!("the node id {id} belongs to the service {name}, for which this key is not"),
         ));
     }
     if let Some(other) = presence.of_session(session).filter(|other| other.facts.worker != *id) {

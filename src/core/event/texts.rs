@@ -42,7 +42,8 @@ impl Event {
             | Self::DeliveryTried { .. }
             | Self::BreakerOpened { .. }
             | Self::BreakerClosed { .. }
-            | Self::Subscription { .. } => Vec::new(),
+            | Self::Subscription { .. }
+            | Self::Access { .. } => Vec::new(),
         }
     }
 
@@ -81,6 +82,7 @@ impl Event {
             | Self::BreakerOpened { .. }
             | Self::BreakerClosed { .. }
             | Self::Subscription { .. }
+            | Self::Access { .. }
             | Self::DeliveryTried { .. }
             | Self::Released { .. } => {}
         }

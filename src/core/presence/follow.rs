@@ -66,6 +66,7 @@ impl Presence {
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }
             | Event::Subscription { .. }
+            | Event::Access { .. }
             | Event::Released { .. }
             | Event::DeliveryTried { .. } => {}
         }

@@ -39,6 +39,7 @@ impl Presence {
             | Command::CarryServices
             | Command::ReleaseLog { .. }
             | Command::OrderSubscription { .. }
+            | Command::OrderAccess { .. }
             | Command::FailDispatch { .. }
             | Command::ReturnAttempt { .. } => {}
         }
@@ -73,6 +74,7 @@ impl Presence {
             | Command::CarryServices
             | Command::ReleaseLog { .. }
             | Command::OrderSubscription { .. }
+            | Command::OrderAccess { .. }
             | Command::FailDispatch { .. }
             | Command::ReturnAttempt { .. } => return,
         };

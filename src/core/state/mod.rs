@@ -27,6 +27,7 @@ pub use task::{AttemptNote, Edited, SkipCause, StatusKind, Task, TaskStatus, Tro
 pub use timers::{Timer, Timers};
 pub use workflow::{Counts, Workflow, WorkflowStatus};
 
+use super::access::Access;
 use super::ids::{Fingerprint, Seq, SubscriptionId, TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid};
 use super::subscription::Subscription;
 
@@ -46,6 +47,8 @@ pub struct State {
     pub ready: Ready,
     /// Webhooks. Readers share them; a change copies one.
     pub subscriptions: BTreeMap<SubscriptionId, Arc<Subscription>>,
+    /// Users and their keys. Readers share them; a change copies them.
+    pub access: Arc<Access>,
     pub timers: Timers,
     /// Events before this seq have been released.
     pub released: Seq,
@@ -73,6 +76,7 @@ impl Default for State {
             workers: BTreeMap::new(),
             ready: Ready::default(),
             subscriptions: BTreeMap::new(),
+            access: Arc::default(),
             timers: Timers::default(),
             released: Seq::default(),
             arriving: BTreeMap::new(),
@@ -125,6 +129,7 @@ impl PartialEq for State {
         self.next_seq == other.next_seq
             && self.services == other.services
             && self.subscriptions == other.subscriptions
+            && self.access == other.access
             && self.grants == other.grants
             && self.timers == other.timers
             && self.workflows.len() == other.workflows.len()

@@ -166,6 +166,7 @@ impl Book {
             | Event::DeliveryTried { .. }
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }
+            | Event::Access { .. }
             | Event::Subscription { .. }
             | Event::TasksCarried { .. }
             | Event::PayloadsCarried { .. } => {}

@@ -123,6 +123,7 @@ fn unknown(book: &Book, record: &Record) -> Option<WorkflowId> {
         | Event::DeliveryTried { .. }
         | Event::BreakerOpened { .. }
         | Event::BreakerClosed { .. }
+        | Event::Access { .. }
         | Event::Subscription { .. }
         | Event::TasksCarried { .. }
         | Event::PayloadsCarried { .. } => false,

@@ -29,17 +29,19 @@ pub enum Tag {
     Webhooks,
     Services,
     Registry,
+    Access,
     Server,
 }
 
 impl Tag {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Workflows,
         Self::Tasks,
         Self::Many,
         Self::Webhooks,
         Self::Services,
         Self::Registry,
+        Self::Access,
         Self::Server,
     ];
 
@@ -51,6 +53,7 @@ impl Tag {
             Self::Webhooks => "Webhooks",
             Self::Services => "Services",
             Self::Registry => "What exists",
+            Self::Access => "Users and keys",
             Self::Server => "The server",
         }
     }
@@ -65,6 +68,7 @@ impl Tag {
                 "Whoever runs tasks: external services, executor nodes and the workers of the server."
             }
             Self::Registry => "The functions inside the server, and the catalogue of errors.",
+            Self::Access => "Who may do what, and who asks.",
             Self::Server => "What happens, figures, signs of life, and the end.",
         }
     }
@@ -250,7 +254,9 @@ impl Document {
             .parameters((!self.parameters.is_empty()).then_some(self.parameters))
             .request_body(self.body.map(RequestBodyBuilder::build));
         operation = match route.access {
-            Access::Token => operation.security(SecurityRequirement::new(BEARER, Vec::<String>::new())),
+            Access::Key | Access::Readonly | Access::User | Access::Operator | Access::Admin => {
+                operation.security(SecurityRequirement::new(BEARER, Vec::<String>::new()))
+            }
             Access::Open | Access::Page | Access::Capability => {
                 operation.security(SecurityRequirement::default())
             }

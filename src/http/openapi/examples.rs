@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 pub const WORKFLOW: &str = "019ac000-5f2e-7c1a-9d3b-2e6f8a4b1c70";
 pub const TASK: &str = "019ac000-5f2e-7c1a-9d3b-2e6f8a4b1c70.1";
 pub const WEBHOOK: &str = "019ac000-7a10-7b44-8c55-90d1e2f3a4b5";
-const BEGAN: &str = "2026-11-26T12:00:00.000Z";
-const ENDED: &str = "2026-11-26T12:00:00.120Z";
+pub(super) const BEGAN: &str = "2026-11-26T12:00:00.000Z";
+pub(super) const ENDED: &str = "2026-11-26T12:00:00.120Z";
 
 /// A workflow that can be submitted.
 pub fn submission() -> Value {

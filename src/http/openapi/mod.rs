@@ -3,6 +3,7 @@
 //!
 //! The server does not make it: it answers with `docs/openapi.json`, which a test writes and compares.
 
+pub(super) mod access;
 pub(super) mod bulk;
 mod conditions;
 mod document;
@@ -30,7 +31,7 @@ use document::{Known, Tag};
 
 /// The name of the one security scheme.
 const BEARER: &str = "token";
-const TOKEN: &str = "Where the server has a token; see `gleitzeit serve --token`.";
+const TOKEN: &str = "Where the server has keys or a token; see `gleitzeit auth`.";
 
 const DESCRIPTION: &str = "\
 Whatever was answered with 2xx is on the disk. Bodies are JSON unless it says otherwise; times are RFC 3339 in UTC with \
@@ -45,7 +46,7 @@ even empty, and still have a cursor.
 Each answer has an `x-request-id`: that of the request, where it brings one of at most 128 letters, digits and `-_.:/=+@~`, or a \
 new one. Problems and the log of the server name it, too.
 
-Where the server has a token, requests carry `Authorization: Bearer TOKEN`.";
+Where the server has keys or a token, requests carry `Authorization: Bearer KEY`, which must reach far enough.";
 
 /// All of it.
 #[must_use]

@@ -7,8 +7,9 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, Response, ResponseBuilder, Type};
 
 use crate::core::errors::{
-    AUTHENTICATION_REQUIRED, Code, DATA_CORRUPTION, INTERNAL_ERROR, INVALID_ARGUMENT, ORIGIN_NOT_ALLOWED,
-    OVERLOADED, PAYLOAD_TOO_LARGE, SHUTTING_DOWN, STORAGE_FAILED, UNKNOWN_FIELD, WORKFLOW_PARSE_ERROR,
+    API_KEY_INVALID, AUTH_TOKEN_EXPIRED, AUTHENTICATION_REQUIRED, Code, DATA_CORRUPTION, INTERNAL_ERROR,
+    INVALID_ARGUMENT, ORIGIN_NOT_ALLOWED, OVERLOADED, PAYLOAD_TOO_LARGE, RBAC_PERMISSION_DENIED,
+    SHUTTING_DOWN, STORAGE_FAILED, TOO_MANY_WRONG_KEYS, UNKNOWN_FIELD, WORKFLOW_PARSE_ERROR,
 };
 use crate::core::rejection::Rejection;
 use crate::http::routes::{Access, Route};
@@ -25,6 +26,8 @@ impl Default for Refusals {
     }
 }
 
+const OF_KEYS: [Code; 5] =
+    [AUTHENTICATION_REQUIRED, AUTH_TOKEN_EXPIRED, API_KEY_INVALID, TOO_MANY_WRONG_KEYS, ORIGIN_NOT_ALLOWED];
 const OF_ENGINE: [Code; 5] = [INTERNAL_ERROR, OVERLOADED, SHUTTING_DOWN, STORAGE_FAILED, DATA_CORRUPTION];
 
 impl Refusals {
@@ -47,7 +50,11 @@ impl Refusals {
     /// By status, with those that the route brings with it.
     pub fn at(mut self, route: Route) -> BTreeMap<u16, Vec<Code>> {
         match route.access {
-            Access::Token => self.add([AUTHENTICATION_REQUIRED, ORIGIN_NOT_ALLOWED]),
+            Access::Key => self.add(OF_KEYS),
+            Access::Readonly | Access::User | Access::Operator | Access::Admin => {
+                self.add(OF_KEYS);
+                self.add([RBAC_PERMISSION_DENIED]);
+            }
             Access::Open | Access::Page => self.add([ORIGIN_NOT_ALLOWED]),
             Access::Capability => {}
         }
@@ -77,7 +84,7 @@ pub(super) fn response(codes: &[Code]) -> (String, Response) {
         .build();
     let mut response =
         ResponseBuilder::new().description(words.join("\n\n")).content("application/problem+json", content);
-    if codes.iter().any(|code| [OVERLOADED, SHUTTING_DOWN].contains(code)) {
+    if codes.iter().any(|code| [OVERLOADED, SHUTTING_DOWN, TOO_MANY_WRONG_KEYS].contains(code)) {
         let seconds = ObjectBuilder::new().schema_type(Type::Integer).examples([1]);
         let header = HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds to wait.")).build();
         response = response.header("Retry-After", header);

@@ -111,6 +111,7 @@ fn described(event: &Event, at: Timestamp) -> (&'static str, Value) {
         Event::BreakerClosed { service } => ("breaker_closed", json!({"service": &**service})),
         Event::Released { up_to } => ("log_released", json!({"up_to": up_to.0})),
         Event::Subscription { subscription, fact } => super::webhook::told::fact(*subscription, fact),
+        Event::Access { by, fact } => super::access::told(by, fact),
         Event::DeliveryTried { attempt, delivery, .. } => ("delivery_tried", tried(*attempt, delivery)),
     }
 }

@@ -1,5 +1,7 @@
 //! What the REST API answers.
 
+mod access;
+mod access_request;
 mod batch;
 mod definition;
 mod event;
@@ -27,6 +29,8 @@ mod workflow;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use access::{KeyMade, KeyView, UserView, WhoamiView};
+pub use access_request::{KeyRequest, RoleRequest, UserRequest};
 pub use batch::{BatchLine, batch_line};
 pub use definition::{DefinitionHead, TaskDefinition};
 pub use event::EventView;

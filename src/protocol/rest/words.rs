@@ -6,11 +6,20 @@ use serde_json::Value;
 use utoipa::openapi::{KnownFormat, Object, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::core::access::Role;
 use crate::core::spec::Priority;
 use crate::core::state::{StatusKind, WorkflowStatus};
 use crate::core::subscription::EndKind;
 use crate::protocol::task_types;
 use crate::protocol::time::Rfc3339;
+
+pub fn role() -> Object {
+    one_of(Role::ALL.map(Role::name))
+}
+
+pub fn key_status() -> Object {
+    one_of(["active", "expired", "revoked"])
+}
 
 pub fn workflow_status() -> Object {
     one_of(WorkflowStatus::ALL.map(WorkflowStatus::name))

@@ -14,7 +14,7 @@ use socketioxide::handler::Value;
 
 use super::Server;
 use super::caller::Caller;
-use crate::core::command::Command;
+use crate::core::command::{Claim, Command};
 use crate::core::rejection::Rejection;
 use crate::protocol::socket::{first_argument, payload_of, read, read_optional};
 
@@ -83,7 +83,7 @@ impl Server {
     fn welcome_back(&self, caller: &Caller) -> Result<(), Rejection> {
         let session = &caller.connection.session;
         let Some(facts) = session.worker().filter(|_| session.take_given_up()) else { return Ok(()) };
-        let command = Command::RegisterWorker { session: session.id, facts, active: None };
+        let command = Command::RegisterWorker { session: session.id, facts, active: None, claim: Claim::Any };
         self.engine.report(command, None)
     }
 }

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use super::required;
 use crate::clock;
-use crate::core::command::Command;
+use crate::core::command::{Claim, Command, WorkerFacts};
 use crate::core::effect::Receipt;
+use crate::core::errors::RBAC_PERMISSION_DENIED;
 use crate::core::rejection::Rejection;
 use crate::engine::{Accepted, Reply};
 use crate::protocol::socket::{
     HeartbeatPayload, RegisterPayload, RegisteredNode, StatusPayload, TaskMetrics,
 };
+use crate::protocol::task_types;
 use crate::protocol::time::NaiveUtc;
 use crate::socket::Server;
 use crate::socket::caller::Caller;
+use crate::socket::session::Session;
 
 pub(in crate::socket) fn register(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) {
     if let Err(rejection) = try_register(server, caller, payload) {
@@ -26,6 +29,7 @@ fn try_register(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) ->
     let mut facts = payload.facts()?;
     let session = &caller.connection.session;
     facts.capacity = facts.capacity.min(server.config.limits.worker_capacity_max);
+    let claim = within_scope(session, &facts)?;
     let facts = Arc::new(facts);
     session.announce();
     // Whoever registers is there, whatever was thought of the connection before.
@@ -39,8 +43,28 @@ fn try_register(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) ->
         }
         Err(rejection) => registrant.refuse(&rejection),
     });
-    let command = Command::RegisterWorker { session: session.id, facts, active: payload.active() };
+    let command = Command::RegisterWorker { session: session.id, facts, active: payload.active(), claim };
     server.engine.report(command, Some(reply))
+}
+
+/// A service that was given a key of its own may be what the key says, and take nobody else's place.
+fn within_scope(session: &Session, facts: &WorkerFacts) -> Result<Claim, Rejection> {
+    let Some(scope) = session.principal().and_then(|principal| principal.scope) else {
+        return Ok(Claim::Any);
+    };
+    let refused = |what: String| Err(Rejection::new(RBAC_PERMISSION_DENIED, what));
+    if !scope.services.contains(&facts.name) {
+        return refused(format!("this key is for other services than {}", facts.name));
+    }
+    let named = |offer: &str| {
+        let means = |capability: &Arc<str>| task_types::of_capability(capability).contains(&offer);
+        scope.capabilities.contains(offer) || scope.capabilities.iter().any(means)
+    };
+    let mut offers = facts.capabilities.iter().chain(&facts.task_types);
+    match offers.find(|offer| !scope.capabilities.is_empty() && !named(offer)) {
+        Some(offer) => refused(format!("this key does not allow {} to offer {offer}", facts.name)),
+        None => Ok(Claim::OfItsName),
+    }
 }
 
 fn answer_registered(caller: &Caller, node_id: &str, accepted: Accepted) {

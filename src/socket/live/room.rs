@@ -145,6 +145,7 @@ impl RoomState {
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }
             | Event::Subscription { .. }
+            | Event::Access { .. }
             | Event::Released { .. }
             | Event::DeliveryTried { .. } => {}
         }

@@ -111,6 +111,7 @@ impl Submitted {
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }
             | Event::Subscription { .. }
+            | Event::Access { .. }
             | Event::Released { .. }
             | Event::DeliveryTried { .. } => {}
         }

@@ -1,5 +1,6 @@
 //! The bytes of every fact, pinned: a change that alters them breaks logs that exist. `UPDATE_EXPECT=1` writes them again.
 
+mod access;
 mod webhooks;
 
 use std::fmt::Write;
@@ -309,6 +310,7 @@ const fn place(event: &Event) -> usize {
         Event::Subscription { .. } => 28,
         Event::TasksCarried { .. } => 29,
         Event::PayloadsCarried { .. } => 30,
+        Event::Access { .. } => 31,
     }
 }
 
@@ -320,7 +322,7 @@ fn name(event: &Event) -> String {
 
 #[test]
 fn every_fact_has_the_bytes_that_it_always_had() {
-    let all = [about_workflows(), about_tasks(), webhooks::samples()];
+    let all = [about_workflows(), about_tasks(), webhooks::samples(), access::samples()];
     let mut samples: Vec<Event> = all.into_iter().flatten().collect();
     samples.sort_by_key(place);
     let mut places: Vec<usize> = samples.iter().map(place).collect();

@@ -1,5 +1,7 @@
 //! The bytes of everything that is stored, pinned: a change that alters them breaks stores that exist.
 
+use std::sync::Arc;
+
 use expect_test::{Expect, expect};
 
 use super::head::{Head, Tasks};
@@ -7,6 +9,7 @@ use super::live::{Item, StoredPhase, StoredService};
 use super::task::{StoredResult, StoredStatus, StoredTask, StoredTasks};
 use super::trouble::{LastFailure, StoredEdit, StoredFailure, StoredNote, StoredTrouble};
 use super::usage::StoredUsage;
+use crate::core::access::{Key, KeyDigest, Role, Scope, User};
 use crate::core::event::DeliveryOutcome;
 use crate::core::ids::{Seq, Timestamp, WorkflowId};
 use crate::core::subscription::{
@@ -247,6 +250,30 @@ fn webhooks() {
         706c65010164070001020304050601016e01017401047465616d017803010203
         0201fd00a4381c9c010000020304030100070003080900c80002040701040308
         0901fbf40102030607010503080902026e6f01fb2c0101010203"]],
+    );
+}
+
+#[test]
+fn users_and_keys_of_a_checkpoint() {
+    let user = User { role: Role::Operator, created_at: Timestamp(1_770_000_000_000) };
+    check(&Item::User { name: "u".into(), user }, expect!["06017503fd00a4381c9c010000"]);
+    let key = Key {
+        digest: KeyDigest([9; 32]),
+        owner: "u".into(),
+        name: "k".into(),
+        role: Role::Service,
+        scope: Some(Arc::new(Scope { services: ["s".into()].into(), capabilities: ["c".into()].into() })),
+        created_at: Timestamp(1),
+        expires_at: Some(Timestamp(2)),
+        revoked_at: Some(Timestamp(3)),
+        used_at: None,
+    };
+    check(
+        &Item::Key { id: [9; 16], key: Box::new(key) },
+        expect![["
+        0709090909090909090909090909090909090909090909090909090909090909
+        09090909090909090909090909090909090175016b0201010173010163010102
+        010300"]],
     );
 }
 

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
 use super::head::{Head, Tasks, pack_whole};
-use crate::core::ids::{AttemptNo, Seq, SubscriptionId, TaskId, Timestamp, WorkerId, WorkflowId};
+use crate::core::access::{Access, Key, User};
+use crate::core::ids::{AttemptNo, KeyId, Seq, SubscriptionId, TaskId, Timestamp, WorkerId, WorkflowId};
 use crate::core::state::{Grant, Phase, ServiceTotals, Workflow};
 use crate::core::subscription::Subscription;
 use crate::store::bytes::{self, Undecodable};
@@ -45,6 +46,15 @@ pub enum Item {
     Subscription {
         id: [u8; 16],
         subscription: Box<Subscription>,
+    },
+    /// As the log has it when it is carried; keys follow their users.
+    User {
+        name: String,
+        user: User,
+    },
+    Key {
+        id: [u8; 16],
+        key: Box<Key>,
     },
 }
 
@@ -93,7 +103,15 @@ pub fn items(input: &CheckpointInput) -> impl Iterator<Item = Item> {
         id: id.0.to_be_bytes(),
         subscription: Box::new((**known).clone()),
     });
-    [state].into_iter().chain(services).chain(workers).chain(grants).chain(workflows).chain(subscriptions)
+    let users =
+        input.access.users.iter().map(|(name, user)| Item::User { name: name.to_string(), user: *user });
+    let keys = input
+        .access
+        .keys
+        .iter()
+        .map(|(id, key)| Item::Key { id: id.0.to_be_bytes(), key: Box::new(key.clone()) });
+    let first = [state].into_iter().chain(services).chain(workers).chain(grants);
+    first.chain(workflows).chain(subscriptions).chain(users).chain(keys)
 }
 
 /// A picture on its way back. The workflows still want to see their records.
@@ -114,6 +132,7 @@ impl Picture {
             services: std::collections::BTreeMap::new(),
             workers: std::collections::BTreeMap::new(),
             subscriptions: std::collections::BTreeMap::new(),
+            access: Arc::default(),
         };
         Self { input, drafts: Vec::new() }
     }
@@ -139,6 +158,8 @@ impl Picture {
                 let id = SubscriptionId(u128::from_be_bytes(id));
                 input.subscriptions.insert(id, Arc::new(*subscription));
             }
+            Item::User { name, user } => self.access().restore_user(Arc::from(name), user),
+            Item::Key { id, key } => self.access().restore_key(KeyId(u128::from_be_bytes(id)), *key),
             Item::Workflow { time, id, head } => {
                 let place = (Timestamp(time), WorkflowId(u128::from_be_bytes(id)));
                 let head = Head::decode(&head)?;
@@ -149,6 +170,13 @@ impl Picture {
             }
         }
         Ok(())
+    }
+}
+
+impl Picture {
+    /// Nobody else has it yet, so nothing is copied.
+    fn access(&mut self) -> &mut Access {
+        Arc::make_mut(&mut self.input.access)
     }
 }
 

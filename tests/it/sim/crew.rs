@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gleitzeit::core::command::{
-    Command, Disconnected, FailureReport, Heartbeat, Held, Progress, Returned, TaskRef, WorkerFacts,
+    Claim, Command, Disconnected, FailureReport, Heartbeat, Held, Progress, Returned, TaskRef, WorkerFacts,
     WorkerStatus,
 };
 use gleitzeit::core::errors;
@@ -101,7 +101,7 @@ impl World {
         self.checker.model.promises.insert(facts.worker.clone(), promise);
         let active = self.workers[index].manners.names_active.then(|| self.held(index));
         let call = self.ask(Asked::Other, Caller::Nobody);
-        self.say(session, Command::RegisterWorker { session, facts, active }, Some(call));
+        self.say(session, Command::RegisterWorker { session, facts, active, claim: Claim::Any }, Some(call));
     }
 
     fn held(&self, index: usize) -> Vec<Held> {

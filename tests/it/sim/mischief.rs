@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gleitzeit::core::command::{Command, FailureReport, Heartbeat, Held, TaskRef, WorkerFacts};
+use gleitzeit::core::command::{Claim, Command, FailureReport, Heartbeat, Held, TaskRef, WorkerFacts};
 use gleitzeit::core::ids::{AttemptNo, TaskId, WorkerId, WorkflowId};
 use gleitzeit::core::payload::Payload;
 
@@ -67,7 +67,12 @@ impl World {
                 };
                 self.say(
                     session,
-                    Command::RegisterWorker { session, facts: Arc::new(facts), active: None },
+                    Command::RegisterWorker {
+                        session,
+                        facts: Arc::new(facts),
+                        active: None,
+                        claim: Claim::Any,
+                    },
                     None,
                 );
             }

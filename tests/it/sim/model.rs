@@ -143,6 +143,7 @@ impl Model {
             | Event::BreakerOpened { .. }
             | Event::BreakerClosed { .. }
             | Event::Subscription { .. }
+            | Event::Access { .. }
             | Event::Released { .. } => {}
         }
         Ok(())

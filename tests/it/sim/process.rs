@@ -296,7 +296,7 @@ impl World {
                     self.tell_worker(session, ToWorker::Cancel { task, attempt });
                 }
                 Output::Close(session) => self.tell_worker(session, ToWorker::Close),
-                Output::Announce(_) | Output::Discard(_) => {}
+                Output::Announce(_) | Output::Publish(_) | Output::Discard(_) => {}
                 Output::LookUp(lookup) => {
                     let delay = self.rng.range(0, 50);
                     self.after(delay, Happening::LookUp { process: number, lookup });

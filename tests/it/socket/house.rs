@@ -7,14 +7,14 @@ use std::time::Duration;
 use axum::Router;
 use gleitzeit::client::wire::{AckData, ConnectOptions, Events, Socket};
 use gleitzeit::clock::EngineClock;
-use gleitzeit::config::{HttpConfig, ModelsConfig, Origins, Token, WebhookConfig};
+use gleitzeit::config::{HttpConfig, ModelsConfig, Origins, WebhookConfig};
 use gleitzeit::core::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::listing::{ListFilter, Listed, Place};
 use gleitzeit::core::rejection::Rejection;
 use gleitzeit::core::state::{State, Workflow};
 use gleitzeit::core::why::{Offers, explain};
-use gleitzeit::engine::{EngineHandle, EngineParts, FailurePage, Running, Views, prepare};
+use gleitzeit::engine::{Doorkeeper, EngineHandle, EngineParts, FailurePage, Running, Views, prepare};
 use gleitzeit::executor::outbound::Outbound;
 use gleitzeit::executor::{Courier, Executor, Tools};
 use gleitzeit::log::{Log, LogOptions, SegmentLog};
@@ -47,10 +47,10 @@ impl House {
     }
 
     pub async fn guarded(token: &str) -> Self {
-        Self::with(Some(Token::new(token)), Limits::default()).await
+        Self::with(Some(token), Limits::default()).await
     }
 
-    pub async fn with(token: Option<Token>, limits: Limits) -> Self {
+    pub async fn with(token: Option<&str>, limits: Limits) -> Self {
         let data = TempDir::new().unwrap();
         let (log, _) =
             SegmentLog::open(data.path(), LogOptions::with_segment_size(1 << 20).unwrap()).unwrap();
@@ -72,6 +72,7 @@ impl House {
         };
         let prepared = prepare(parts);
         let engine = prepared.handle();
+        let doorkeeper = Doorkeeper::new(engine.clone(), token);
         let on_archived = prepared.on_archived();
         std::thread::spawn(move || {
             while let Ok(job) = jobs.recv() {
@@ -83,8 +84,13 @@ impl House {
                 }
             }
         });
-        let config =
-            SocketConfig::new(token, Origins::default(), limits, MESSAGE_BYTES, data.path().to_path_buf());
+        let config = SocketConfig::new(
+            doorkeeper,
+            Origins::default(),
+            limits,
+            MESSAGE_BYTES,
+            data.path().to_path_buf(),
+        );
         let (sockets, layer) = SocketServer::new(config, engine.clone());
         let tools = Tools::new(&HttpConfig::default(), &ModelsConfig::default(), None, &Limits::default());
         let courier = Courier::new(

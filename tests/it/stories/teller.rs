@@ -36,7 +36,7 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex};
 
 use gleitzeit::core::command::{
-    Command, Disconnected, Drain, Edit, FailureReport, Heartbeat, Held, TaskRef, Verdict,
+    Claim, Command, Disconnected, Drain, Edit, FailureReport, Heartbeat, Held, TaskRef, Verdict,
 };
 use gleitzeit::core::errors::{PAYLOAD_TOO_LARGE, STORAGE_FAILED};
 use gleitzeit::core::event::{Failure, Note, Record};
@@ -169,7 +169,12 @@ impl Teller {
                 let session = self.sessions[*name].0;
                 let heartbeat_ms = fences.then_some(30_000);
                 let facts = Trade::Executor.facts(as_whom.first().unwrap_or(name), 2, fences, heartbeat_ms);
-                self.command(Command::RegisterWorker { session, facts: Arc::new(facts), active: None });
+                self.command(Command::RegisterWorker {
+                    session,
+                    facts: Arc::new(facts),
+                    active: None,
+                    claim: Claim::Any,
+                });
             }
             ("courier" | "taken" | "untaken" | "callback", rest) => self.outside(verb, rest),
             ("break" | "bye", [name]) => {
@@ -188,7 +193,7 @@ impl Teller {
                 let active = Some(self.held(tasks));
                 let facts = Arc::new(Trade::Executor.facts(name, 2, true, Some(30_000)));
                 let session = self.sessions[*name].0;
-                self.command(Command::RegisterWorker { session, facts, active });
+                self.command(Command::RegisterWorker { session, facts, active, claim: Claim::Any });
             }
             ("count", [name, count]) => {
                 let active_count = Some(count.parse().expect("a number of tasks"));
@@ -321,6 +326,7 @@ impl Teller {
                 | Output::Assign(_)
                 | Output::Close(_)
                 | Output::Announce(_)
+                | Output::Publish(_)
                 | Output::Discard(_)
                 | Output::Archive(_)
                 | Output::Checkpoint(_) => {}

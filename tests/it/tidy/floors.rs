@@ -42,6 +42,7 @@ const SHELL: &[&str] = &[
     "engine::Announcement",
     "engine::Answer",
     "engine::Assigned",
+    "engine::Doorkeeper",
     "engine::EngineHandle",
     "engine::EnginePicture",
     "engine::FeedItem",

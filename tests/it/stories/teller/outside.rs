@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gleitzeit::core::command::{Callback, Command, FailureReport};
+use gleitzeit::core::command::{Callback, Claim, Command, FailureReport};
 use gleitzeit::core::event::{Delivery, DeliveryOutcome};
 use gleitzeit::core::ids::{AttemptNo, SessionId, TaskId, WorkerId};
 use gleitzeit::core::payload::Payload;
@@ -19,7 +19,7 @@ impl Teller {
             ("courier", []) => {
                 self.sessions.insert("courier".to_owned(), (COURIER, true));
                 let facts = Arc::new(Trade::Courier.facts(WorkerId::WEBHOOKS, 2, true, None));
-                Command::RegisterWorker { session: COURIER, facts, active: None }
+                Command::RegisterWorker { session: COURIER, facts, active: None, claim: Claim::Any }
             }
             ("taken", [task]) => self.delivery(task, DeliveryOutcome::Taken { status: 202 }),
             ("untaken", [task]) => {

@@ -78,6 +78,7 @@ impl Teller {
             | Event::ServicesCarried { .. }
             | Event::TasksCarried { .. }
             | Event::PayloadsCarried { .. }
+            | Event::Access { .. }
             | Event::Released { .. } => return None,
         })
     }

@@ -1,0 +1,116 @@
+//! `gleitzeit auth` as people use it; the commands of the documentation among it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use super::{begun, text};
+use crate::harness::{Server, gleitzeit};
+
+const DOCS: &str = include_str!("../../../docs/security.md");
+
+/// Runs a verb as a user whose configuration lies in `home`.
+fn run(home: &Path, server: &Server, words: &[&str], input: &str) -> Output {
+    let mut command = gleitzeit();
+    command.args(words).env("XDG_CONFIG_HOME", home).env("GLEITZEIT_URL", server.url());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary can be started");
+    drop(child.stdin.take().expect("a pipe").write_all(input.as_bytes()));
+    child.wait_with_output().expect("it ends")
+}
+
+/// The words of a command line, quoted ones together.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (place, part) in line.split('"').enumerate() {
+        if place % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
+
+#[test]
+fn a_key_is_kept_for_its_server_and_found_by_every_verb() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let (server, key) = begun(&folder.path().join("data"));
+    let home = folder.path().join("home");
+    let denied = run(&home, &server, &["list"], "");
+    assert_eq!(denied.status.code(), Some(7), "{}", text(&denied.stderr));
+    let wrong = run(&home, &server, &["auth", "login"], "gzt_wrong\n");
+    assert_eq!(wrong.status.code(), Some(7), "{}", text(&wrong.stderr));
+    let file = home.join("gleitzeit/keys.toml");
+    assert!(!file.exists(), "a key that opens nothing is not kept");
+    let login = run(&home, &server, &["auth", "login"], &format!("{key}\n"));
+    assert!(login.status.success() && !text(&login.stderr).contains(&key), "{}", text(&login.stderr));
+    assert_eq!(fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);
+    assert!(run(&home, &server, &["list"], "").status.success());
+    let status = run(&home, &server, &["auth", "status"], "");
+    assert!(text(&status.stdout).contains("admin") && !text(&status.stdout).contains(&key));
+
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("it is ours");
+    let exposed = run(&home, &server, &["list"], "");
+    assert!(text(&exposed.stderr).contains("chmod 600"), "{}", text(&exposed.stderr));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    assert!(run(&home, &server, &["auth", "logout"], "").status.success());
+    assert_eq!(run(&home, &server, &["auth", "logout"], "").status.code(), Some(8));
+    assert_eq!(run(&home, &server, &["list"], "").status.code(), Some(7));
+}
+
+#[test]
+fn the_commands_of_the_documentation_do_what_they_say() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let (server, key) = begun(&folder.path().join("data"));
+    let home = folder.path().join("home");
+    let mut ran = 0;
+    let mut made = String::new();
+    for line in DOCS.lines().filter_map(|line| line.strip_prefix("$ gleitzeit ")) {
+        if line.contains(" init ") {
+            continue;
+        }
+        let line = line.replace("http://127.0.0.1:8000", &server.url());
+        let words = words(&line.replace("0192f0c0-0000-7000-8000-000000000001", &made));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let output = run(&home, &server, &words, &format!("{key}\n"));
+        assert!(output.status.success(), "{line}: {}", text(&output.stderr));
+        let told = text(&output.stdout);
+        let id = told.lines().find_map(|line| line.strip_prefix("key "));
+        if let Some(id) = id.filter(|_| words.starts_with(&["auth", "key", "create"])) {
+            made = id.trim().to_owned();
+            assert!(told.contains("gzt_"), "the secret is told: {told}");
+        }
+        ran += 1;
+    }
+    assert!(ran >= 9, "only {ran} commands were run");
+    let users = run(&home, &server, &["auth", "user", "-o", "name"], "");
+    assert_eq!(text(&users.stdout), "admin\n", "anna was removed at last");
+}
+
+#[test]
+fn another_address_needs_keys() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let data = folder.path().join("data");
+    let serve = |host: &str| {
+        let mut command = gleitzeit();
+        command.args(["serve", "--host", host, "--port", "0", "--data-dir"]).arg(&data);
+        command.stdin(Stdio::null()).output().expect("the binary can be started")
+    };
+    let open = serve("0.0.0.0");
+    assert_eq!(open.status.code(), Some(1));
+    let told = text(&open.stderr);
+    assert!(told.contains("gleitzeit auth init") && told.contains("127.0.0.1"), "{told}");
+    drop(begun(&data));
+    let mut command = gleitzeit();
+    command.args(["serve", "--host", "0.0.0.0", "--port", "0", "--data-dir"]).arg(&data);
+    let mut server = command.stdout(Stdio::piped()).spawn().expect("the binary can be started");
+    let mut line = String::new();
+    let mut out = BufReader::new(server.stdout.take().expect("a pipe"));
+    out.read_line(&mut line).expect("it can be read");
+    server.kill().expect("it can be ended");
+    server.wait().expect("it ends");
+    assert!(line.starts_with("gleitzeit listening on http://0.0.0.0:"), "{line}");
+}
