@@ -165,6 +165,21 @@ pub enum AccessFact {
     },
 }
 
+impl AccessFact {
+    /// Whether somebody did it, and it was not written down by the server for its own ends.
+    pub const fn is_act(&self) -> bool {
+        match self {
+            Self::UserAdded { .. }
+            | Self::RoleChanged { .. }
+            | Self::UserRemoved { .. }
+            | Self::KeyCreated { .. }
+            | Self::KeyRevoked { .. }
+            | Self::Acted { .. } => true,
+            Self::KeysUsed { .. } | Self::UserCarried { .. } | Self::KeyCarried { .. } => false,
+        }
+    }
+}
+
 /// All users and keys. Readers share it; a change copies it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {

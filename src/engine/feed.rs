@@ -88,6 +88,11 @@ impl Feed {
         self.sender.receiver_count() > 0
     }
 
+    /// The first position that is kept.
+    pub fn first_seq(&self) -> Seq {
+        self.log.first_seq()
+    }
+
     /// The position after the last durable record.
     pub fn durable_end(&self) -> Seq {
         self.log.durable_end()

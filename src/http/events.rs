@@ -18,9 +18,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::App;
 use super::body::{Params, Path};
 use super::encoding;
-use super::problem::Failed;
+use super::problem::{Failed, invalid};
 use crate::core::access::Principal;
-use crate::core::event::Record;
+use crate::core::event::{Event, Record};
 use crate::core::ids::{Seq, WorkflowId};
 use crate::core::rejection::Rejection;
 use crate::engine::{EngineHandle, FeedItem};
@@ -66,8 +66,55 @@ pub struct StreamQuery {
     /// The first position that is wanted; without it, what happens from now on.
     since: Option<u64>,
     workflow: Option<String>,
+    /// What kind of events are wanted; without it, all.
+    about: Option<String>,
     /// Of a page.
     limit: Option<usize>,
+}
+
+/// Which events are wanted.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    workflow: Option<WorkflowId>,
+    about: About,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum About {
+    Everything,
+    /// What was done to users and keys, and with the rights of an operator.
+    Access,
+}
+
+impl About {
+    const ACCESS: &str = "access";
+
+    fn parse(text: &str) -> Result<Self, Failed> {
+        if text == Self::ACCESS {
+            return Ok(Self::Access);
+        }
+        Err(invalid(format!("`about` may be `{}`, and not `{text}`", Self::ACCESS)))
+    }
+
+    fn covers(self, event: &Event) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Access => matches!(event, Event::Access { fact, .. } if fact.is_act()),
+        }
+    }
+}
+
+impl Wanted {
+    fn by(query: &StreamQuery) -> Result<Self, Failed> {
+        Ok(Self {
+            workflow: query.workflow.as_deref().map(WorkflowId::from_text),
+            about: query.about.as_deref().map_or(Ok(About::Everything), About::parse)?,
+        })
+    }
+
+    fn fits(self, record: &Record) -> bool {
+        self.workflow.is_none_or(|id| record.event.workflow() == Some(id)) && self.about.covers(&record.event)
+    }
 }
 
 /// A stream, or one page of it for those who ask for JSON.
@@ -86,11 +133,10 @@ pub async fn all(
 }
 
 async fn page(app: &App, query: &StreamQuery) -> Result<Page<EventView>, Failed> {
-    let wanted = query.workflow.as_deref().map(WorkflowId::from_text);
+    let wanted = Wanted::by(query)?;
     let from = query.since.map_or_else(|| app.engine.feed().durable_end(), Seq);
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
-    let is_wanted = move |record: &Record| wanted.is_none_or(|id| record.event.workflow() == Some(id));
-    let (found, next) = app.engine.read_events(from, limit, is_wanted).await?;
+    let (found, next) = app.engine.read_events(from, limit, move |record| wanted.fits(record)).await?;
     let more = next < app.engine.feed().durable_end();
     Ok(Page {
         items: found.iter().map(|(seq, record)| EventView::of(*seq, record)).collect(),
@@ -106,7 +152,7 @@ async fn stream(
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>> + use<>>, Failed> {
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let since = seen.map(|seen| seen.saturating_add(1)).or(query.since);
-    let wanted = query.workflow.as_deref().map(WorkflowId::from_text);
+    let wanted = Wanted::by(query)?;
     // Followed before it is read, so that nothing falls between the two.
     let live = app.engine.feed().follow();
     let from = since.map_or_else(|| app.engine.feed().durable_end(), Seq);
@@ -128,7 +174,7 @@ async fn stream(
 struct Reader {
     engine: EngineHandle,
     next: Seq,
-    wanted: Option<WorkflowId>,
+    wanted: Wanted,
     sender: mpsc::Sender<Result<SseEvent, Infallible>>,
 }
 
@@ -165,12 +211,7 @@ impl Reader {
     async fn read_log(&mut self) -> Result<(), Gone> {
         while self.next < self.engine.feed().durable_end() {
             let wanted = self.wanted;
-            let read = self
-                .engine
-                .read_events(self.next, PAGE, move |record| {
-                    wanted.is_none_or(|id| record.event.workflow() == Some(id))
-                })
-                .await;
+            let read = self.engine.read_events(self.next, PAGE, move |record| wanted.fits(record)).await;
             let Ok((found, next)) = read else { return Err(Gone) };
             for (seq, record) in &found {
                 self.send(*seq, record).await?;
@@ -188,7 +229,7 @@ impl Reader {
             if at < self.next {
                 continue;
             }
-            if self.wanted.is_none_or(|id| record.event.workflow() == Some(id)) {
+            if self.wanted.fits(record) {
                 self.send(at, record).await?;
             }
             self.next = at.next();

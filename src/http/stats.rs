@@ -38,6 +38,7 @@ pub async fn of(app: &App) -> Result<Stats, Failed> {
         cpu_seconds: process::cpu_seconds(),
         seq: picture.seq,
         log: LogStats {
+            first_seq: app.engine.feed().first_seq().0,
             durable_seq: app.engine.feed().durable_end().0.saturating_sub(1),
             appended_bytes: app.engine.commits().bytes.load(Ordering::Relaxed),
             batches: app.engine.commits().batches.load(Ordering::Relaxed),

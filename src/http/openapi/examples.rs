@@ -164,7 +164,7 @@ pub fn stats() -> Value {
         "cpu_seconds": 12.25, "seq": 42,
         "disk": {"log_bytes": 67_108_864, "store_bytes": 524_288, "free_bytes": 68_719_476_736_u64},
         "latency": {"window_seconds": 312.5, "dispatch": spread(), "sync": spread(), "queue_wait": spread()},
-        "log": {"durable_seq": 42, "appended_bytes": 9_120, "batches": 11, "read_only": false},
+        "log": {"first_seq": 1, "durable_seq": 42, "appended_bytes": 9_120, "batches": 11, "read_only": false},
         "workflows": {"running": 1}, "live_workflows": 1,
         "tasks": {"running": 1, "leases": 1, "queued": {"urgent": 0, "high": 0, "normal": 3, "low": 0}},
         "connected_services": 1, "archive_backlog": 0,

@@ -22,6 +22,7 @@ pub fn events() -> Document {
         )
         .query("since", conditions::number(0), "The first position that is wanted; without it, what happens from now on.")
         .query("workflow", text_object(), "The events of this workflow alone.")
+        .query("about", text_object().enum_values(Some(["access"])), "`access`: what was done to users and keys, and with the rights of an operator.")
         .query("limit", conditions::number(0), "Of a page: its items at most, 1,000 unless given.")
         .header("Last-Event-ID", "The position that was seen last; the stream goes on behind it.", "20")
         .lists::<EventView>("The stream, or a page.", &event)

@@ -32,6 +32,8 @@ pub struct Stats {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LogStats {
+    /// The first position that is kept; retention has released the ones before.
+    pub first_seq: u64,
     /// The last position that is on the disk.
     pub durable_seq: u64,
     pub appended_bytes: u64,

@@ -95,12 +95,15 @@ fn acts_are_in_the_log_with_whoever_did_them() {
     let drained = operator.ask("POST", "/api/v1/services/nobody/drain", &json!({}));
     assert_eq!(drained.status, 404, "{}", drained.body);
     let last = admin.get("/api/v1/stats").body["log"]["durable_seq"].as_u64().expect("a position");
-    let request = ureq::get(format!("{}/api/v1/events?since=0&limit=1000", server.url()));
-    let request =
-        request.header("Accept", "application/json").header("Authorization", format!("Bearer {secret}"));
-    let page = request.call().expect("an answer").body_mut().read_to_string().expect("text");
-    let page: Value = serde_json::from_str(&page).expect("JSON");
-    let events = page["items"].as_array().expect("events");
+    let page = |about: &str| {
+        let request = ureq::get(format!("{}/api/v1/events?since=0&limit=1000{about}", server.url()));
+        let request =
+            request.header("Accept", "application/json").header("Authorization", format!("Bearer {secret}"));
+        let page = request.call().expect("an answer").body_mut().read_to_string().expect("text");
+        let page: Value = serde_json::from_str(&page).expect("JSON");
+        page["items"].as_array().expect("events").clone()
+    };
+    let events = page("");
     assert!(events.len() as u64 <= last);
     let of = |kind: &str| events.iter().filter(|event| event["type"] == kind).collect::<Vec<_>>();
     let added: Vec<_> = of("user_added").iter().map(|event| (&event["user"], &event["by"])).collect();
@@ -112,6 +115,11 @@ fn acts_are_in_the_log_with_whoever_did_them() {
         (&acted[0]["what"], &acted[0]["by"], &acted[0]["by_key"]),
         (&json!("POST /api/v1/services/nobody/drain"), &json!("the-operator"), &json!(id))
     );
+    let acts = page("&about=access");
+    let kinds: Vec<_> = acts.iter().filter_map(|act| act["type"].as_str()).collect();
+    assert_eq!(kinds, ["user_added", "key_created", "user_added", "key_created", "acted"]);
+    assert!(acts.len() < events.len() && acts.iter().all(|act| events.contains(act)));
+    refused(&operator.get("/api/v1/events?about=nothing"), 400, "GZ7001", "there is no such kind of events");
 }
 
 #[test]
