@@ -2,6 +2,7 @@
 import { html } from '../html.js';
 import { post, segment } from '../state/api.js';
 import { address } from '../state/route.js';
+import { may } from '../state/session.js';
 import { confirm } from '../ui/dialog.js';
 import { cli, copy, curl } from '../ui/copy.js';
 import { Icon } from '../ui/icons.js';
@@ -51,12 +52,13 @@ export function retryRun(id, name) {
 export function RunActions({ workflow, id, failed }) {
   const { status, name } = workflow;
   const ended = ['completed', 'failed', 'cancelled'].includes(status);
+  const acts = may('user');
   return html`<div class="row flow">
-    ${!ended && status !== 'paused' && html`<button class="button" onClick=${() => hold(id, name, 'pause')}><${Icon} name="pause" />Pause</button>`}
-    ${status === 'paused' && html`<button class="button primary" onClick=${() => hold(id, name, 'resume')}><${Icon} name="play" />Resume</button>`}
-    ${(failed > 0 || status === 'failed' || status === 'cancelled') && html`<button class=${`button${ended ? ' primary' : ''}`} onClick=${() => retryRun(id, name)}><${Icon} name="again" />Retry</button>`}
-    ${!ended && html`<button class="button danger" onClick=${() => cancelRun(id, name)}><${Icon} name="ban" />Cancel</button>`}
-    <a class="button" href=${address(['submit'], { from: id })}><${Icon} name="edit" />Run as new</a>
+    ${acts && !ended && status !== 'paused' && html`<button class="button" onClick=${() => hold(id, name, 'pause')}><${Icon} name="pause" />Pause</button>`}
+    ${acts && status === 'paused' && html`<button class="button primary" onClick=${() => hold(id, name, 'resume')}><${Icon} name="play" />Resume</button>`}
+    ${acts && (failed > 0 || status === 'failed' || status === 'cancelled') && html`<button class=${`button${ended ? ' primary' : ''}`} onClick=${() => retryRun(id, name)}><${Icon} name="again" />Retry</button>`}
+    ${acts && !ended && html`<button class="button danger" onClick=${() => cancelRun(id, name)}><${Icon} name="ban" />Cancel</button>`}
+    ${acts && html`<a class="button" href=${address(['submit'], { from: id })}><${Icon} name="edit" />Run as new</a>`}
     <button class="button quiet small" onClick=${() => copy(cli(['watch', id]), 'Command copied')}>Copy CLI</button>
     <button class="button quiet small" onClick=${() => copy(curl('GET', `/workflows/${segment(id)}`), 'Command copied')}>curl</button>
   </div>`;

@@ -1,7 +1,7 @@
 // A run that keeps itself up to date: read once, then followed by the events of the log; read again where some of them
 // were missed, or where they do not tell everything.
 import { useCallback, useEffect, useState } from '../html.js';
-import { get, segment, tokenEpoch } from '../state/api.js';
+import { get, segment, keyEpoch } from '../state/api.js';
 import { learnTime } from '../state/clock.js';
 import { knowAs, link, watch } from '../state/live.js';
 import { Run } from './model.js';
@@ -23,7 +23,7 @@ const STREAMS_MAX = 200;
  */
 export function useRun(id) {
   const [held, setHeld] = useState(() => fresh(id));
-  const epoch = tokenEpoch.value;
+  const epoch = keyEpoch.value;
   const [tries, setTries] = useState(0);
   const again = useCallback(() => setTries((before) => before + 1), []);
   useEffect(() => {

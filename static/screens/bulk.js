@@ -2,6 +2,7 @@
 import { html, useState } from '../html.js';
 import { plural } from '../format.js';
 import { post, segment } from '../state/api.js';
+import { may } from '../state/session.js';
 import { confirm } from '../ui/dialog.js';
 import { Icon } from '../ui/icons.js';
 import { toast, toastError } from '../ui/toast.js';
@@ -51,6 +52,7 @@ export function BulkBar({ chosen, search, done }) {
       run: () => run(verb, workflows),
     });
   };
+  if (!may('user')) return null;
   if (chosen.length === 0) return html`<${AllThatFit} search=${search} done=${done} />`;
   return html`<div class="row flow" role="group" aria-label="What to do with those that were chosen"><strong class="num">${plural(chosen.length, 'workflow')} chosen</strong>
     ${VERBS.map((verb) => {

@@ -5,6 +5,7 @@ import { get, post, query } from '../state/api.js';
 import { now } from '../state/clock.js';
 import { usePoll } from '../state/poll.js';
 import { address, go, listAddress, refine, route, workflowAddress } from '../state/route.js';
+import { may } from '../state/session.js';
 import { confirm } from '../ui/dialog.js';
 import { Icon } from '../ui/icons.js';
 import { Empty, Failure, Loading } from '../ui/pieces.js';
@@ -83,7 +84,7 @@ function One({ entry, letters, unread, again }) {
   return html`<div class="screen full"><div class="title"><a class="button quiet small square" href=${listAddress('errors')} aria-label="All errors"><${Icon} name="left" /></a><h1 class="mono">${code}</h1><span class="sub">${entry.name}</span></div>
     <div class="card"><div class="body rows"><p class="wrap"><strong>${entry.what}</strong></p><p class="wrap">${entry.fix}</p>
       <div class="chips"><span class="tag">${entry.category}</span><span class="tag">${entry.severity}</span><span class="tag">${entry.retryable ? 'worth another try' : 'not tried again'}</span><span class="tag">HTTP ${entry.http_status}</span></div></div></div>
-    <div class="row"><h2 class="grow">${letters ? `${plural(letters.items.length, 'task')} failed with it` : 'Tasks that failed with it'}</h2>${letters?.items.length > 0 && html`<button class="button small" onClick=${retry}><${Icon} name="again" />Retry them all</button>`}</div>
+    <div class="row"><h2 class="grow">${letters ? `${plural(letters.items.length, 'task')} failed with it` : 'Tasks that failed with it'}</h2>${may('user') && letters?.items.length > 0 && html`<button class="button small" onClick=${retry}><${Icon} name="again" />Retry them all</button>`}</div>
     <div class="pane">${letters ? html`<${Table} label="Occurrences" columns=${columns} length=${items.length} row=${(at) => items[at]} keyOf=${(letter) => letter.id} open=${(letter) => go(workflowAddress(letter.workflow_id, '', { task: letter.id }))} least="720px"
       empty=${html`<${Empty} icon="check" title="No task has failed for good with it" />`} />` : unread ? html`<${Failure} error=${unread} what="What failed with it" />` : html`<${Loading} what="failed tasks" />`}</div></div>`;
 }

@@ -5,6 +5,7 @@ import { get, segment } from '../state/api.js';
 import { now } from '../state/clock.js';
 import { usePoll } from '../state/poll.js';
 import { address, workflowAddress } from '../state/route.js';
+import { may } from '../state/session.js';
 import { Icon } from '../ui/icons.js';
 import { byName } from './strip.js';
 
@@ -97,7 +98,8 @@ async function whyOf(workflow, signal) {
 
 /** Receivers outside that are told nothing any more, or that do not answer. */
 function useHooks() {
-  const { value } = usePoll((signal) => get('/webhooks', signal), 15000, []);
+  const shown = may('operator');
+  const { value } = usePoll((signal) => (shown ? get('/webhooks', signal) : Promise.resolve(null)), 15000, [shown]);
   return (value?.items ?? []).filter((hook) => hook.status === 'disabled' || hook.given_up_in_a_row > 0).map((hook) => ({
     state: hook.status === 'disabled' ? 'failed' : 'retrying', icon: 'out', href: address(['webhooks', hook.id]),
     text: hook.status === 'disabled' ? `The webhook to ${hook.url} is disabled` : `The webhook to ${hook.url} was given up ${plural(hook.given_up_in_a_row, 'time')} in a row`, more: hook.reason ?? '',

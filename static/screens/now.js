@@ -6,6 +6,7 @@ import { now } from '../state/clock.js';
 import { history, overview } from '../state/overview.js';
 import { usePoll } from '../state/poll.js';
 import { address, workflowAddress } from '../state/route.js';
+import { may } from '../state/session.js';
 import { Chart, latest } from '../ui/chart.js';
 import { Icon } from '../ui/icons.js';
 import { Code, Empty, Loading } from '../ui/pieces.js';
@@ -95,7 +96,7 @@ function useColumns(...columns) {
 
 function Runs({ page, empty, ended }) {
   if (!page) return html`<${Loading} what="workflows" />`;
-  if (page.items.length === 0) return html`<${Empty} icon="flow" title=${empty}>${!ended && html`<a class="link" href=${address(['submit'])}>Submit a workflow</a>`}</${Empty}>`;
+  if (page.items.length === 0) return html`<${Empty} icon="flow" title=${empty}>${!ended && may('user') && html`<a class="link" href=${address(['submit'])}>Submit a workflow</a>`}</${Empty}>`;
   return html`<ul class="list">${page.items.slice(0, LISTED).map((workflow) => html`<li key=${workflow.id}><a class="entry run-entry" href=${workflowAddress(workflow.id)}>
     <span class="rows" style=${{ gap: '5px' }}><span class="row"><span class="name clip" style=${{ fontWeight: 550 }} title=${workflow.name}>${workflow.name}</span>${!ended && workflow.started_at && html`<span class="faint num whole">${duration(now.value - ms(workflow.started_at))}</span>`}</span><${ProgressOf} workflow=${workflow} /></span>
     <${Status} status=${workflow.status} />

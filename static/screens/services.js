@@ -6,6 +6,7 @@ import { now } from '../state/clock.js';
 import { lookAgain, overview } from '../state/overview.js';
 import { usePoll } from '../state/poll.js';
 import { address, go, listAddress, refine, route, workflowAddress } from '../state/route.js';
+import { may } from '../state/session.js';
 import { copy, CopyButton, curl } from '../ui/copy.js';
 import { Icon } from '../ui/icons.js';
 import { Choice, Empty, Failure, Loading } from '../ui/pieces.js';
@@ -89,7 +90,7 @@ function Service({ service, sharing: others }) {
       ${service.breaker !== 'closed' && service.breaker_open_until && html`<dt>Breaker</dt><dd class="num">next try in ${duration(Math.max(0, ms(service.breaker_open_until) - now.value))}</dd>`}
       ${!builtIn && service.reported.cpu_usage > 0 && html`<dt>Says of itself</dt><dd class="num">${service.reported.cpu_usage.toFixed(0)}% processor, ${service.reported.memory_usage.toFixed(0)}% memory</dd>`}
     </dl>
-    <div class="row flow verbs">${!builtIn && service.connected && (service.draining ? html`<button class="button small primary" onClick=${() => drain(service, 'resume')}><${Icon} name="play" />Take work again</button>`
+    <div class="row flow verbs">${may('operator') && !builtIn && service.connected && (service.draining ? html`<button class="button small primary" onClick=${() => drain(service, 'resume')}><${Icon} name="play" />Take work again</button>`
       : html`<button class="button small" onClick=${() => drain(service, 'drain')}><${Icon} name="down" />Drain</button>`)}
       ${service.task_ids.length > 0 && html`<a class="button quiet small" href=${address(['services', service.id])}>${plural(service.task_ids.length, 'task')} now</a>`}
       <button class="button quiet small" onClick=${() => copy(curl('GET', `/services/${segment(service.id)}`), 'Command copied')}>curl</button></div>

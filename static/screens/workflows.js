@@ -6,6 +6,7 @@ import { now } from '../state/clock.js';
 import { lastSeq, watch } from '../state/live.js';
 import { usePoll } from '../state/poll.js';
 import { address, go, refine, route, workflowAddress } from '../state/route.js';
+import { may } from '../state/session.js';
 import { Icon } from '../ui/icons.js';
 import { Empty, Failure, Loading } from '../ui/pieces.js';
 import { ProgressOf, Status, WORKFLOW_STATUSES } from '../ui/status.js';
@@ -62,13 +63,13 @@ export function Workflows() {
   useEffect(() => { if (top && items.length < PAGE / 2 && cursor) readOn(); }, [top, cursor]);
   const chosen = items.filter((workflow) => picked.has(workflow.id));
   return html`<div class="screen full">
-    <div class="title"><h1>Workflows</h1><span class="sub num">${top ? `${count(items.length)}${cursor ? '+' : ''} ${key ? 'that fit' : 'in all'}` : ''}</span><span class="grow"></span><a class="button primary" href=${address(['submit'])}><${Icon} name="plus" />Submit</a></div>
+    <div class="title"><h1>Workflows</h1><span class="sub num">${top ? `${count(items.length)}${cursor ? '+' : ''} ${key ? 'that fit' : 'in all'}` : ''}</span><span class="grow"></span>${may('user') && html`<a class="button primary" href=${address(['submit'])}><${Icon} name="plus" />Submit</a>`}</div>
     <${Filters} search=${search} />
     <${BulkBar} chosen=${chosen} search=${search} done=${() => { setPicked(new Set()); again(); }} />
     <div class="pane">${error && !top ? html`<${Failure} error=${error} what="The list">${key ? html`<button class="button" onClick=${() => go(address(['workflows']))}>Show all</button>` : html`<button class="button" onClick=${again}>Try again</button>`}</${Failure}>` : !top ? html`<${Loading} what="workflows" />` : html`<${Table} label="Workflows" columns=${COLUMNS} length=${items.length} row=${(at) => items[at]} keyOf=${(workflow) => workflow.id}
-      open=${(workflow) => go(workflowAddress(workflow.id))} picked=${picked} onPick=${setPicked} onEnd=${readOn} least="900px" place=${`workflows ${key}`}
+      open=${(workflow) => go(workflowAddress(workflow.id))} picked=${picked} onPick=${may('user') ? setPicked : undefined} onEnd=${readOn} least="900px" place=${`workflows ${key}`}
       empty=${key ? html`<${Empty} icon="search" title="No workflow fits"><button class="button small" onClick=${() => go(address(['workflows']))}>Show all</button></${Empty}>`
-        : html`<${Empty} icon="flow" title="No workflows yet"><a class="button primary" href=${address(['submit'])}>Submit the first one</a></${Empty}>`} />`}</div>
+        : html`<${Empty} icon="flow" title="No workflows yet">${may('user') && html`<a class="button primary" href=${address(['submit'])}>Submit the first one</a>`}</${Empty}>`} />`}</div>
   </div>`;
 }
 

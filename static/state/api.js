@@ -1,23 +1,31 @@
-// Requests to the REST API. The token stays in this tab.
+// Requests to the REST API, and the key that goes with them. It stays in this tab: no other one and no file of the browser
+// has it, and no request carries it by itself.
 import { signal } from '../html.js';
 
 const KEY = 'gleitzeit.token';
 
-/** Whether the server asks for a token that we do not have. */
-export const tokenWanted = signal(false);
-/** Changes when a token was given, so that whoever failed without one tries again. */
-export const tokenEpoch = signal(0);
+/** Set while the server asks for a key that we do not have: why, in its words. */
+export const locked = signal(/** @type {{code: string, message: string} | null} */ (null));
+/** Changes when a key was given, so that whoever failed without one tries again. */
+export const keyEpoch = signal(0);
 
-export function token() {
-  return sessionStorage.getItem(KEY);
-}
+/** @returns {string | null} */
+export const heldKey = () => sessionStorage.getItem(KEY);
 
 /** @param {string} text */
-export function useToken(text) {
+export function keepKey(text) {
   sessionStorage.setItem(KEY, text);
-  tokenWanted.value = false;
-  tokenEpoch.value += 1;
+  locked.value = null;
+  keyEpoch.value += 1;
 }
+
+/** Forgets the key, if there is one, and asks for another. The first reason is the one that is told. @param {{code: string, message: string}} reason */
+export function lock(reason) {
+  sessionStorage.removeItem(KEY);
+  locked.value ??= { code: reason.code, message: reason.message };
+}
+
+export const forgetKey = () => sessionStorage.removeItem(KEY);
 
 /** An answer that says no, or none at all (status 0). */
 export class ApiError extends Error {
@@ -29,19 +37,22 @@ export class ApiError extends Error {
     this.code = problem.code ?? '';
     /** @type {string} */
     this.fix = problem.fix ?? '';
+    /** @type {number | undefined} */
+    this.retryAfterMs = problem.retry_after_ms;
   }
 }
 
 /**
  * @param {string} method @param {string} path below /api/v1, or in full from the root
- * @param {{body?: any, type?: string, signal?: AbortSignal, headers?: Record<string, string>}} [options]
+ * @param {{body?: any, type?: string, signal?: AbortSignal, headers?: Record<string, string>, key?: string}} [options] `key` is one that
+ *   is tried, in place of the one that is held
  * @returns {Promise<any>}
  */
 export async function request(method, path, options = {}) {
   const url = path.startsWith('/api/') || path === '/health' ? path : `/api/v1${path}`;
   /** @type {Record<string, string>} */
   const headers = { accept: 'application/json', ...options.headers };
-  const known = token();
+  const known = options.key ?? heldKey();
   if (known) headers.authorization = `Bearer ${known}`;
   let body;
   if (options.body !== undefined) {
@@ -58,8 +69,10 @@ export async function request(method, path, options = {}) {
   const text = await response.text();
   const answer = parsed(text);
   if (response.ok) return answer;
-  if (response.status === 401) tokenWanted.value = true;
-  throw new ApiError(response.status, answer && typeof answer === 'object' ? answer : {});
+  const error = new ApiError(response.status, answer && typeof answer === 'object' ? answer : {});
+  // An answer to a key that has been replaced meanwhile says nothing of the new one.
+  if (response.status === 401 && options.key === undefined && known === heldKey()) lock(error);
+  throw error;
 }
 
 /** @param {string} text */

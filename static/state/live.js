@@ -2,7 +2,7 @@
 // read on.
 import { io } from '../vendor/core.js';
 import { effect, signal } from '../html.js';
-import { get, token, tokenEpoch, tokenWanted } from './api.js';
+import { get, heldKey, keyEpoch, locked } from './api.js';
 
 /**
  * @typedef {{seq: number, at: string, type: string, workflow_id?: string, task_id?: string, [fact: string]: any}} LogEvent
@@ -28,16 +28,30 @@ export const outdated = signal(false);
 const watches = new Set();
 let version = '';
 
+/** Whether the server has said no to the key of this connection, so that its end is no surprise. */
+let sentAway = false;
+/** Whether there has been a connection. */
+let hasBeenLive = false;
+
 const socket = io('/cluster', {
   path: '/socket.io/', transports: ['websocket', 'polling'], tryAllTransports: true, autoConnect: false,
   reconnectionDelay: 300, reconnectionDelayMax: 2000, timeout: 8000,
 });
 
+/** So long after a refusal the connection is tried again, where the key itself is in order. */
+const AGAIN_MS = 1000;
+
 socket.on('connect', authenticate);
-socket.on('disconnect', lose);
+socket.on('disconnect', (reason) => {
+  if (sentAway) pauseLink();
+  else lose();
+  // A connection that the server ends is not opened again by itself.
+  if (reason === 'io server disconnect') askWhy();
+});
 socket.on('connect_error', lose);
 socket.on('authentication_failed', () => {
-  tokenWanted.value = true;
+  sentAway = true;
+  askWhy();
 });
 for (const news of ['external_service:registered', 'external_service:disconnected', 'node:registered',
   'node:disconnected', 'node:status_change']) {
@@ -51,17 +65,43 @@ socket.on('cluster:shutdown', lose);
 
 export function connect() {
   effect(() => {
-    // A token that was given later is used at once.
-    tokenEpoch.value;
+    // A key that was given later is used at once.
+    keyEpoch.value;
     if (socket.connected) authenticate();
     else socket.connect();
   });
+  effect(() => {
+    if (!locked.value) return;
+    socket.disconnect();
+    link.value = 'connecting';
+  });
+}
+
+let asking = false;
+
+/**
+ * Finds out why the server wants nothing of this connection. A key that is gone has the page ask for another; one whose role
+ * has changed opens a new connection.
+ */
+async function askWhy() {
+  if (asking || locked.peek()) return;
+  asking = true;
+  // Where the key is gone the request itself asks for another.
+  await get('/whoami').catch(() => {});
+  setTimeout(() => {
+    asking = false;
+    if (locked.peek()) return;
+    if (socket.connected) authenticate();
+    else socket.connect();
+  }, AGAIN_MS);
 }
 
 function authenticate() {
-  socket.emit('authenticate', { token: token() ?? undefined, client_type: 'dashboard' }, (answer) => {
+  socket.emit('authenticate', { token: heldKey() ?? undefined, client_type: 'dashboard' }, (answer) => {
     if (answer?.success !== true) return;
     const was = link.value;
+    sentAway = false;
+    hasBeenLive = true;
     link.value = 'live';
     if (was === 'lost') returned.value = { at: Date.now(), seconds: Math.round((Date.now() - lostAt.value) / 1000) };
     workerNews.value += 1;
@@ -71,8 +111,16 @@ function authenticate() {
 }
 
 function lose() {
-  if (link.value === 'live') lostAt.value = Date.now();
-  link.value = link.value === 'connecting' ? 'connecting' : 'lost';
+  if (link.value !== 'lost') lostAt.value = Date.now();
+  // Nobody waits for the connection of a page that asks for a key.
+  link.value = hasBeenLive && !locked.peek() ? 'lost' : 'connecting';
+  for (const watch of watches) watch.joined = false;
+}
+
+/** The same, while the server is there and another connection is on its way. */
+function pauseLink() {
+  lostAt.value = Date.now();
+  link.value = 'connecting';
   for (const watch of watches) watch.joined = false;
 }
 

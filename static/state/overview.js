@@ -1,6 +1,6 @@
 // How the server does, looked at every two seconds while the tab is seen, and how the last hour went.
 import { effect, signal } from '../html.js';
-import { get, tokenEpoch } from './api.js';
+import { get, keyEpoch, locked } from './api.js';
 import { serverTime } from './clock.js';
 import { link, workerNews } from './live.js';
 
@@ -28,12 +28,23 @@ let timer = 0;
 
 export function startOverview() {
   effect(() => {
-    tokenEpoch.value;
+    keyEpoch.value;
     workerNews.value;
     if (link.value !== 'connecting') soon(50);
   });
+  // Whoever logs in next may be somebody else.
+  effect(() => {
+    if (locked.value) forget();
+  });
   document.addEventListener('visibilitychange', () => document.hidden || soon(0));
   soon(0);
+}
+
+function forget() {
+  overview.value = null;
+  history.value = { at: [], completed: [], failed: [], queued: [], running: [], dispatch: [], sync: [] };
+  until = 0;
+  seen.clear();
 }
 
 function soon(ms) {
@@ -48,6 +59,8 @@ let lookOnce = false;
 
 /** One look at a time; whoever asks meanwhile gets another one right behind it. */
 async function look() {
+  // A server that asks for a key would say no each time.
+  if (locked.peek()) return;
   if (looking) {
     lookOnce = true;
     return;
@@ -55,7 +68,7 @@ async function look() {
   looking = true;
   try {
     const [stats, services, health] = await Promise.all([get('/stats'), get('/services'), get('/health'), readOn()]);
-    overview.value = { stats, services: withGone(services.items), health };
+    if (!locked.peek()) overview.value = { stats, services: withGone(services.items), health };
   } catch {
     // The banner says that nobody answers; the last figures stay.
   }

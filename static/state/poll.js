@@ -1,7 +1,7 @@
 // Reading something again and again while it is on the screen and the tab is seen.
 import { useCallback, useEffect, useRef, useState } from '../html.js';
 import { link } from './live.js';
-import { tokenEpoch } from './api.js';
+import { keyEpoch } from './api.js';
 
 /**
  * The latest answer of `read`, again after `everyMs`, at once when `key` changes or the connection returns.
@@ -15,7 +15,7 @@ export function usePoll(read, everyMs, key = []) {
   latest.current = read;
   const wake = useRef(() => {});
   const again = useCallback(() => wake.current(), []);
-  const epoch = tokenEpoch.value;
+  const epoch = keyEpoch.value;
   const state = link.value;
   useEffect(() => {
     const abort = new AbortController();

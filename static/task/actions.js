@@ -1,6 +1,7 @@
 // What a person can do about a task. Whatever cannot be taken back is asked for first.
 import { html, useState } from '../html.js';
 import { post, segment } from '../state/api.js';
+import { may } from '../state/session.js';
 import { confirm, Dialog, openDialog } from '../ui/dialog.js';
 import { cli, copy, curl } from '../ui/copy.js';
 import { Editor } from '../ui/editor.js';
@@ -39,13 +40,14 @@ function cancelTask(task, changed) {
 
 /** @param {{task: any, status: string, changed: () => void}} props */
 export function TaskActions({ task, status, changed }) {
-  const again = ['failed', 'cancelled', 'skipped', 'retrying'].includes(status);
-  const settles = status !== 'completed';
+  const acts = may('user');
+  const again = acts && ['failed', 'cancelled', 'skipped', 'retrying'].includes(status);
+  const settles = acts && status !== 'completed';
   return html`<div class="row flow">
     ${again && html`<button class="button primary small" title="Key r" onClick=${() => retryTask(task, changed)}><${Icon} name="again" />Retry</button>`}
     ${again && html`<button class="button small" onClick=${() => openDialog(RetryEdited, { task, changed })}><${Icon} name="edit" />Retry with other parameters</button>`}
     ${settles && html`<button class="button small" onClick=${() => openDialog(SkipWith, { task, changed })}><${Icon} name="leap" />Skip</button>`}
-    ${!ENDED.has(status) && html`<button class="button danger small" onClick=${() => cancelTask(task, changed)}><${Icon} name="ban" />Cancel</button>`}
+    ${acts && !ENDED.has(status) && html`<button class="button danger small" onClick=${() => cancelTask(task, changed)}><${Icon} name="ban" />Cancel</button>`}
     <button class="button quiet small" onClick=${() => copy(cli(['inspect', task.id]), 'Command copied')}>Copy CLI</button>
     <button class="button quiet small" onClick=${() => copy(curl('GET', `/tasks/${segment(task.id)}`), 'Command copied')}>curl</button>
   </div>`;

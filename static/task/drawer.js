@@ -5,6 +5,7 @@ import { get, segment } from '../state/api.js';
 import { now } from '../state/clock.js';
 import { usePoll } from '../state/poll.js';
 import { address, refine } from '../state/route.js';
+import { may } from '../state/session.js';
 import { CopyButton } from '../ui/copy.js';
 import { Icon } from '../ui/icons.js';
 import { Json, pretty } from '../ui/json.js';
@@ -37,7 +38,7 @@ export function TaskDrawer({ id, run, streams, close }) {
   };
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   useFocus(box);
-  useLayoutEffect(() => bind({ Escape: close, r: () => task && retryTask(task, changed) }), [task]);
+  useLayoutEffect(() => bind({ Escape: close, r: () => may('user') && task && retryTask(task, changed) }), [task]);
   const known = task?.id === id ? task : null;
   const gone = !known && place < 0 && Boolean(error);
   return html`<aside class="drawer" aria-label="Task" ref=${box} tabindex="-1">

@@ -3,6 +3,7 @@ import { html } from '../html.js';
 import { duration, ms } from '../format.js';
 import { now } from '../state/clock.js';
 import { address, refine } from '../state/route.js';
+import { may } from '../state/session.js';
 import { hold } from '../run/actions.js';
 import { Icon } from '../ui/icons.js';
 import { Status } from '../ui/status.js';
@@ -37,7 +38,7 @@ function Links({ reason, run }) {
         <${Status} status=${task.status} word=${task.name} /></button>`)}${more > 0 && html`<span class="muted">and ${more} more</span>`}</div>`;
     }
     case 'workflow_paused':
-      return html`<div><button class="button small" onClick=${() => hold(run.workflow.id, run.workflow.name, 'resume')}><${Icon} name="play" />Resume the workflow</button></div>`;
+      return may('user') && html`<div><button class="button small" onClick=${() => hold(run.workflow.id, run.workflow.name, 'resume')}><${Icon} name="play" />Resume the workflow</button></div>`;
     case 'workers_busy':
       return html`<div class="chips">${reason.workers.map((worker) => html`<${Worker} key=${worker.id} id=${worker.id}>${worker.name} ${worker.active_tasks} of ${worker.capacity}${worker.takes_work ? '' : ', takes no work'}</${Worker}>`)}</div>`;
     case 'no_worker':

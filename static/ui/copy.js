@@ -1,5 +1,6 @@
 // Copying: values, ids, and the same request for a terminal.
 import { html } from '../html.js';
+import { heldKey } from '../state/api.js';
 import { Icon } from './icons.js';
 import { toast } from './toast.js';
 
@@ -34,7 +35,7 @@ export const cli = (words) => ['gleitzeit', ...words, '--url', location.origin].
 export function curl(method, path, body) {
   const words = ['curl'];
   if (method !== 'GET') words.push('-X', method);
-  if (sessionStorage.getItem('gleitzeit.token')) words.push('-H', 'Authorization: Bearer $GLEITZEIT_TOKEN');
+  if (heldKey()) words.push('-H', 'Authorization: Bearer $GLEITZEIT_TOKEN');
   if (body !== undefined) words.push('-H', 'content-type: application/json', '-d', JSON.stringify(body));
   words.push(`${location.origin}/api/v1${path}`);
   // The token stands for itself: a variable is not expanded inside single quotes.

@@ -5,7 +5,7 @@ import { Dialog } from './dialog.js';
 const KEYS = [
   ['Go anywhere', 'Ctrl K'], ['Filter of this screen', '/'], ['Next, previous row', 'j  k'], ['Open', 'Enter'],
   ['Close, back', 'Esc'], ['Choose a row', 'x'], ['Now', 'g n'], ['Workflows', 'g w'], ['Services', 'g s'],
-  ['Events', 'g e'], ['Errors', 'g r'], ['Webhooks', 'g h'], ['Submit', 'g c'], ['Tabs of a run', '1 … 6'], ['First failure of a run', 'f'],
+  ['Events', 'g e'], ['Errors', 'g r'], ['Webhooks', 'g h'], ['Submit', 'g c'], ['Admin', 'g a'], ['Tabs of a run', '1 … 6'], ['First failure of a run', 'f'],
   ['Graph: walk', 'arrows'], ['Graph: closer, further', '+  −'], ['Graph: all of it', '0'], ['Retry a task', 'r'], ['Submit what is written', 'Ctrl Enter'], ['These keys', '?'],
 ];
 

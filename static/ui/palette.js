@@ -2,13 +2,14 @@
 import { html, useEffect, useRef, useState } from '../html.js';
 import { get, query, segment } from '../state/api.js';
 import { address, go, workflowAddress } from '../state/route.js';
+import { isLoggedIn, leave, may } from '../state/session.js';
 import { nextTheme } from '../state/theme.js';
 import { Dialog, openDialog } from './dialog.js';
 import { Help } from './help.js';
 import { Icon } from './icons.js';
 import { glyphOf, wordOf } from './status.js';
 
-/** @typedef {{icon: string, name: string, hint: string, id?: string, run: () => void}} Choice */
+/** @typedef {{icon: string, name: string, hint: string, id?: string, offered?: () => boolean, run: () => void}} Choice */
 
 /** @type {Choice[]} */
 const COMMANDS = [
@@ -19,10 +20,12 @@ const COMMANDS = [
   { icon: 'plug', name: 'Services', hint: 'g s', run: () => go(address(['services'])) },
   { icon: 'list', name: 'Events', hint: 'g e', run: () => go(address(['events'])) },
   { icon: 'alert', name: 'Errors', hint: 'g r', run: () => go(address(['errors'])) },
-  { icon: 'out', name: 'Webhooks', hint: 'g h', run: () => go(address(['webhooks'])) },
-  { icon: 'plus', name: 'Submit a workflow', hint: 'g c', run: () => go(address(['submit'])) },
+  { icon: 'out', name: 'Webhooks', hint: 'g h', offered: () => may('operator'), run: () => go(address(['webhooks'])) },
+  { icon: 'plus', name: 'Submit a workflow', hint: 'g c', offered: () => may('user'), run: () => go(address(['submit'])) },
+  { icon: 'lock', name: 'Admin', hint: 'g a', offered: () => may('operator'), run: () => go(address(['admin'])) },
   { icon: 'sun', name: 'Change the theme', hint: '', run: nextTheme },
   { icon: 'keys', name: 'Keyboard', hint: '?', run: () => openDialog(Help) },
+  { icon: 'leave', name: 'Log out', hint: '', offered: isLoggedIn, run: leave },
 ];
 /** Found workflows that are listed. */
 const FOUND = 8;
@@ -51,7 +54,7 @@ export function Palette({ close }) {
   }, [text]);
   const wanted = text.trim().toLowerCase();
   // What was found for the letters before still has to fit those that came since.
-  const choices = [...COMMANDS, ...found].filter((choice) => `${choice.name} ${choice.id ?? ''}`.toLowerCase().includes(wanted));
+  const choices = [...COMMANDS, ...found].filter((choice) => (choice.offered?.() ?? true) && `${choice.name} ${choice.id ?? ''}`.toLowerCase().includes(wanted));
   const take = (choice) => {
     close();
     choice?.run();

@@ -1,6 +1,7 @@
 // Small pieces that many screens share.
 import { html } from '../html.js';
 import { address } from '../state/route.js';
+import { who } from '../state/session.js';
 import { Icon } from './icons.js';
 
 /** @param {{what: string}} props */
@@ -14,6 +15,12 @@ export function Failure({ error, what, children }) {
     <span class="wrap">${error.code && html`<a class="link mono" href=${address(['errors', error.code])}>${error.code}</a> `}${error.message}</span>
     ${error.fix && html`<span>${error.fix}</span>`}
     ${children && html`<div class="row flow">${children}</div>`}</div>`;
+}
+
+/** For a screen that the role of the key does not reach. @param {{what: string, least: string}} props */
+export function OutOfReach({ what, least }) {
+  if (!who.value) return html`<${Loading} what="who you are" />`;
+  return html`<${Empty} icon="lock" title=${`${what} asks for the role ${least}`}><span class="wrap">The key of this tab is one of ${who.value.user}, with the role ${who.value.role}.</span><div class="row flow"><${WaysOut} /></div></${Empty}>`;
 }
 
 /** For an address that leads nowhere. */

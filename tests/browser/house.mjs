@@ -1,8 +1,9 @@
 // The real binary, real services on socket.io-client, a REST caller and a real browser for the tests beside this file.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -32,9 +33,12 @@ export async function until(condition, what, ms = WAIT_MS) {
 }
 
 export class House {
-  /** @param {{token?: string, config?: string}} [how] a token, and a configuration file */
-  constructor({ token, config } = {}) {
+  /** @param {{token?: string, keys?: boolean, config?: string}} [how] a token, or a first admin with a key, and a configuration file */
+  constructor({ token, keys = false, config } = {}) {
     this.token = token;
+    /** What is shown to the server: the token, or the first admin's key. */
+    this.key = token;
+    this.keyed = keys;
     this.folder = mkdtempSync(join(tmpdir(), 'gleitzeit-browser-'));
     if (config) writeFileSync(join(this.folder, 'gleitzeit.toml'), config);
     this.port = 0;
@@ -46,6 +50,7 @@ export class House {
   async start() {
     const binary = process.env.GLEITZEIT_BIN;
     if (!binary) throw new Error('GLEITZEIT_BIN names no binary: run tests/run');
+    if (this.keyed && this.key === undefined) this.key = this.firstKey(binary);
     const flags = ['serve', '--port', String(this.port), '--data-dir', join(this.folder, 'data')];
     const env = { ...process.env, XDG_CONFIG_HOME: '/nonexistent' };
     if (this.token) env.GLEITZEIT_TOKEN = this.token;
@@ -69,6 +74,21 @@ export class House {
     return this;
   }
 
+  firstKey(binary) {
+    const env = { ...process.env, XDG_CONFIG_HOME: '/nonexistent' };
+    return execFileSync(binary, ['auth', 'init', '--data-dir', join(this.folder, 'data')], { env, cwd: this.folder, stdio: ['ignore', 'pipe', 'ignore'] }).toString().trim();
+  }
+
+  /** A key of the role for a user of the same, who is added where there is none. @param {string} role @param {any} [more] */
+  async keyOf(role, more = {}) {
+    const user = `some-${role}`;
+    // The second time there is such a user already.
+    await this.rest('POST', '/users', { name: user, role });
+    const { status, body } = await this.rest('POST', '/keys', { user, name: `${role} key`, role, ...more });
+    if (status !== 201) throw new Error(`${status} ${JSON.stringify(body)}`);
+    return body;
+  }
+
   async end(signal) {
     const exit = once(this.process, 'exit');
     this.process.kill(signal);
@@ -82,9 +102,9 @@ export class House {
     if (this.log.includes('panicked at')) throw new Error(this.log);
   }
 
-  async rest(method, path, body) {
-    const headers = { 'content-type': 'application/json' };
-    if (this.token) headers.authorization = `Bearer ${this.token}`;
+  async rest(method, path, body, key = this.key) {
+    const headers = { accept: 'application/json', 'content-type': 'application/json' };
+    if (key) headers.authorization = `Bearer ${key}`;
     const answer = await fetch(`${this.url}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
     return { status: answer.status, body: await answer.json() };
   }
@@ -114,7 +134,7 @@ export class House {
   }
 
   /** A service as anybody would write it: it registers at every connection and answers what it is assigned. */
-  async service(name, handler, { slots = 4, id = `${name}-node`, capabilities = ['custom_processing'] } = {}) {
+  async service(name, handler, { slots = 4, id = `${name}-node`, capabilities = ['custom_processing'], key = this.key } = {}) {
     const socket = io(`${this.url}/cluster`, { forceNew: true, reconnectionDelay: 200, reconnectionDelayMax: 500 });
     this.sockets.push(socket);
     const state = { socket, registrations: 0 };
@@ -123,7 +143,7 @@ export class House {
         task_types: ['external_custom', ...capabilities], max_concurrent_tasks: slots, external_service: true, service_capabilities: capabilities,
       },
     };
-    socket.on('connected', () => socket.emit('authenticate', { token: this.token ?? 'demo_token', client_type: 'service' }));
+    socket.on('connected', () => socket.emit('authenticate', { token: key ?? 'demo_token', client_type: 'service' }));
     socket.on('authenticated', () => socket.emit('node:register', registration, (answer) => { state.registrations += answer.ok ? 1 : 0; }));
     socket.on('task:assign', async (assignment) => {
       const names = { task_id: assignment.task_id, workflow_id: assignment.workflow_id, attempt: assignment.attempt, node_id: id };
@@ -145,6 +165,28 @@ export class House {
 export function task(name, dependencies = [], more = {}) {
   return { name, external: 'custom', service: 'Workshop', external_parameters: { step: name, ...more.values }, dependencies, max_retries: 0, ...more.task };
 }
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe finds that keeps somebody out. Its program is put in from outside the page, past the page's policy. */
+export async function serious(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Runtime.evaluate', { expression: axe });
+  const { result } = await session.send('Runtime.evaluate', { expression: 'axe.run(document).then((found) => JSON.stringify(found.violations))', awaitPromise: true, returnByValue: true });
+  const violations = JSON.parse(result.value);
+  return violations.filter(({ impact }) => ['serious', 'critical'].includes(impact))
+    .map(({ id, nodes }) => ({ id, where: nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ''}`) }));
+}
+
+/** Whatever is wider than the screen, and what lies upon one another on it. */
+export const misfits = (page) => page.evaluate(() => {
+  const inside = (element) => element.closest('.grid, .board, .tabs, .json, .editor, .attempts, .pre') !== null;
+  const wide = [...document.querySelectorAll('body *')].filter((element) => !inside(element) && element.getClientRects().length > 0
+    && element.getBoundingClientRect().right > innerWidth + 1 && getComputedStyle(element).position !== 'absolute').map((element) => `${element.tagName}.${element.className} ${element.textContent?.slice(0, 40)}`);
+  const boxes = [...document.querySelectorAll('.screen > *')].filter((part) => getComputedStyle(part).position === 'static').map((part) => part.getBoundingClientRect());
+  const upon = boxes.filter((box, at) => at > 0 && box.top < boxes[at - 1].bottom - 1).length;
+  return { wide, upon };
+});
 
 let browser;
 

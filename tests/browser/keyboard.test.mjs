@@ -43,7 +43,7 @@ const focused = () => page.evaluate(() => {
 test('letters lead to every screen', async () => {
   await page.goto(house.url);
   await page.locator('[data-state="live"]').waitFor();
-  for (const [key, path] of [['w', '/workflows'], ['s', '/services'], ['e', '/events'], ['r', '/errors'], ['h', '/webhooks'], ['c', '/submit'], ['n', '']]) {
+  for (const [key, path] of [['w', '/workflows'], ['s', '/services'], ['e', '/events'], ['r', '/errors'], ['h', '/webhooks'], ['c', '/submit'], ['a', '/admin'], ['n', '']]) {
     await lead(key, path);
     await page.getByRole('heading', { level: 1 }).waitFor();
     await page.evaluate(() => document.activeElement instanceof HTMLElement && document.activeElement.blur());

@@ -165,19 +165,19 @@ test('an address shows the same to somebody else', async () => {
   await context.close();
 });
 
-test('a server with a token asks for it, takes no wrong one, and forgets it with the tab', async () => {
+test('a server with a token asks for it, takes no wrong one, and keeps it in the tab alone', async () => {
   const locked = await new House({ token: 'open sesame' }).start();
   try {
     await locked.service('Workshop', async () => 1);
     const id = await locked.submit({ name: 'Treasure', tasks: [task('Gold')] });
     const { page, context, notes } = await openPage();
     await page.goto(`${locked.url}/dashboard/workflows/${id}/tasks`);
-    const field = page.getByRole('textbox', { name: 'Token' });
+    const field = page.getByRole('textbox', { name: 'Key' });
     await field.fill('open barley');
     await page.keyboard.press('Enter');
-    await field.waitFor();
+    await page.getByRole('alert').getByText('This server has no such key').waitFor();
     assert.equal(await page.getByText('Treasure').count(), 0);
-    await picture(page, 'token');
+    await picture(page, 'login-wrong');
     await field.fill('open sesame');
     await page.keyboard.press('Enter');
     await page.getByRole('row', { name: /Gold/ }).getByText('Completed').waitFor();

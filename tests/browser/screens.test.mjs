@@ -2,14 +2,11 @@
 // anything, and keeps to its policy; in the dark and in the light.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { closeBrowser, House, openPage, picture, task, until } from './house.mjs';
+import { closeBrowser, House, misfits, openPage, picture, serious, task, until } from './house.mjs';
 
 /** Compressed bytes of the first load: nobody should wait for a page on a slow link. */
 const FIRST_LOAD_BYTES = 115 * 1024;
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const house = new House();
 const known = {};
@@ -63,6 +60,8 @@ const screens = () => [
   ['error', '/errors/GZ2001', 'text=the mill is jammed'],
   ['webhooks', '/webhooks', 'text=Nobody outside is told'],
   ['submit', '/submit', 'text=valid, 3 tasks'],
+  ['admin-open', '/admin', 'text=This server asks nobody for a key'],
+  ['server', '/admin/server', 'text=durable up to seq'],
 ];
 
 for (const dark of [true, false]) {
@@ -87,16 +86,7 @@ test('every screen fits into a hand', async () => {
     await page.goto(`${house.url}/dashboard${path}`);
     await page.locator(ready).first().waitFor({ state: 'attached' });
     await page.locator('text=Reading').first().waitFor({ state: 'hidden' });
-    const wide = await page.evaluate(() => {
-      const inside = (element) => element.closest('.grid, .board, .tabs, .json, .editor, .attempts, .pre') !== null;
-      return [...document.querySelectorAll('body *')].filter((element) => !inside(element) && element.getClientRects().length > 0
-        && element.getBoundingClientRect().right > innerWidth + 1 && getComputedStyle(element).position !== 'absolute').map((element) => `${element.tagName}.${element.className} ${element.textContent?.slice(0, 40)}`);
-    });
-    assert.deepEqual(wide, [], name);
-    // What stands above one another in a screen does not lie upon one another.
-    const upon = await page.$$eval('.screen > *', (parts) => parts.filter((part) => getComputedStyle(part).position === 'static').map((part) => part.getBoundingClientRect())
-      .filter((box, at, all) => at > 0 && box.top < all[at - 1].bottom - 1).length);
-    assert.equal(upon, 0, name);
+    assert.deepEqual(await misfits(page), { wide: [], upon: 0 }, name);
     await picture(page, `${name}-narrow`);
   }
   await page.getByRole('navigation', { name: 'Screens' }).getByRole('link', { name: 'Workflows' }).tap();
@@ -141,16 +131,6 @@ test('a long chain is shown so that its names can be read', async () => {
   await picture(page, 'run-chain');
   await context.close();
 });
-
-/** What axe finds that keeps somebody out. Its program is put in from outside the page, past the page's policy. */
-async function serious(page) {
-  const session = await page.context().newCDPSession(page);
-  await session.send('Runtime.evaluate', { expression: axe });
-  const { result } = await session.send('Runtime.evaluate', { expression: 'axe.run(document).then((found) => JSON.stringify(found.violations))', awaitPromise: true, returnByValue: true });
-  const violations = JSON.parse(result.value);
-  return violations.filter(({ impact }) => ['serious', 'critical'].includes(impact))
-    .map(({ id, nodes }) => ({ id, where: nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ''}`) }));
-}
 
 test('the first load is small, comes compressed, and is kept', async () => {
   for (const path of ['', `/workflows/${known.run}`]) {
