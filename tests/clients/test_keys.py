@@ -1,25 +1,20 @@
 """Keys, with python-socketio: what a service key opens, and that a revoked one closes."""
 
-import os
-import subprocess
-
 import pytest
 
 from conftest import House
 from support.earlier import echo
 from support.scripted import service_registration, task
-from support.server import Server, binary
+from support.server import Server
 
 
 @pytest.fixture
 async def keyed_house(tmp_path):
     """With the first key, and no token."""
     server = Server(tmp_path)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GLEITZEIT_")}
-    command = [binary(), "auth", "init", "--data-dir", str(server.data)]
-    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    key = server.first_key()
     await server.start()
-    server.token = made.stdout.strip()
+    server.token = key
     house = House(server)
     try:
         yield house

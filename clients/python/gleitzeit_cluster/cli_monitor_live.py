@@ -50,7 +50,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     parser = argparse.ArgumentParser(prog="cli_monitor_live.py", description=__doc__.splitlines()[0])
     url = os.environ.get("GLEITZEIT_URL") or "http://localhost:8000"
     parser.add_argument("--url", default=url, help="the address of the server (GLEITZEIT_URL)")
-    parser.add_argument("--token", default=os.environ.get("GLEITZEIT_TOKEN"), help="its token (GLEITZEIT_TOKEN)")
+    parser.add_argument("--token", default=os.environ.get("GLEITZEIT_TOKEN"), help="a key of it (GLEITZEIT_TOKEN)")
     parser.add_argument("--once", action="store_true", help="print one picture and end")
     parser.add_argument("--json", action="store_true", help="one JSON document for each picture")
     given = parser.parse_args(arguments)
@@ -80,7 +80,7 @@ async def follow(url: str, token: Optional[str], screen: Screen, *, once: bool) 
             hello = {"token": token or "", "client_type": "monitor"}
             answer = await sio.call("authenticate", hello, namespace=NAMESPACE, timeout=ANSWER_SECONDS)
             if not answer.get("ok"):
-                words = f"{url} refused the token: {answer.get('message')}. Give --token or GLEITZEIT_TOKEN"
+                words = f"{url} refused the key: {answer.get('message')}. Give --token or GLEITZEIT_TOKEN"
                 raise TokenRefused(words, answer.get("code"))
             await sio.emit("monitor:subscribe", {"types": ["all"]}, namespace=NAMESPACE)
         except GleitzeitError as error:

@@ -68,8 +68,9 @@ class House:
         await self.api.close()
 
 
-async def open_house(server: Server):
+async def open_house(server: Server, key: str | None = None):
     await server.start()
+    server.token = key or server.token
     house = House(server)
     try:
         yield house
@@ -101,6 +102,14 @@ async def patient_house(tmp_path):
 async def guarded_house(tmp_path):
     """With a token."""
     async for house in open_house(Server(tmp_path, token=TOKEN)):
+        yield house
+
+
+@pytest.fixture
+async def keyed_house(tmp_path):
+    """With the key of a first admin, and no token."""
+    server = Server(tmp_path)
+    async for house in open_house(server, server.first_key()):
         yield house
 
 

@@ -50,6 +50,17 @@ class Server:
         port = str(self.port)
         return [binary(), "serve", "--port", port, "--data-dir", str(self.data), *self.args]
 
+    def first_key(self) -> str:
+        """Makes the first admin, before the server runs. It is asked for keys from then on."""
+        made = subprocess.run(
+            [binary(), "auth", "init", "--data-dir", str(self.data)],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return made.stdout.strip()
+
     def environment(self) -> dict[str, str]:
         # Only the log level passes: whoever looks for an error sets it.
         kept = (item for item in os.environ.items() if not item[0].startswith("GLEITZEIT_") or item[0] == "GLEITZEIT_LOG")

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Dict, Optional
 
+# The role of a key, or what it is bound to, does not reach that far.
+DENIED = "GZ4021"
+# Wrong keys that came from the same address keep it out for a while.
+TOO_MANY_WRONG_KEYS = "GZ4022"
+KEY_HINT = "Give one that counts: auth_token=..., or GLEITZEIT_TOKEN in the environment"
+
 
 class GleitzeitError(Exception):
     """The base of all errors of this package. `code` is the stable code of the server, where it gave one."""
@@ -34,7 +40,8 @@ class ServerTooOld(GleitzeitError):
 
 
 class TokenRefused(GleitzeitError, PermissionError):
-    """The server asks for a token, or for another one."""
+    """The server asks for a key, or for another one: `code` is GZ4001 where none was given, GZ4010 for one that it does
+    not know or that was revoked, GZ4002 for one that has expired. The server's token is such a key, too."""
 
 
 class RegistrationRefused(GleitzeitError):
@@ -64,6 +71,10 @@ class ApiError(GleitzeitError):
         self.fix = fix
         self.retryable = bool(problem.get("retryable"))
         self.problem = problem
+
+
+class PermissionDenied(ApiError, PermissionError):
+    """The role of the key, or what it is bound to, does not reach that far (GZ4021)."""
 
 
 class NotFound(ApiError):

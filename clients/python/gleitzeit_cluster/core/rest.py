@@ -11,7 +11,18 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from ..node.reports import encode
-from .errors import ApiError, NotAGleitzeitServer, NotFound, ServerTooOld, ServerUnreachable, TokenRefused, WaitTimeout
+from .errors import (
+    DENIED,
+    KEY_HINT,
+    ApiError,
+    NotAGleitzeitServer,
+    NotFound,
+    PermissionDenied,
+    ServerTooOld,
+    ServerUnreachable,
+    TokenRefused,
+    WaitTimeout,
+)
 from .result import WorkflowStatus
 
 # The oldest server that has what this package asks for.
@@ -72,12 +83,11 @@ class RestClient:
         if answer.status_code < 300:
             return read
         problem: Dict[str, Any] = read if isinstance(read, dict) else {"detail": answer.text[:500]}
-        if answer.status_code in (401, 403):
-            raise TokenRefused(
-                f"{self.url} asks for a token, or for another one ({problem.get('detail') or answer.status_code}). "
-                "Give the one that the server was started with: auth_token=..., or GLEITZEIT_TOKEN in the environment",
-                problem.get("code"),
-            )
+        if answer.status_code == 401:
+            reason = problem.get("detail") or answer.status_code
+            raise TokenRefused(f"{self.url} refused the key: {reason}. {KEY_HINT}", problem.get("code"))
+        if problem.get("code") == DENIED:
+            raise PermissionDenied(answer.status_code, problem)
         if answer.status_code == 404 and problem.get("code"):
             raise NotFound(404, problem)
         problem.setdefault("retry_after", answer.headers.get("Retry-After"))

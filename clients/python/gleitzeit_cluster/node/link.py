@@ -17,7 +17,7 @@ import aiohttp
 import socketio
 from engineio.payload import Payload
 
-from ..core.errors import GleitzeitError, ServerUnreachable, TokenRefused
+from ..core.errors import KEY_HINT, TOO_MANY_WRONG_KEYS, GleitzeitError, ServerUnreachable, TokenRefused
 
 log = logging.getLogger("gleitzeit_cluster")
 
@@ -99,7 +99,8 @@ class Link:
         self._outgoing: Deque[Tuple[str, str, Optional[OnAck]]] = deque()
         self._wanted: Optional[asyncio.Future[None]] = None
         self._greeting: asyncio.Future[None] = self._loop.create_future()
-        self._verdict: asyncio.Future[Any] = self._loop.create_future()
+        # What the server said against the key; nothing, where it was let in.
+        self._verdict: asyncio.Future[Optional[Dict[str, Any]]] = self._loop.create_future()
         self._sender: Optional[asyncio.Task[None]] = None
         self._http: Optional[aiohttp.ClientSession] = None
         self._sio: Any = None
@@ -148,13 +149,12 @@ class Link:
             ) from None
         if self.lost:
             raise self.lost
-        refusal = answer.get("error") if isinstance(answer, dict) else answer
-        if refusal:
-            raise TokenRefused(
-                f"{url} refused the token: {refusal}. Give the token that the server was started with: auth_token=..., "
-                "or GLEITZEIT_TOKEN in the environment",
-                answer.get("code") if isinstance(answer, dict) else None,
-            )
+        if answer is None:
+            return
+        reason, code = answer.get("error"), answer.get("code")
+        if code == TOO_MANY_WRONG_KEYS:
+            raise GleitzeitError(f"{url} listens to no key from here for a while: {reason}", code)
+        raise TokenRefused(f"{url} refused the key: {reason}. {KEY_HINT}", code)
 
     def take(self, text: str) -> bool:
         """One frame of the websocket. Whether it was dealt with; if not, it goes the usual way."""
@@ -194,8 +194,13 @@ class Link:
             if not self._verdict.done():
                 self._verdict.set_result(None)
         elif name == "authentication_failed":
+            refusal = data if isinstance(data, dict) else {"error": str(data)}
             if not self._verdict.done():
-                self._verdict.set_result(data if isinstance(data, dict) else {"error": str(data)})
+                self._verdict.set_result(refusal)
+            else:
+                # The key was revoked or has expired, or is worth something else than it was.
+                reason, code = refusal.get("error"), refusal.get("code")
+                self.fail(GleitzeitError(f"the server has ended the connection: {reason}", code))
         else:
             self._on_event(name, data)
 

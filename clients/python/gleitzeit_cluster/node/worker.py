@@ -147,8 +147,10 @@ class Worker:
                     # It will not change by itself, and somebody is looking.
                     self._settle(error)
                     return
-                delay = backoff.next_delay()
-                log.warning("%s: %s. Trying again in %.1f s", self.facts.name, error, delay)
+                refused = isinstance(error, TokenRefused)
+                delay = backoff.after_refusal() if refused else backoff.next_delay()
+                level = logging.ERROR if refused else logging.WARNING
+                log.log(level, "%s: %s. Trying again in %.1f s", self.facts.name, error, delay)
             again = time.monotonic() + delay
             while not self._may_end() and time.monotonic() < again:
                 await self._sleep(again)
