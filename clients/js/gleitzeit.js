@@ -1151,6 +1151,15 @@ const HANDSHAKE_MS = 10_000;
 /** The first delays are short, because most interruptions are restarts of the server; one that comes back is found within the cap. */
 const RECONNECT_MS = 250;
 const RECONNECT_CAP_MS = 15_000;
+/**
+ * A key that was good may be so again, when its user gets the role back or the right data directory is served, but seldom soon; and
+ * each try counts as a wrong key of this address.
+ */
+const REFUSED_KEY_MS = 30_000;
+/** What the server says to no key, to one that has expired, and to one that it does not know or that was revoked. */
+const KEY_CODES = new Set(["GZ4001", "GZ4002", "GZ4010"]);
+/** Wrong keys that came from the same address keep it out for a while. */
+const TOO_MANY_WRONG_KEYS = "GZ4022";
 /** A shorter registration counts as a failed one: two processes that share a node id must not push each other out as fast as they can. */
 const STABLE_MS = 1_000;
 /** Finished attempts that are still recognised when they are assigned once more. */
@@ -1369,7 +1378,7 @@ class WorkerNode extends EventTarget {
       if (this.#counts.registrations === 0 && isRefusal(error)) break;
       this.#enter("connecting", "disconnected");
       failures = stable ? 0 : failures + 1;
-      const step = Math.min(RECONNECT_MS * 2 ** Math.max(failures - 1, 0), RECONNECT_CAP_MS);
+      const step = isKeyRefused(error) ? REFUSED_KEY_MS : Math.min(RECONNECT_MS * 2 ** Math.max(failures - 1, 0), RECONNECT_CAP_MS);
       const delayMs = step * (0.5 + Math.random() / 2);
       this.#options.log(again, `"${this.#name}": ${error.message}; trying again`);
       await this.#untilOr(() => this.#mayStop(), delayMs);
@@ -1412,6 +1421,10 @@ class WorkerNode extends EventTarget {
       this.#handshake(session).catch((error) => end(error instanceof GleitzeitError ? error : unreachable(this.#url.href, error)));
       socket.on("connect_error", (error) => end(this.#refused(error)));
       socket.on("disconnect", (reason) => end(new GleitzeitError("unreachable", `the connection ended (${reason})`, { retryable: true })));
+      // The key was revoked or has expired, or is worth something else than it was. A handshake hears it as its answer.
+      socket.on("authentication_failed", ({ error, code }) => {
+        if (session.registered) end(new GleitzeitError("unreachable", `the server has ended the connection: ${error}`, { code, retryable: true }));
+      });
       socket.on("task:assign", (task) => this.#onAssign(session, task));
       socket.on("task:cancel", (cancel) => this.#onCancel(cancel));
       socket.on("cluster:shutdown", (shutdown) => this.#onShutdown(shutdown));
@@ -1448,8 +1461,8 @@ class WorkerNode extends EventTarget {
     const hello = { token: token ?? "", client_type: this.#kind, service_name: this.#name, client_id: nodeId };
     const welcome = await this.#ask(session, "authenticate", hello);
     if (!welcome.ok) {
-      const message = `the server refused the token: ${welcome.message}; ${TOKEN_HINT}`;
-      throw new GleitzeitError("refused", message, { code: welcome.code, fix: TOKEN_HINT });
+      const message = `the server refused the key: ${welcome.message}; ${TOKEN_HINT}`;
+      throw new GleitzeitError("refused", message, { code: welcome.code, fix: TOKEN_HINT, retryable: welcome.code === TOO_MANY_WRONG_KEYS });
     }
     const answer = await this.#ask(session, "node:register", this.#registration());
     if (!answer.ok) {
@@ -1935,6 +1948,11 @@ function transportReason({ message, description, context }) {
 /** The server answered, and the answer was no. Trying again alone will not change that. @param {GleitzeitError} error */
 function isRefusal(error) {
   return (error.kind === "refused" || error.kind === "too_old") && !error.retryable;
+}
+
+/** @param {GleitzeitError} error */
+function isKeyRefused(error) {
+  return error.kind === "refused" && KEY_CODES.has(error.code ?? "");
 }
 
 /** @param {string} url @param {string} what */

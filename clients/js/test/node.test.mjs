@@ -259,7 +259,7 @@ test("a node that cannot work says so before it starts", async () => {
 test("a wrong token is an error that says what to do", LIMIT, () =>
   withServer({ token: "gzt_right" }, async ({ server, node }) => {
     const wrong = node("wrong", { token: "gzt_wrong" }).handler("custom_processing", () => 1);
-    await assert.rejects(wrong.start(), { kind: "refused", code: "GZ4010", message: /refused the token.*pass \{ token \}/ });
+    await assert.rejects(wrong.start(), { kind: "refused", code: "GZ4010", message: /refused the key.*pass \{ token \}/ });
     assert.equal(wrong.status().phase, "stopped");
     await node("right").handler("custom_processing", () => "inside").start();
     const body = { name: "w", tasks: [task("a")] };

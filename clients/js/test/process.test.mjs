@@ -83,6 +83,6 @@ test("a process whose token is refused ends with the reason", LIMIT, () =>
     let said = "";
     child.stderr.on("data", (data) => (said += data));
     assert.equal((await once(child, "close"))[0], 1);
-    assert.match(said, /refused the token.*set GLEITZEIT_TOKEN/);
+    assert.match(said, /refused the key.*set GLEITZEIT_TOKEN/);
     assert.ok(!said.includes("gzt_wrong"), "a token is in no message");
   }));

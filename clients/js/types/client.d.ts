@@ -5,7 +5,7 @@ export type TaskStatus =
   | "pending" | "queued" | "assigned" | "processing" | "retrying" | "completed" | "failed" | "cancelled" | "skipped";
 
 export interface ClientOptions {
-  /** The token of the server; `GLEITZEIT_TOKEN` unless set. */
+  /** A key of the server, or its token; `GLEITZEIT_TOKEN` unless set. */
   token?: string;
   /** How long one request may take; 60,000 unless set. */
   timeoutMs?: number;

@@ -90,7 +90,7 @@ export interface Facts {
 export interface NodeOptions {
   /** `GLEITZEIT_URL` unless set, or else http://127.0.0.1:8000. */
   url?: string;
-  /** `GLEITZEIT_TOKEN` unless set. */
+  /** A key of the server, or its token; `GLEITZEIT_TOKEN` unless set. */
   token?: string;
   /** The identity towards the server, the same over reconnects. Set it for a node that should stay the same over restarts of its process. */
   nodeId?: string;
@@ -155,7 +155,7 @@ declare abstract class WorkerNode extends EventTarget {
   handler<Input = any>(taskType: Capability | (string & {}), handler: Handler<Input>): this;
   /**
    * Connects, and reconnects by itself until it is stopped. Resolves once the server knows the node; a server that is
-   * not there is waited for. Rejects when the server refuses the token or the registration, or is too old.
+   * not there is waited for. Rejects when the server refuses the key or the registration, or is too old.
    */
   start(): Promise<void>;
   /**

@@ -112,7 +112,7 @@ pub enum NodeError {
     Config { name: String, reason: &'static str },
     #[error(transparent)]
     Wire(#[from] WireError),
-    #[error("the server refused the token: {0}; set the one it was started with")]
+    #[error("the server refused the key: {0}; set one that counts with `token`")]
     AuthenticationFailed(String),
     #[error("the server refused the registration: {code}: {message}")]
     RegistrationRefused { code: String, message: String },

@@ -1,6 +1,6 @@
 // The real binary, in a folder of its own.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,9 +26,10 @@ export async function until(condition, what, ms = WAIT_MS) {
 }
 
 export class Server {
-  // `settings` is the text of its configuration file.
-  constructor({ token, settings = "" } = {}) {
+  // `settings` is the text of its configuration file. With `keys` it has a first admin, whose key stands in for the token.
+  constructor({ token, keys = false, settings = "" } = {}) {
     this.token = token;
+    this.keyed = keys;
     this.settings = settings;
     this.folder = mkdtempSync(join(tmpdir(), "gleitzeit-node-"));
     this.port = ownPort();
@@ -48,6 +49,11 @@ export class Server {
     }
   }
 
+  firstKey(binary) {
+    const flags = ["auth", "init", "--data-dir", join(this.folder, "data")];
+    return execFileSync(binary, flags, { stdio: ["ignore", "pipe", "ignore"] }).toString().trim();
+  }
+
   async startAt(port) {
     const binary = process.env.GLEITZEIT_BIN;
     if (!binary) throw new Error("GLEITZEIT_BIN names no binary: run tests/run");
@@ -55,7 +61,8 @@ export class Server {
     writeFileSync(file, this.settings);
     const flags = ["serve", "--port", String(port), "--data-dir", join(this.folder, "data"), "--config", file];
     const env = { ...process.env };
-    if (this.token) env.GLEITZEIT_TOKEN = this.token;
+    if (this.keyed) this.token ??= this.firstKey(binary);
+    else if (this.token) env.GLEITZEIT_TOKEN = this.token;
     this.process = spawn(binary, flags, { stdio: ["ignore", "pipe", "pipe"], env });
     this.process.stderr.on("data", (data) => (this.log += data));
     const lines = createInterface({ input: this.process.stdout });

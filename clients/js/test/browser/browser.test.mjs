@@ -125,7 +125,7 @@ test("a page that the server does not allow, and one with a wrong token, are tol
   });
   await withServer({ settings: settings(), token: "gzt_page" }, async ({ server }) => {
     const stranger = await tab(server, "gzt_other");
-    await stranger.says("the server refused the token");
+    await stranger.says("the server refused the key");
     await stranger.page.close();
     const guest = await tab(server, "gzt_page");
     await guest.says("registered");

@@ -238,7 +238,7 @@ async fn authenticated(reader: &mut Reader, writer: &mut Writer) -> anyhow::Resu
         match &*event.name {
             "authenticated" => Some(Ok(())),
             "authentication_failed" => {
-                Some(Err(anyhow!("the server refused the token: {}", event.args.as_str())))
+                Some(Err(anyhow!("the server refused the key: {}", event.args.as_str())))
             }
             _ => None,
         }
