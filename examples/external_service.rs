@@ -11,8 +11,8 @@ use std::error::Error;
 use gleitzeit::client::node::{Capability, ExternalServiceNode, TaskContext, TaskError};
 use serde_json::{Value, json};
 
-/// A server has `--token` when it is not for this machine alone.
-const TOKEN: &str = "";
+/// A server that is not for this machine alone asks for one: see `gleitzeit auth key create --help`.
+const KEY: &str = "";
 
 async fn sum_up(task: TaskContext, input: Value) -> Result<Value, TaskError> {
     let Some(numbers) = input["numbers"].as_array().filter(|numbers| !numbers.is_empty()) else {
@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // The same after a restart of this process, so that the server knows whose tasks these were.
         .node_id("sums-1")
         .url(url)
-        .token(TOKEN)
+        .token(KEY)
         .capability(Capability::DataProcessing)
         .handler("data_processing", sum_up)
         .max_concurrent_tasks(8)
