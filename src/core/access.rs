@@ -189,7 +189,8 @@ pub struct Access {
 }
 
 impl Access {
-    /// Whether anybody has to show a key. Once there are users, one of them is an admin.
+    /// Whether anybody has to show a key. There may be no admin among the users whom the token of the configuration made;
+    /// [`AccessOrder::Begin`] makes one then.
     pub fn has_begun(&self) -> bool {
         !self.users.is_empty()
     }

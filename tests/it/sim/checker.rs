@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use gleitzeit::core::access::AccessFact;
 use gleitzeit::core::effect::{First, Receipt};
 use gleitzeit::core::event::{Event, LostReason, Record};
-use gleitzeit::core::ids::{AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
+use gleitzeit::core::ids::{AttemptNo, Fingerprint, KeyId, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::payload::Stored;
 use gleitzeit::core::state::{State, TaskStatus};
 use gleitzeit::engine::{Answer, decode};
 use gleitzeit::log::LogRead;
 
+use super::difference::difference;
 use super::model::{Fate, Model};
 
 /// The first thing that was wrong.
@@ -29,6 +31,8 @@ pub enum Asked {
     CancelTask(TaskId),
     /// Somebody decided by hand what becomes of the task.
     Settle(TaskId),
+    CreateKey(KeyId),
+    RevokeKey(KeyId),
     Complete {
         worker: WorkerId,
         task: Option<TaskId>,
@@ -166,6 +170,18 @@ impl Checker {
                 let found = self.any_before(accepted.seq, |event| event.task() == Some(id) && ends(event));
                 if found { Ok(()) } else { Err(format!("what was decided of {id} is not in the log")) }
             }
+            Asked::CreateKey(id) => self.key_has(
+                id,
+                "was made",
+                accepted.seq,
+                |fact| matches!(fact, AccessFact::KeyCreated { id: made, .. } if *made == id),
+            ),
+            Asked::RevokeKey(id) => self.key_has(
+                id,
+                "was revoked",
+                accepted.seq,
+                |fact| matches!(fact, AccessFact::KeyRevoked { id: revoked } if *revoked == id),
+            ),
             Asked::Complete { worker, task, attempt, result } => {
                 self.completed(&worker, task, attempt, &result, accepted.seq)
             }
@@ -178,6 +194,15 @@ impl Checker {
                 }
             }
             Asked::Fail { .. } | Asked::Other => Ok(()),
+        }
+    }
+
+    fn key_has(&self, id: KeyId, what: &str, seq: Seq, wanted: impl Fn(&AccessFact) -> bool) -> Verdict {
+        let found = self.any_before(seq, |event| matches!(event, Event::Access { fact, .. } if wanted(fact)));
+        if found {
+            Ok(())
+        } else {
+            Err(format!("somebody was told that key {id} {what}, which is not in the log"))
         }
     }
 
@@ -352,33 +377,4 @@ fn ends(event: &Event) -> bool {
             | Event::TaskFailed { .. }
             | Event::TaskSkipped { .. }
     )
-}
-
-/// The first difference of two states that should be equal.
-pub fn difference(one: &State, other: &State) -> String {
-    if one.next_seq != other.next_seq {
-        return format!("next {:?} and {:?}", one.next_seq, other.next_seq);
-    }
-    for (id, workflow) in &other.workflows {
-        let Some(found) = one.workflow(*id) else { return format!("workflow {id} is missing") };
-        for index in 0..workflow.spec.total() {
-            if found.task(index) != workflow.task(index) {
-                return format!(
-                    "task {index} of {id}: {:?} and {:?}",
-                    found.task(index),
-                    workflow.task(index)
-                );
-            }
-        }
-        if found.status != workflow.status || found.counts != workflow.counts {
-            return format!("workflow {id}: {:?} and {:?}", found.status, workflow.status);
-        }
-    }
-    if one.grants != other.grants {
-        return format!("grants {:?} and {:?}", one.grants, other.grants);
-    }
-    if one.timers != other.timers {
-        return format!("timers {:?} and {:?}", one.timers, other.timers);
-    }
-    "in services or in facts of a workflow".to_owned()
 }

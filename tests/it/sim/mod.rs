@@ -14,9 +14,11 @@
 //! GLEITZEIT_SIM_SEED=17 cargo test --test it sim::seeds -- --nocapture
 //! ```
 
+mod admins;
 mod checker;
 mod courier;
 mod crew;
+mod difference;
 mod hooks;
 mod keeper;
 mod mischief;

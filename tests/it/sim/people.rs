@@ -70,7 +70,8 @@ impl World {
                 self.demand(Asked::Settle(task), Command::SettleTask { task, verdict, note });
             }
             13 => self.keep(),
-            14 => self.hook(),
+            14 if self.rng.chance(500) => self.hook(),
+            14 => self.administer(),
             _ => {
                 let remote = self.rng.range(1, self.workers.len() as u64 - 1);
                 let worker = self.workers[usize::try_from(remote).unwrap()].facts.worker.clone();

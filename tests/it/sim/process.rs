@@ -14,7 +14,8 @@ use gleitzeit::engine::{
 use gleitzeit::log::{Log, OpenReport, SegmentLog, Space};
 use gleitzeit::store::{CheckpointInput, StoreJob};
 
-use super::checker::{Verdict, difference};
+use super::checker::Verdict;
+use super::difference::difference;
 use super::planted::Planted;
 use super::world::{DAY, Happening, ToWorker, World};
 
