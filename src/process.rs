@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// Resident memory in bytes; 0 where the system does not say.
 pub fn rss_bytes() -> u64 {
     let pages = fs::read_to_string("/proc/self/statm").ok().and_then(|text| field(&text, 1));
@@ -23,6 +25,18 @@ pub fn cpu_seconds() -> f64 {
 /// Open file descriptors; 0 where the system does not say.
 pub fn open_files() -> usize {
     fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// Lets the process have as many descriptors as the system allows, and says how many these are.
+///
+/// # Errors
+/// When the system refuses what it has promised.
+pub fn raise_descriptors() -> std::io::Result<usize> {
+    let allowed = getrlimit(Resource::Nofile);
+    if allowed.current != allowed.maximum {
+        setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, maximum: allowed.maximum })?;
+    }
+    Ok(allowed.maximum.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX)))
 }
 
 /// Threads of the process; 0 where the system does not say.

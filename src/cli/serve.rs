@@ -1,6 +1,7 @@
 //! `gleitzeit serve`: the composition root, the only place that knows every module.
 
 mod followers;
+mod network;
 mod reload;
 mod upkeep;
 
@@ -16,7 +17,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::opened::Opened;
 use super::{Exit, telemetry};
@@ -40,8 +41,6 @@ use reload::Reload;
 
 /// Requests under way get this long to finish before the process ends.
 const DRAIN: Duration = Duration::from_secs(2);
-/// A connection whose peer acknowledges nothing for this long is dropped, also while data waits to be sent.
-const PEER_SILENCE: Duration = Duration::from_secs(45);
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -91,8 +90,9 @@ pub struct Server {
 ///
 /// # Errors
 /// When the data directory is in use, damaged or too new, or the address cannot be bound.
-pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
+pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server> {
     let began = crate::clock::instant();
+    config.connections = network::within_reach(config.connections);
     // Bound first: a taken port must not cost a replay.
     let listener = TcpListener::bind(config.address).await.with_context(|| {
         format!("cannot listen on {}: choose another --port, or end the program that uses it", config.address)
@@ -145,7 +145,8 @@ pub async fn start(config: Config, assets: Assets) -> anyhow::Result<Server> {
     let seen = (files, models, upkeep, assets, places(&data_dir));
     let app = app(&config, handle, (doorkeeper, guard), callbacks, webhooks, shutdown, seen);
     let (closing, closed) = watch::channel(false);
-    let http = tokio::spawn(listen(listener, http::router(app).layer(layer), closed));
+    let router = http::router(app).layer(layer);
+    let http = tokio::spawn(network::listen(listener, router, config.connections, closed));
     info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
     Ok(Server {
         address,
@@ -301,28 +302,9 @@ fn socket_config(config: &Config, guard: Guard, doorkeeper: Doorkeeper) -> Socke
         config.origins(guard),
         config.limits.clone(),
         config.socket_message_bytes_max,
+        config.connections.clone(),
         config.data_dir.clone(),
     )
-}
-
-async fn listen(listener: TcpListener, router: axum::Router, mut closed: watch::Receiver<bool>) {
-    use axum::serve::ListenerExt;
-    let listener = listener.tap_io(|stream| {
-        let socket = socket2::SockRef::from(&*stream);
-        let set = socket.set_tcp_user_timeout(Some(PEER_SILENCE)).and_then(|()| stream.set_nodelay(true));
-        if let Err(reason) = set {
-            warn!(%reason, "a connection could not be configured");
-        }
-    });
-    // Whoever shows wrong keys is known by the address.
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stop = async move {
-        // The sender lives as long as the server.
-        let _ = closed.wait_for(|closed| *closed).await;
-    };
-    if let Err(reason) = axum::serve(listener, service).with_graceful_shutdown(stop).await {
-        error!(%reason, "the listener failed");
-    }
 }
 
 impl Server {

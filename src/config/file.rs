@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::connections::FileConnections;
 use super::files::FileFiles;
 use super::http::FileHttp;
 use super::models::FileModels;
@@ -43,6 +44,8 @@ pub struct FileConfig {
     pub otlp_endpoint: Option<String>,
     #[serde(default)]
     pub limits: FileLimits,
+    #[serde(default)]
+    pub connections: FileConnections,
     #[serde(default)]
     pub http: FileHttp,
     #[serde(default)]

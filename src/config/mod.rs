@@ -1,6 +1,7 @@
 //! Configuration: flags over environment over files over defaults, all optional; resolved once into values that
 //! the program can use without asking again.
 
+mod connections;
 mod file;
 mod files;
 mod http;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+pub use connections::ConnectionsConfig;
 pub use file::{ConfigError, FileConfig};
 pub use files::FilesConfig;
 pub use http::{Allowed, HttpConfig};
@@ -86,6 +88,7 @@ pub struct Config {
     pub token: Option<String>,
     /// Pages that may speak to the server beside its own.
     pub allowed_origins: Vec<String>,
+    pub connections: ConnectionsConfig,
     pub segment_size: u64,
     pub limits: Limits,
     pub socket_message_bytes_max: usize,
@@ -148,6 +151,7 @@ impl RawConfig {
             address: SocketAddr::new(ip, self.port.or(file.port).unwrap_or(DEFAULT_PORT)),
             data_dir,
             allowed_origins: file.allowed_origins.clone(),
+            connections: file.connections.resolve()?,
             token,
             segment_size,
             limits,

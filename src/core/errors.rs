@@ -308,6 +308,9 @@ catalogue! {
     6002 NETWORK_TIMEOUT Network Error true 504
         "Another system did not answer a request in time."
         "Check that system, or give the request a longer `timeout`."
+    6003 REQUEST_TIMEOUT Network Warning true 408
+        "The request began and did not come to its end."
+        "Send it again; a connection that is slow may be slow, but must not stand still."
     7001 INVALID_ARGUMENT Validation Error false 400
         "A value has the wrong type, is out of range, or is not one of the known ones."
         "Correct the field that the message names."

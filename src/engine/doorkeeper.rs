@@ -65,7 +65,7 @@ impl Doorkeeper {
         Arc::clone(&self.access.borrow())
     }
 
-    /// Whoever shows `key` from `address`; nobody has to show one where there is none.
+    /// Whoever shows `key` from `address`, which stands for its whole network; nobody has to show one where there is none.
     ///
     /// # Errors
     /// When there is no such key, or it counts no longer, or too many wrong ones came from there.
@@ -77,7 +77,7 @@ impl Doorkeeper {
             let message = "the request carries no key, and this server asks for one";
             return Err(Rejection::new(errors::AUTHENTICATION_REQUIRED, message));
         };
-        let (now, address) = (self.engine.now(), address.map(network));
+        let now = self.engine.now();
         // A key that was made here cannot be guessed, so its owner is let in whoever else is behind the address.
         if let Some(address) = address.filter(|_| !is_made(key)) {
             self.memory.wrong().check(address, now)?;
@@ -190,14 +190,6 @@ fn is_made(key: &str) -> bool {
     key.len() == MADE_BYTES && key.starts_with(MADE_PREFIX)
 }
 
-/// Whoever has one address of the sixth version has 64 bits of them.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        v4 @ IpAddr::V4(_) => v4,
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & !u128::from(u64::MAX)).into()),
-    }
-}
-
 /// How many wrong keys each address has shown lately.
 #[derive(Debug, Default)]
 struct WrongKeys {
@@ -282,13 +274,5 @@ mod tests {
         }
         assert_eq!(wrong.windows.len(), ADDRESSES_MAX);
         assert!(!wrong.windows.contains_key(&address(0)) && wrong.windows.contains_key(&address(10)));
-    }
-
-    #[test]
-    fn addresses_of_one_network_are_one() {
-        let of = |text: &str| network(text.parse().unwrap());
-        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:2"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
-        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
     }
 }

@@ -1,9 +1,9 @@
 //! Lets requests in that carry a key which reaches far enough, and come from no foreign page.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{Extensions, HeaderMap};
@@ -17,6 +17,7 @@ use crate::core::access::{AccessOrder, Principal, Role};
 use crate::core::command::Command;
 use crate::core::errors;
 use crate::core::rejection::Rejection;
+use crate::listener::Peer;
 
 /// How much of a path the record of an act repeats.
 const NOTED_BYTES_MAX: usize = 512;
@@ -52,7 +53,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// Where the connection comes from.
 pub fn address(extensions: &Extensions) -> Option<IpAddr> {
-    extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+    extensions.get::<Peer>().map(Peer::network)
 }
 
 fn denied(route: &Route, principal: &Principal) -> Rejection {

@@ -1,10 +1,14 @@
 //! Extractors that answer with a problem, never with plain text.
 
+use std::error::Error;
+
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use tower_http::timeout::TimeoutError;
 
 use super::problem::{Failed, invalid};
 use crate::core::errors;
@@ -24,9 +28,26 @@ impl<S: Send + Sync> FromRequest<S> for Body {
                     "the body is larger than this server takes; see limits.body_bytes in its configuration";
                 return Rejection::new(errors::PAYLOAD_TOO_LARGE, message).into();
             }
+            if stood_still(&rejection) {
+                let message = "the rest of the body did not come; see connections.body_timeout_seconds in the \
+                               configuration of the server";
+                return Rejection::new(errors::REQUEST_TIMEOUT, message).into();
+            }
             invalid(format!("the body could not be read: {rejection}"))
         })
     }
+}
+
+/// Whether the client said nothing for longer than bodies may stand still.
+fn stood_still(rejection: &BytesRejection) -> bool {
+    let mut cause = rejection.source();
+    while let Some(error) = cause {
+        if error.is::<TimeoutError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// What varies in the path.

@@ -13,6 +13,7 @@ use tokio::time::MissedTickBehavior;
 use tracing::{debug, warn};
 
 use super::Server;
+use super::arrivals;
 use super::handler::{self, Fallback, Handler};
 use super::session::Session;
 use super::sessions::Connection;
@@ -71,6 +72,7 @@ impl Door {
         let doorkeeper = &server.config.doorkeeper;
         if !doorkeeper.is_guarded() {
             session.admit(doorkeeper.admit(None, None)?);
+            arrivals::welcome(socket);
         }
         for event in handler::EVENTS {
             socket
@@ -166,6 +168,10 @@ pub(super) async fn keep_house(server: Arc<Server>) {
         for Connection { session, socket } in server.sessions.all() {
             if !socket.connected() && session.age() > OPENING_MAX {
                 server.forget(&session, Disconnected::Broken);
+            } else if session.role().is_none() && session.age() > server.config.bounds.opening {
+                debug!(session = session.id.0, "a client has shown no key in time and is disconnected");
+                // A socket that is too full to be told goes at its next ping.
+                let _ = socket.disconnect();
             } else if session.give_up_if_stuck() {
                 warn!(session = session.id.0, "a client has stopped reading and counts as gone");
                 server.tell_of_end(&session, Disconnected::Broken);

@@ -7,6 +7,7 @@
 //!   long is given up.
 //! - A disconnect is a hint. Leases and deadlines are the engine's.
 
+mod arrivals;
 mod backlog;
 mod caller;
 mod connection;
@@ -35,8 +36,9 @@ use tokio::task::AbortHandle;
 use tower::layer::util::Stack;
 use tracing::info;
 
+pub use self::arrivals::Arrivals;
 use self::short_polls::ShortPolls;
-use crate::config::Origins;
+use crate::config::{ConnectionsConfig, Origins};
 use crate::core::access::Role;
 use crate::core::limits::Limits;
 use crate::engine::{Doorkeeper, EngineHandle};
@@ -68,6 +70,8 @@ pub struct SocketConfig {
     /// One event with its payload. A larger one is refused; beyond twice the size the connection ends.
     pub message_bytes_max: usize,
     pub connections_max: usize,
+    /// How many may be about to open, and for how long.
+    pub bounds: ConnectionsConfig,
     /// The pages that may connect.
     pub origins: Origins,
     /// The disk whose use is shown to monitors.
@@ -80,9 +84,11 @@ impl SocketConfig {
         origins: Origins,
         limits: Limits,
         message_bytes_max: usize,
+        bounds: ConnectionsConfig,
         data_dir: PathBuf,
     ) -> Self {
-        Self { doorkeeper, limits, message_bytes_max, connections_max: CONNECTIONS_MAX, origins, data_dir }
+        let connections_max = CONNECTIONS_MAX;
+        Self { doorkeeper, limits, message_bytes_max, connections_max, bounds, origins, data_dir }
     }
 }
 
@@ -125,7 +131,7 @@ pub enum Farewell {
 }
 
 /// What brings the shell into a router.
-pub type SocketLayers = Stack<SocketIoLayer, ShortPolls>;
+pub type SocketLayers = Stack<Stack<SocketIoLayer, ShortPolls>, Arrivals>;
 
 impl SocketServer {
     /// Starts the shell inside the current runtime, and gives the layers that bring it into a router. The engine
@@ -142,11 +148,13 @@ impl SocketServer {
             .transports([TransportType::Polling, TransportType::Websocket])
             .ping_interval(PING_INTERVAL)
             .ping_timeout(PING_TIMEOUT)
+            .connect_timeout(config.bounds.opening)
             .max_payload(transport_max as u64)
             .ws_max_message_size(transport_max)
             .ws_max_frame_size(transport_max)
             .max_buffer_size(per_worker + BUFFER_BESIDE_TASKS)
             .build_layer();
+        let arrivals = Arrivals::new(&config);
         let (live, questions) = live::LiveHandle::new();
         let server = Arc::new(Server {
             monitor: monitor::Monitor::new(),
@@ -163,7 +171,7 @@ impl SocketServer {
             tokio::spawn(connection::keep_house(Arc::clone(&server))).abort_handle(),
             tokio::spawn(expulsion::watch(Arc::clone(&server))).abort_handle(),
         ];
-        let layers = Stack::new(layer, ShortPolls::default());
+        let layers = Stack::new(Stack::new(layer, ShortPolls::default()), arrivals);
         (Self { server, _tasks: Arc::new(Tasks(tasks.into())) }, layers)
     }
 

@@ -72,6 +72,12 @@ impl Server {
         kib << 10
     }
 
+    /// How many files and connections the process has open.
+    pub fn descriptors(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.child.id());
+        std::fs::read_dir(&path).unwrap_or_else(|error| panic!("{path}: {error}")).count()
+    }
+
     /// SIGHUP.
     pub fn hang_up(&self) {
         let pid = self.child.id().to_string();

@@ -90,4 +90,7 @@ mod socket;
 mod stories;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod strangers;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod webhooks;

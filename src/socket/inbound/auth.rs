@@ -1,17 +1,17 @@
 //! `authenticate`, and what those are told who have not done it, or whose key does not reach that far.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::ConnectInfo;
 use tracing::info;
 
 use super::optional;
 use crate::core::access::{Principal, Role};
 use crate::core::errors::AUTHENTICATION_REQUIRED;
 use crate::core::rejection::Rejection;
+use crate::listener::Peer;
 use crate::protocol::socket::{AuthenticatePayload, Authenticated, AuthenticationFailed, Refused};
 use crate::socket::Server;
+use crate::socket::arrivals;
 use crate::socket::caller::Caller;
 use crate::socket::session::{Session, WRONG_TOKENS_MAX};
 
@@ -20,6 +20,7 @@ pub(in crate::socket) fn authenticate(server: &Arc<Server>, caller: &Caller, pay
     let rejection = match check(server, caller, payload) {
         Ok(principal) => {
             session.authenticate(principal);
+            arrivals::welcome(&caller.connection.socket);
             caller.emit(Authenticated::EVENT, &Authenticated::SUCCESS);
             caller.answer(&Authenticated::SUCCESS);
             return;
@@ -37,8 +38,8 @@ pub(in crate::socket) fn authenticate(server: &Arc<Server>, caller: &Caller, pay
 
 fn check(server: &Server, caller: &Caller, payload: Option<&str>) -> Result<Principal, Rejection> {
     let payload: AuthenticatePayload<'_> = optional(payload)?;
-    let peer = caller.connection.socket.req_parts().extensions.get::<ConnectInfo<SocketAddr>>();
-    server.config.doorkeeper.admit(payload.token.0.as_deref(), peer.map(|peer| peer.0.ip()))
+    let peer = caller.connection.socket.req_parts().extensions.get::<Peer>();
+    server.config.doorkeeper.admit(payload.token.0.as_deref(), peer.map(Peer::network))
 }
 
 /// Refuses whatever a stranger says.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use gleitzeit::client::wire::{AckData, ConnectOptions, Events, Socket};
 use gleitzeit::clock::EngineClock;
-use gleitzeit::config::{HttpConfig, ModelsConfig, Origins, WebhookConfig};
+use gleitzeit::config::{ConnectionsConfig, HttpConfig, ModelsConfig, Origins, WebhookConfig};
 use gleitzeit::core::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::listing::{ListFilter, Listed, Place};
@@ -89,6 +89,7 @@ impl House {
             Origins::default(),
             limits,
             MESSAGE_BYTES,
+            ConnectionsConfig::default(),
             data.path().to_path_buf(),
         );
         let (sockets, layer) = SocketServer::new(config, engine.clone());

@@ -1,0 +1,138 @@
+//! Connections from outside: how many there may be, and how long each may keep the server waiting. Whatever a connection costs is
+//! bounded here, before anybody knows who it is.
+//!
+//! It knows nothing of what is asked and answered; requests go to a router, with the [`Peer`] they came from.
+
+mod connection;
+mod peer;
+mod places;
+mod stall;
+mod stream;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, info, warn};
+
+use crate::config::ConnectionsConfig;
+use connection::Serving;
+pub use peer::Peer;
+pub use places::{Full, Most, Place, Places};
+use stream::Bounded;
+
+/// Connections of one address beside those of this machine, unless a setting says otherwise: a building full of services behind
+/// one router, and far less than all there may be.
+const PER_ADDRESS: usize = 1_000;
+/// After this time without a word the system asks the other side whether it is still there, and again so often. What waits to be
+/// sent has a bound of its own.
+const SILENT: Duration = Duration::from_mins(1);
+const ASKED_EVERY: Duration = Duration::from_secs(15);
+/// Where no connection can be accepted, as when the descriptors are used up, the next attempt comes after this time: soon enough
+/// for whoever waits, and rarely enough to cost nothing.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// What whoever finds no place is told. Nobody waits for it to be read.
+const FULL_ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n\
+    content-type: text/plain\r\ncontent-length: 50\r\n\r\ntoo many connections are open: try again in a while";
+
+/// Serves until `closed` comes back, and then until the requests under way are answered. Connections that have become
+/// websockets, and streams, go on.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    bounds: ConnectionsConfig,
+    closed: impl Future<Output = ()>,
+) {
+    let most = Most { all: bounds.max, per_address: bounds.per_address, elsewhere: PER_ADDRESS };
+    let places = Places::new(most);
+    let bounds = Arc::new(bounds);
+    let (closing, told) = watch::channel(false);
+    // Each connection has a clone; when all of them are gone, nothing more comes.
+    let (open, mut all_done) = mpsc::channel::<()>(1);
+    let mut closed = std::pin::pin!(closed);
+    loop {
+        let (stream, address) = tokio::select! {
+            () = &mut closed => break,
+            accepted = accept(&listener) => accepted,
+        };
+        let place = match places.take(address.ip()) {
+            Ok(place) => place,
+            Err(full) => {
+                turn_away(&stream, address, full);
+                continue;
+            }
+        };
+        configure(&stream, bounds.write);
+        let peer = Peer::new(address);
+        let serving = Serving { router: router.clone(), peer: peer.clone(), bounds: Arc::clone(&bounds) };
+        let (closing, open) = (told.clone(), open.clone());
+        let stream = Bounded::new(stream, peer, bounds.write, place);
+        tokio::spawn(async move {
+            serving.run(stream, closing).await;
+            drop(open);
+        });
+    }
+    drop((listener, open));
+    closing.send_replace(true);
+    while all_done.recv().await.is_some() {}
+}
+
+/// The next connection. Errors pass: those of one connection concern nobody else, and what lacks for all is there again when some
+/// have ended.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut is_told = false;
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if is_of_one_connection(&error) => {
+                debug!(%error, "a connection was gone before it was taken");
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut is_told, true) {
+                    warn!(%error, "no connection can be taken now; the server tries again");
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
+}
+
+fn turn_away(stream: &TcpStream, address: SocketAddr, full: Full) {
+    match full {
+        Full::All { max } => {
+            debug!(%address, max, "a connection is turned away: all places are taken");
+        }
+        Full::Address { max } => {
+            debug!(%address, max, "a connection is turned away: its address has too many");
+        }
+    }
+    if let Err(error) = stream.try_write(FULL_ANSWER) {
+        debug!(%address, %error, "it was not told");
+    }
+}
+
+/// Whatever waits to be sent is acknowledged within `unread`, or the connection ends.
+fn configure(stream: &TcpStream, unread: Duration) {
+    let socket = SockRef::from(stream);
+    let alive = TcpKeepalive::new().with_time(SILENT).with_interval(ASKED_EVERY);
+    let set = socket
+        .set_tcp_user_timeout(Some(unread))
+        .and_then(|()| socket.set_tcp_keepalive(&alive))
+        .and_then(|()| stream.set_nodelay(true));
+    if let Err(reason) = set {
+        info!(%reason, "a connection could not be configured");
+    }
+}

@@ -1,0 +1,327 @@
+//! Sockets that are about to open: there is a bounded number of them, and whoever has shown no key where one is asked for may not
+//! send much.
+//!
+//! socketioxide keeps every engine.io connection that was begun, and takes whatever it sends. So each carries an [`Arrival`] among
+//! the parts of its first request, which live as long as it does: a place among those that are about to open, until it is welcome.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::future::Ready;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::{Context, Poll};
+
+use axum::Json;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::Either;
+use socketioxide::socket::Socket;
+use tower::{Layer, Service};
+use tracing::debug;
+
+use super::SocketConfig;
+use crate::core::errors::{OVERLOADED, PAYLOAD_TOO_LARGE};
+use crate::core::rejection::Rejection;
+use crate::listener::{Full, Most, Peer, Place, Places};
+use crate::protocol::rest::Problem;
+
+/// What somebody may send before it has shown a key: a key has 47 bytes, pings and the frames around all of it a few hundred.
+const STRANGER_BYTES: usize = 64 << 10;
+/// Of one address beside those of this machine, unless a setting says otherwise.
+const PER_ADDRESS: usize = 500;
+/// A client that finds no place tries again after this time. By then others have joined, or been sent away.
+const RETRY_MS: u64 = 2_000;
+/// The first packet of a connection is shorter than this.
+const FIRST_PACKET_BYTES: usize = 4 << 10;
+
+/// The layer around all others of the sockets.
+#[derive(Debug, Clone)]
+pub struct Arrivals(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    places: Places,
+    strangers: Strangers,
+    /// Those who began with polling, by the id of their connection.
+    begun: Mutex<HashMap<String, Weak<Arrival>>>,
+}
+
+/// What is thought of those who have shown no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strangers {
+    /// Everybody is welcome.
+    Welcome,
+    Limited,
+}
+
+/// A connection that has begun.
+#[derive(Debug)]
+struct Arrival {
+    shared: Arc<Shared>,
+    waiting: Mutex<Waiting>,
+    sid: OnceLock<String>,
+}
+
+/// What ends with being welcome.
+#[derive(Debug)]
+enum Waiting {
+    Yes { _place: Place, limited: Vec<Peer> },
+    No,
+}
+
+impl Arrivals {
+    pub(super) fn new(config: &SocketConfig) -> Self {
+        let bounds = &config.bounds;
+        let most =
+            Most { all: bounds.opening_max, per_address: bounds.opening_per_address, elsewhere: PER_ADDRESS };
+        let strangers = if config.doorkeeper.is_guarded() { Strangers::Limited } else { Strangers::Welcome };
+        Self(Arc::new(Shared { places: Places::new(most), strangers, begun: Mutex::default() }))
+    }
+}
+
+/// The client of this socket has come in.
+pub(super) fn welcome(socket: &Socket) {
+    if let Some(arrival) = socket.req_parts().extensions.get::<Arc<Arrival>>() {
+        arrival.welcome();
+    }
+}
+
+impl Shared {
+    fn begin(self: &Arc<Self>, peer: Option<&Peer>) -> Result<Arc<Arrival>, Rejection> {
+        let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), Peer::network);
+        let place = self.places.take(address).map_err(|full| {
+            let message = match full {
+                Full::All { max } => format!("{max} sockets are about to open, which is the limit"),
+                Full::Address { max } => {
+                    format!("{max} sockets of {address} are about to open, which is the limit")
+                }
+            };
+            Rejection::new(OVERLOADED, message).retry_after(RETRY_MS)
+        })?;
+        let waiting = Mutex::new(Waiting::Yes { _place: place, limited: Vec::new() });
+        Ok(Arc::new(Arrival { shared: Arc::clone(self), waiting, sid: OnceLock::new() }))
+    }
+
+    fn named(&self, sid: &str) -> Option<Arc<Arrival>> {
+        self.begun().get(sid).and_then(Weak::upgrade)
+    }
+
+    fn begun(&self) -> MutexGuard<'_, HashMap<String, Weak<Arrival>>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Arrival {
+    fn welcome(&self) {
+        if let Waiting::Yes { limited, .. } = std::mem::replace(&mut *self.waiting(), Waiting::No) {
+            limited.iter().for_each(Peer::lift_limit);
+        }
+    }
+
+    fn is_stranger(&self) -> bool {
+        self.shared.strangers == Strangers::Limited && matches!(*self.waiting(), Waiting::Yes { .. })
+    }
+
+    /// The connection goes on as a websocket there.
+    fn moves_to(&self, peer: Option<&Peer>) {
+        let Some(peer) = peer.filter(|_| self.shared.strangers == Strangers::Limited) else { return };
+        if let Waiting::Yes { limited, .. } = &mut *self.waiting() {
+            peer.limit_input(STRANGER_BYTES as u64);
+            limited.push(peer.clone());
+        }
+    }
+
+    fn go_by(self: &Arc<Self>, sid: &str) {
+        if self.sid.set(sid.to_owned()).is_ok() {
+            self.shared.begun().insert(sid.to_owned(), Arc::downgrade(self));
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        if let Some(sid) = self.sid.get() {
+            self.shared.begun().remove(sid);
+        }
+    }
+}
+
+/// What a request is to a socket.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// None of ours, or a poll.
+    Other,
+    Begin,
+    BeginAsWebsocket,
+    MoveToWebsocket(String),
+    Send(String),
+}
+
+impl Step {
+    fn of(request: &Request) -> Self {
+        if !request.uri().path().starts_with("/socket.io") {
+            return Self::Other;
+        }
+        let query = request.uri().query().unwrap_or_default();
+        let sid = query.split('&').find_map(|pair| pair.strip_prefix("sid=")).map(str::to_owned);
+        let is_websocket = query.split('&').any(|pair| pair == "transport=websocket");
+        match (sid, request.method()) {
+            (None, &Method::GET) if is_websocket => Self::BeginAsWebsocket,
+            (None, &Method::GET) => Self::Begin,
+            (Some(sid), &Method::GET) if is_websocket => Self::MoveToWebsocket(sid),
+            (Some(sid), &Method::POST) => Self::Send(sid),
+            _ => Self::Other,
+        }
+    }
+}
+
+impl<S> Layer<S> for Arrivals {
+    type Service = Arriving<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Arriving { inner, shared: Arc::clone(&self.0) }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Arriving<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+type Answered = Result<Response, Infallible>;
+type Later = Pin<Box<dyn Future<Output = Answered> + Send>>;
+
+impl<S> Service<Request> for Arriving<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<S::Future, Either<Ready<Answered>, Later>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let step = Step::of(&request);
+        let peer = request.extensions().get::<Peer>();
+        match step {
+            Step::Other => Either::Left(self.inner.call(request)),
+            Step::MoveToWebsocket(sid) => {
+                if let Some(arrival) = self.shared.named(&sid) {
+                    arrival.moves_to(peer);
+                }
+                Either::Left(self.inner.call(request))
+            }
+            Step::Send(sid) => {
+                if !self.shared.named(&sid).is_some_and(|arrival| arrival.is_stranger()) {
+                    return Either::Left(self.inner.call(request));
+                }
+                Either::Right(Either::Right(Box::pin(send_little(self.inner.clone(), request))))
+            }
+            step @ (Step::Begin | Step::BeginAsWebsocket) => match self.shared.begin(peer) {
+                Err(refused) => Either::Right(Either::Left(std::future::ready(Ok(refusal(&refused))))),
+                Ok(arrival) if step == Step::BeginAsWebsocket => {
+                    arrival.moves_to(peer);
+                    request.extensions_mut().insert(arrival);
+                    Either::Left(self.inner.call(request))
+                }
+                Ok(arrival) => {
+                    request.extensions_mut().insert(Arc::clone(&arrival));
+                    let answering = self.inner.call(request);
+                    Either::Right(Either::Right(Box::pin(
+                        async move { name(&arrival, answering.await?).await },
+                    )))
+                }
+            },
+        }
+    }
+}
+
+/// Hands on what a stranger sends, if it is short.
+async fn send_little<S>(mut inner: S, request: Request) -> Answered
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    let (parts, body) = request.into_parts();
+    match to_bytes(body, STRANGER_BYTES).await {
+        Ok(bytes) => inner.call(Request::from_parts(parts, Body::from(bytes))).await,
+        Err(error) => {
+            debug!(%error, "what a stranger sent was not taken");
+            let message =
+                format!("before it has shown a key a client may send {STRANGER_BYTES} bytes at once at most");
+            Ok(refusal(&Rejection::new(PAYLOAD_TOO_LARGE, message)))
+        }
+    }
+}
+
+/// Notes the id that a connection was given.
+async fn name(arrival: &Arc<Arrival>, response: Response) -> Answered {
+    if response.status() != StatusCode::OK {
+        return Ok(response);
+    }
+    let (parts, body) = response.into_parts();
+    // It is whole already.
+    let packet = to_bytes(body, FIRST_PACKET_BYTES).await.unwrap_or_default();
+    if let Some(sid) = sid_of(&packet) {
+        arrival.go_by(sid);
+    }
+    Ok(Response::from_parts(parts, Body::from(packet)))
+}
+
+/// The id in the packet that opens a connection.
+fn sid_of(packet: &Bytes) -> Option<&str> {
+    let text = std::str::from_utf8(packet).ok()?.strip_prefix("0{")?;
+    text.split_once("\"sid\":\"")?.1.split('"').next()
+}
+
+fn refusal(rejection: &Rejection) -> Response {
+    let problem = Problem::from(rejection);
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let retry_after = problem.retry_after_ms.map(|ms| ms.div_ceil(1_000));
+    let mut response = (status, Json(problem)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if let Some(seconds) = retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_told_apart() {
+        let step = |method: Method, uri: &str| {
+            Step::of(&Request::builder().method(method).uri(uri).body(Body::empty()).unwrap())
+        };
+        let begin = "/socket.io/?EIO=4&transport=polling";
+        let with_sid = |query: &str| format!("/socket.io/?EIO=4&sid=abc&{query}");
+        assert_eq!(step(Method::GET, begin), Step::Begin);
+        assert_eq!(step(Method::GET, "/socket.io/?EIO=4&transport=websocket"), Step::BeginAsWebsocket);
+        let sid = || "abc".to_owned();
+        assert_eq!(step(Method::GET, &with_sid("transport=websocket")), Step::MoveToWebsocket(sid()));
+        assert_eq!(step(Method::POST, &with_sid("transport=polling")), Step::Send(sid()));
+        assert_eq!(step(Method::GET, &with_sid("transport=polling")), Step::Other);
+        assert_eq!(step(Method::GET, "/api/v1/workflows?transport=websocket"), Step::Other);
+    }
+
+    #[test]
+    fn the_id_of_a_connection_stands_in_its_first_packet() {
+        let sid = |text: &str| sid_of(&Bytes::copy_from_slice(text.as_bytes())).map(str::to_owned);
+        assert_eq!(sid("0{\"sid\":\"AB-c_1\",\"upgrades\":[]}"), Some("AB-c_1".to_owned()));
+        assert_eq!(sid("40{\"sid\":\"AB\"}"), None);
+    }
+}
