@@ -5,6 +5,7 @@ use crate::core::errors;
 use crate::core::rejection::Rejection;
 use crate::core::state::State;
 use crate::core::subscription::SubscriptionOrder;
+use crate::log::Lack;
 
 /// Whether new work is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,7 @@ pub enum Admission {
     /// `room` in the reserve of the log lasts.
     DiskFull {
         room: u64,
+        lack: Lack,
     },
     /// The store lags too far behind.
     StoreLags,
@@ -101,7 +103,7 @@ impl Admission {
     pub(super) fn admit(self, kind: Kind) -> Result<(), Rejection> {
         match (self, kind) {
             (Self::Open, _) | (_, Kind::Report | Kind::Other) => Ok(()),
-            (Self::DiskFull { .. }, Kind::NewWork) => Err(disk_full()),
+            (Self::DiskFull { lack, .. }, Kind::NewWork) => Err(disk_full(lack)),
             (Self::StoreLags, Kind::NewWork) => Err(Rejection::new(
                 errors::OVERLOADED,
                 "finished workflows arrive faster than they can be archived; send the request again",
@@ -113,8 +115,9 @@ impl Admission {
     /// Takes `bytes` of the room, unless less than `kept` would be left. What writes nothing needs none.
     pub(super) fn take(&mut self, bytes: u64, kept: u64) -> Result<(), Rejection> {
         match self {
-            Self::DiskFull { room } if bytes > 0 => {
-                let left = room.checked_sub(bytes).filter(|left| *left >= kept).ok_or_else(disk_full)?;
+            Self::DiskFull { room, lack } if bytes > 0 => {
+                let left = room.checked_sub(bytes).filter(|left| *left >= kept);
+                let left = left.ok_or_else(|| disk_full(*lack))?;
                 *room = left;
                 Ok(())
             }
@@ -133,10 +136,17 @@ impl Admission {
     }
 }
 
-fn disk_full() -> Rejection {
-    Rejection::new(
-        errors::DISK_SPACE_FULL,
-        "the disk of the data directory is full: free some space and send the request again",
-    )
-    .retry_after(5_000)
+fn disk_full(lack: Lack) -> Rejection {
+    let (code, message) = match lack {
+        Lack::Space => (
+            errors::DISK_SPACE_FULL,
+            "the disk of the data directory is full: free some space and send the request again",
+        ),
+        Lack::Descriptors => (
+            errors::OVERLOADED,
+            "the server may open no more files: its connections have used up its descriptors (LimitNOFILE, \
+             connections.max); send the request again when some have ended",
+        ),
+    };
+    Rejection::new(code, message).retry_after(5_000)
 }

@@ -1,6 +1,6 @@
 //! Making turns durable: one write and one sync for all turns that came while the disk was busy.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::feed::{Feed, FeedItem, Published};
 use super::turn::{Output, Turn};
 use super::writing::{Writing, Written};
 use crate::figures::Figures;
-use crate::log::{Log, LogError, Space};
+use crate::log::{Lack, Log, LogError, Space};
 
 /// Records and outputs that may wait for the disk. Beyond it the engine pauses, and its inbox fills.
 const WAITING_MAX: usize = 100_000;
@@ -32,6 +32,8 @@ pub struct CommitStatus {
     pub batches: AtomicU64,
     /// What a full disk still takes in one piece; [`ENDLESS`] on any other.
     room: AtomicU64,
+    /// It is descriptors that are missing, and no space.
+    lacks_descriptors: AtomicBool,
 }
 
 /// The room on a disk that is not full.
@@ -40,7 +42,8 @@ const ENDLESS: u64 = u64::MAX;
 impl Default for CommitStatus {
     fn default() -> Self {
         let (durable, bytes, batches) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        Self { durable, bytes, batches, room: AtomicU64::new(ENDLESS) }
+        let lacks_descriptors = AtomicBool::new(false);
+        Self { durable, bytes, batches, room: AtomicU64::new(ENDLESS), lacks_descriptors }
     }
 }
 
@@ -48,6 +51,11 @@ impl CommitStatus {
     /// How many bytes can be written although the disk is full; nothing while it is not.
     pub fn reserve(&self) -> Option<u64> {
         Some(self.room.load(Ordering::Relaxed)).filter(|room| *room != ENDLESS)
+    }
+
+    /// Why no more can be written.
+    pub fn lack(&self) -> Lack {
+        if self.lacks_descriptors.load(Ordering::Relaxed) { Lack::Descriptors } else { Lack::Space }
     }
 
     /// The disk is full; only the reserve is left.
@@ -141,7 +149,7 @@ impl Committer {
             sealed = false;
             writing.add(turns);
             while self.write(log, &mut writing, feed, outputs)? == Written::NoSpace {
-                if !self.wait_for_space() {
+                if !self.wait_for_space(log.space()) {
                     let records = writing.records().count();
                     warn!(records, "stopping on a full disk: what nobody was told of is given up");
                     return log.seal();
@@ -152,8 +160,12 @@ impl Committer {
     }
 
     /// Lets the engine know that nothing can be written, and pauses. Says whether it is worth to go on.
-    fn wait_for_space(&self) -> bool {
-        self.note(Space::ReserveOnly { left: 0, largest: 0 });
+    fn wait_for_space(&self, space: Space) -> bool {
+        let lack = match space {
+            Space::Writable => Lack::Space,
+            Space::ReserveOnly { lack, .. } => lack,
+        };
+        self.note(Space::ReserveOnly { left: 0, largest: 0, lack });
         std::thread::sleep(SPACE_PAUSE);
         !self.mailbox.lock().stopping
     }
@@ -209,15 +221,20 @@ impl Committer {
     }
 
     fn note(&self, space: Space) {
-        let room = match space {
-            Space::Writable => ENDLESS,
-            Space::ReserveOnly { largest, .. } => largest,
+        let (room, lack) = match space {
+            Space::Writable => (ENDLESS, Lack::Space),
+            Space::ReserveOnly { largest, lack, .. } => (largest, lack),
         };
+        self.status.lacks_descriptors.store(lack == Lack::Descriptors, Ordering::Relaxed);
         let before = self.status.room.swap(room, Ordering::Relaxed);
         if before == ENDLESS && room != ENDLESS {
-            error!("the disk is full: new work is refused, reports of running work are still taken");
+            let what = match lack {
+                Lack::Space => "the disk is full",
+                Lack::Descriptors => "no more files can be opened",
+            };
+            error!("{what}: new work is refused, reports of running work are still taken");
         } else if before != ENDLESS && room == ENDLESS {
-            info!("there is room on the disk again: new work is taken");
+            info!("the log has room again: new work is taken");
         }
     }
 }

@@ -90,7 +90,7 @@ impl Writer {
 
     fn admit(&mut self) {
         self.engine.admission = if let Some(room) = self.committer.status.reserve() {
-            Admission::DiskFull { room }
+            Admission::DiskFull { room, lack: self.committer.status.lack() }
         } else if self.store.backlog() > ARCHIVE_BACKLOG_MAX {
             Admission::StoreLags
         } else {

@@ -31,7 +31,7 @@ pub struct Durable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
     All,
-    /// The disk is full and the rest is kept: nothing of it is on the disk, and nothing of it was handed over.
+    /// The disk is full, or no file can be opened, and the rest is kept: nothing of it is on the disk, and nothing of it was handed over.
     NoSpace,
 }
 
@@ -121,7 +121,7 @@ impl Writing {
         let bytes = if self.batch.is_empty() { 0 } else { self.batch.len_bytes() };
         match log.append(&mut self.batch) {
             Ok(()) => {}
-            Err(LogError::NoSpace { .. }) => return Ok(Written::NoSpace),
+            Err(LogError::NoSpace { .. } | LogError::NoDescriptors { .. }) => return Ok(Written::NoSpace),
             Err(failure) => return Err(failure),
         }
         let (first, end) = (self.batch.first(), log.next_seq());

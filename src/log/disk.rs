@@ -67,6 +67,8 @@ pub fn failed<'a>(
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
+    /// Kept open, so that it can be synced when no more files can be opened.
+    handle: Option<File>,
 }
 
 impl Directory {
@@ -87,7 +89,7 @@ impl Directory {
     }
 
     pub fn existing(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        Self { path: path.to_owned(), handle: File::open(path).ok() }
     }
 }
 
@@ -137,7 +139,7 @@ impl Disk for Directory {
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        sync_directory(&self.path)
+        self.handle.as_ref().map_or_else(|| sync_directory(&self.path), File::sync_all)
     }
 
     fn salt(&self) -> u64 {

@@ -36,6 +36,11 @@ pub enum LogError {
     Fenced { given: Seq, expected: Seq },
     #[error("the disk is full and the reserve of the log is used up: {bytes} bytes cannot be written")]
     NoSpace { bytes: u64 },
+    #[error(
+        "no more files can be opened, so that the log cannot begin {file}: {bytes} bytes wait until connections end, or the \
+         process may have more descriptors (LimitNOFILE)"
+    )]
+    NoDescriptors { file: String, bytes: u64 },
     #[error("the log stopped after a failed write; restart the process to recover")]
     Stopped,
     #[error(
@@ -60,6 +65,7 @@ impl LogError {
             | Self::TooLarge { .. }
             | Self::Fenced { .. }
             | Self::NoSpace { .. }
+            | Self::NoDescriptors { .. }
             | Self::NewerFormat { .. }
             | Self::SegmentSize { .. } => false,
         }
@@ -75,6 +81,7 @@ impl LogError {
             Self::NewerFormat { .. } => errors::FORMAT_TOO_NEW,
             Self::SegmentSize { .. } => errors::INVALID_ARGUMENT,
             Self::NoSpace { .. } => errors::DISK_SPACE_FULL,
+            Self::NoDescriptors { .. } => errors::OVERLOADED,
             Self::TooLarge { .. } => errors::PAYLOAD_TOO_LARGE,
             Self::Io { .. }
             | Self::GivenUp { .. }

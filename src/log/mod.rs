@@ -112,11 +112,20 @@ pub struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Space {
     Writable,
-    /// The disk is full. `left` bytes are already on the disk as zeroes and can be written whatever happens:
+    /// The disk is full, or no file can be opened on it. `left` bytes are already on the disk as zeroes and can be written whatever happens:
     /// they are meant for reports of running work, and new work has to wait. The log tries again by itself.
     ReserveOnly {
         left: u64,
         /// The largest batch that there is room for.
         largest: u64,
+        lack: Lack,
     },
+}
+
+/// What the log lacks to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    Space,
+    /// The process may open no more files: its connections have them all.
+    Descriptors,
 }

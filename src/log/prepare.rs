@@ -12,8 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tracing::{info, warn};
 
+use super::Lack;
 use super::disk::{Access, Disk, DiskFile};
 use super::segment::{HEADER_BYTES, PREPARED_NAME};
 
@@ -42,6 +44,8 @@ pub struct Preparer {
     ready: AtomicU64,
     /// Whether the last attempt failed.
     failing: AtomicBool,
+    /// Whether it failed because no file can be opened.
+    lacks_descriptors: AtomicBool,
     /// Set while the writer takes the file: a lock alone would go back to the helper again and again.
     claimed: AtomicBool,
     stop: AtomicBool,
@@ -73,6 +77,7 @@ impl Preparer {
             size: AtomicU64::new(0),
             ready: AtomicU64::new(0),
             failing: AtomicBool::new(false),
+            lacks_descriptors: AtomicBool::new(false),
             claimed: AtomicBool::new(false),
             stop: AtomicBool::new(false),
         }
@@ -92,6 +97,11 @@ impl Preparer {
 
     pub fn is_failing(&self) -> bool {
         self.failing.load(Ordering::Acquire)
+    }
+
+    /// What the last attempt failed for.
+    pub fn lack(&self) -> Lack {
+        if self.lacks_descriptors.load(Ordering::Acquire) { Lack::Descriptors } else { Lack::Space }
     }
 
     /// Prepares up to the goal.
@@ -146,6 +156,8 @@ impl Preparer {
             let result = self.prepare(&mut next, goal);
             self.ready.store(next.ready(), Ordering::Release);
             drop(next);
+            let lacks_descriptors = result.as_ref().is_err_and(is_out_of_descriptors);
+            self.lacks_descriptors.store(lacks_descriptors, Ordering::Release);
             let was_failing = self.failing.swap(result.is_err(), Ordering::AcqRel);
             match result {
                 Ok(()) if was_failing => info!("the log can prepare new segments again"),
@@ -215,6 +227,11 @@ impl Preparer {
 /// Whether the error means that there is no space, as opposed to a broken disk.
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Whether the error means that no file can be opened now, which says nothing of the disk.
+pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 fn chunk(segment_size: u64) -> u64 {

@@ -11,7 +11,7 @@ use super::disk::{Directory, Disk, failed};
 use super::error::Damage;
 use super::frame::{self, FRAME_BYTES};
 use super::options::{LogOptions, OpenReport, Preparation};
-use super::prepare::{Helper, Preparer, due, is_full};
+use super::prepare::{Helper, Preparer, due, is_full, is_out_of_descriptors};
 use super::recover::{self, Found, Link, Tail};
 use super::segment::{HEADER_BYTES, PREPARED_NAME, SegmentHeader, file_name};
 use super::snapshot::Snapshots;
@@ -269,7 +269,7 @@ impl Log for SegmentLog {
             let here = self.tail.capacity.saturating_sub(self.tail.offset);
             let ahead = self.preparer.ready();
             let largest = here.saturating_sub(FRAME_BYTES as u64).max(ahead.saturating_sub(OVERHEAD));
-            Space::ReserveOnly { left: here + ahead, largest }
+            Space::ReserveOnly { left: here + ahead, largest, lack: self.preparer.lack() }
         } else {
             Space::Writable
         }
@@ -303,6 +303,8 @@ fn begin(
     let (file, capacity) = preparer.take(needed, preferred).map_err(|error| {
         if is_full(&error) {
             LogError::NoSpace { bytes: needed }
+        } else if is_out_of_descriptors(&error) {
+            LogError::NoDescriptors { file: disk.describe(PREPARED_NAME), bytes: needed }
         } else {
             failed(disk, "preparing", PREPARED_NAME)(error)
         }

@@ -72,6 +72,15 @@ impl Server {
         kib << 10
     }
 
+    /// Lets the process have so many descriptors from now on.
+    pub fn allow_descriptors(&self, count: usize) {
+        let pid = rustix::process::Pid::from_raw(self.child.id().cast_signed());
+        let allowed = Some(count as u64);
+        let limit = rustix::process::Rlimit { current: allowed, maximum: Some(1_000) };
+        rustix::process::prlimit(pid, rustix::process::Resource::Nofile, limit)
+            .expect("a child can be limited");
+    }
+
     /// How many files and connections the process has open.
     pub fn descriptors(&self) -> usize {
         let path = format!("/proc/{}/fd", self.child.id());

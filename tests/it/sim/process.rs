@@ -11,7 +11,7 @@ use gleitzeit::core::state::State;
 use gleitzeit::engine::{
     Admission, Answer, Engine, Input, Output, ReplayError, Turn, Views, Writing, Written, replay,
 };
-use gleitzeit::log::{Log, OpenReport, SegmentLog, Space};
+use gleitzeit::log::{Lack, Log, OpenReport, SegmentLog, Space};
 use gleitzeit::store::{CheckpointInput, StoreJob};
 
 use super::checker::Verdict;
@@ -188,9 +188,9 @@ impl World {
         process.engine.admission = match process.log.space() {
             Space::Writable => Admission::Open,
             Space::ReserveOnly { .. } if process.writing.records().next().is_some() => {
-                Admission::DiskFull { room: 0 }
+                Admission::DiskFull { room: 0, lack: Lack::Space }
             }
-            Space::ReserveOnly { largest, .. } => Admission::DiskFull { room: largest },
+            Space::ReserveOnly { largest, lack, .. } => Admission::DiskFull { room: largest, lack },
         };
         let taken = most.min(process.inbox.len());
         let (inputs, calls): (Vec<Input>, Vec<Option<u64>>) = process.inbox.drain(..taken).unzip();

@@ -48,6 +48,7 @@ use gleitzeit::core::rejection::Rejection;
 use gleitzeit::core::spec::WorkflowSpec;
 use gleitzeit::core::state::State;
 use gleitzeit::engine::{Admission, Answer, Engine, Input, Output};
+use gleitzeit::log::Lack;
 use gleitzeit::store::CheckpointInput;
 
 use outside::COURIER;
@@ -118,7 +119,7 @@ impl Teller {
             }
             ("restart", [time]) => self.restart(seconds(time)),
             ("archive", []) => self.archive(),
-            ("full", []) => self.engine.admission = Admission::DiskFull { room: ROOM },
+            ("full", []) => self.engine.admission = Admission::DiskFull { room: ROOM, lack: Lack::Space },
             ("free", []) => self.engine.admission = Admission::Open,
             ("history", [task]) => self.history(self.task(task).0),
             ("checkpoint", []) => self.checkpoint = Some(CheckpointInput::of(&self.engine.state)),

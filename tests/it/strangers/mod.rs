@@ -2,6 +2,7 @@
 //! bounded amount of memory, and everybody else is served meanwhile.
 
 mod bounds;
+mod descriptors;
 mod line;
 mod places;
 mod sockets;
