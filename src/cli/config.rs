@@ -78,11 +78,13 @@ pub(super) fn settings(given: &RawConfig) -> anyhow::Result<Vec<Setting>> {
     let list =
         |items: &Vec<String>| toml::Value::Array(items.iter().cloned().map(toml::Value::String).collect());
     // The name in a file, the flag, what was typed, and the default where one is shown.
-    let main: [(&str, &str, Option<toml::Value>, Option<&str>); 11] = [
+    let main: [(&str, &str, Option<toml::Value>, Option<&str>); 13] = [
         ("host", "host", given.host.as_ref().map(|host| text(host)), Some("127.0.0.1")),
         ("port", "port", given.port.as_ref().map(|port| text(port)), Some("8000")),
         ("data_dir", "data-dir", given.data_dir.as_ref().map(path), Some("./gleitzeit-data")),
         ("token", "token", given.token.as_ref().map(|token| text(token)), None),
+        ("tls.cert", "tls-cert", given.tls_cert.as_ref().map(path), None),
+        ("tls.key", "tls-key", given.tls_key.as_ref().map(path), None),
         ("segment_size", "segment-size", given.segment_size.as_ref().map(|size| text(size)), Some("64MiB")),
         ("log", "log", given.log.as_ref().map(|levels| text(levels)), Some("info")),
         ("log_format", "log-format", given.log_format.as_ref().map(|form| text(form)), Some("text")),

@@ -1,12 +1,14 @@
 //! How the verbs reach a server, and how they say that something went wrong there.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Args;
 
 use super::Exit;
 use super::exit::catalogued;
-use crate::client::{Client, ClientError, Problem, WorkflowStatus};
+use crate::client::{Client, ClientError, Problem, Tls, WorkflowStatus};
 use crate::core::errors;
 use crate::settings::Access;
 
@@ -21,6 +23,9 @@ pub struct Remote {
     /// Token of the server.
     #[arg(long, env = "GLEITZEIT_TOKEN", hide_env_values = true, global = true)]
     token: Option<String>,
+    /// Certificates of those who may vouch for the server, in PEM, in the place of the authorities that the system trusts.
+    #[arg(long, env = "GLEITZEIT_CA", value_name = "FILE", global = true)]
+    ca: Option<PathBuf>,
 }
 
 impl Remote {
@@ -44,7 +49,7 @@ impl Remote {
     /// Runs `call` with a client of the server, until it ends or somebody interrupts it.
     pub fn run(self, call: impl AsyncFnOnce(Client) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
         let access = Access::settle(self.url, self.token)?;
-        let mut builder = Client::builder(&access.url);
+        let mut builder = Client::builder(&access.url).tls(trust(self.ca.as_deref())?);
         if let Some(token) = access.token {
             builder = builder.token(token);
         }
@@ -57,6 +62,15 @@ impl Remote {
             }
         })
     }
+}
+
+/// Whom to believe that a server is the one that was asked for.
+pub fn trust(ca: Option<&Path>) -> anyhow::Result<Tls> {
+    let Some(path) = ca else { return Ok(Tls::default()) };
+    let shown = path.display();
+    let pem =
+        std::fs::read(path).with_context(|| format!("{shown}, the certificates of --ca, cannot be read"))?;
+    Tls::only(&pem).with_context(|| format!("{shown}, the certificates of --ca"))
 }
 
 /// How the program ends after a workflow.

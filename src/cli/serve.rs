@@ -5,7 +5,6 @@ mod network;
 mod reload;
 mod upkeep;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
@@ -14,7 +13,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info};
@@ -32,11 +30,13 @@ use crate::http::{
     self, App, Assets, Callbacks, Files, KnownModels, Models, Places, Receivers, RequestIds, Shutdown,
     Upkeep, Webhooks,
 };
+use crate::listener::Tls;
 use crate::log::{Log, LogRead, Snapshots};
 use crate::protocol::submit::no_files_root;
 use crate::signing::{CallbackKey, SealKey};
 use crate::socket::{Farewell, SocketConfig, SocketServer};
 use crate::store::{Archiver, DataDir, Store, StoreJob, StoreStatus};
+use network::Network;
 use reload::Reload;
 
 /// Requests under way get this long to finish before the process ends.
@@ -60,7 +60,7 @@ impl Serve {
         runtime.block_on(async {
             let server = start(config, self.static_dir.map_or(Assets::Embedded, Assets::OnDisk)).await?;
             let (keep, poke) = (Arc::clone(&server.keep), server.keep_retention.clone());
-            let reload = Reload::watch(given, keep, poke, server.closing.subscribe())?;
+            let reload = Reload::watch(given, (keep, poke), server.tls.clone(), server.closing.subscribe())?;
             tokio::spawn(reload.run());
             println!("gleitzeit listening on {}", server.url());
             server.until_stopped().await
@@ -71,7 +71,9 @@ impl Serve {
 /// A server that runs in this process.
 #[derive(Debug)]
 pub struct Server {
-    address: SocketAddr,
+    url: String,
+    /// The certificate, to be read again.
+    tls: Option<Arc<Tls>>,
     engine: engine::Running,
     sockets: SocketServer,
     store: JoinHandle<()>,
@@ -92,12 +94,8 @@ pub struct Server {
 /// When the data directory is in use, damaged or too new, or the address cannot be bound.
 pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server> {
     let began = crate::clock::instant();
-    config.connections = network::within_reach(config.connections);
-    // Bound first: a taken port must not cost a replay.
-    let listener = TcpListener::bind(config.address).await.with_context(|| {
-        format!("cannot listen on {}: choose another --port, or end the program that uses it", config.address)
-    })?;
-    let address = listener.local_addr()?;
+    let network = Network::open(&mut config).await?;
+    let (url, tls) = (network.url(), network.tls());
     let tools = tools(&config)?;
     let (files, models) = (files(&config, tools.root())?, models(&tools));
     let Opened { data_dir, log, reader, store, state, replayed } =
@@ -123,10 +121,9 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
     let doorkeeper = Doorkeeper::new(handle.clone(), config.token.as_deref());
     let callback_key = CallbackKey::new(data_dir.secret()?);
     let outbound = Outbound::new(&config.http);
-    let own_url = format!("http://{address}");
-    let courier = Courier::new(outbound.clone(), callback_key.clone(), config.webhooks.clone(), &own_url);
+    let courier = Courier::new(outbound.clone(), callback_key.clone(), config.webhooks.clone(), &url);
     let seal = SealKey::new(data_dir.secret()?);
-    let subscriptions = subscriptions(&config, handle.clone(), outbound, seal.clone(), &own_url);
+    let subscriptions = subscriptions(&config, handle.clone(), outbound, seal.clone(), &url);
     let executor = Executor::new(handle.clone(), tokio::runtime::Handle::current(), clock, tools, courier);
     let (sockets, layer) =
         SocketServer::new(socket_config(&config, guard, doorkeeper.clone()), handle.clone());
@@ -146,10 +143,11 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
     let app = app(&config, handle, (doorkeeper, guard), callbacks, webhooks, shutdown, seen);
     let (closing, closed) = watch::channel(false);
     let router = http::router(app).layer(layer);
-    let http = tokio::spawn(network::listen(listener, router, config.connections, closed));
+    let http = tokio::spawn(network.listen(router, config.connections, closed));
     info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
     Ok(Server {
-        address,
+        url,
+        tls,
         engine,
         sockets,
         store,
@@ -309,7 +307,7 @@ fn socket_config(config: &Config, guard: Guard, doorkeeper: Doorkeeper) -> Socke
 
 impl Server {
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
     }
 
     /// Serves until a signal or a request asks for the end.

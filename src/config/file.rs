@@ -10,6 +10,7 @@ use super::http::FileHttp;
 use super::models::FileModels;
 use super::retention::Written;
 use super::size::parse_size;
+use super::tls::FileTls;
 use super::webhooks::FileWebhooks;
 use crate::core::limits::Limits;
 use crate::settings::{ClientFile, Layers, SettingsError};
@@ -46,6 +47,8 @@ pub struct FileConfig {
     pub limits: FileLimits,
     #[serde(default)]
     pub connections: FileConnections,
+    #[serde(default)]
+    pub tls: FileTls,
     #[serde(default)]
     pub http: FileHttp,
     #[serde(default)]

@@ -10,6 +10,7 @@ mod models;
 mod origins;
 mod retention;
 mod size;
+mod tls;
 mod traces;
 mod webhooks;
 
@@ -27,6 +28,7 @@ pub use models::{ApiKey, EndpointConfig, EndpointKind, ModelsConfig, Strategy};
 pub use origins::{Foreign, Origins};
 pub use retention::RetentionConfig;
 pub use size::parse_size;
+pub use tls::TlsConfig;
 pub use traces::TracesConfig;
 pub use webhooks::WebhookConfig;
 
@@ -54,6 +56,12 @@ pub struct RawConfig {
     /// be seen by others.
     #[arg(long, env = "GLEITZEIT_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
+    /// Certificate of the server, in PEM, with those that lead to its authority. With it the server speaks https.
+    #[arg(long, env = "GLEITZEIT_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, in PEM.
+    #[arg(long, env = "GLEITZEIT_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
     /// Size of one log segment, 1MiB to 256MiB. [default: 64MiB]
     #[arg(long, env = "GLEITZEIT_SEGMENT_SIZE", value_name = "SIZE")]
     pub segment_size: Option<String>,
@@ -89,6 +97,8 @@ pub struct Config {
     /// Pages that may speak to the server beside its own.
     pub allowed_origins: Vec<String>,
     pub connections: ConnectionsConfig,
+    /// Without it the server speaks plain HTTP.
+    pub tls: Option<TlsConfig>,
     pub segment_size: u64,
     pub limits: Limits,
     pub socket_message_bytes_max: usize,
@@ -152,6 +162,10 @@ impl RawConfig {
             data_dir,
             allowed_origins: file.allowed_origins.clone(),
             connections: file.connections.resolve()?,
+            tls: TlsConfig::of(
+                self.tls_cert.or(file.tls.cert.clone()),
+                self.tls_key.or(file.tls.key.clone()),
+            )?,
             token,
             segment_size,
             limits,

@@ -16,7 +16,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tower::Service;
@@ -24,6 +23,7 @@ use tower_http::timeout::TimeoutBody;
 use tracing::debug;
 
 use super::peer::Peer;
+use super::stream::Bounded;
 use crate::config::ConnectionsConfig;
 
 /// The head of a request, and what is read of a body at once. Four times what proxies let pass.
@@ -38,10 +38,7 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    pub(super) async fn run<S>(self, stream: S, mut closing: watch::Receiver<bool>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    pub(super) async fn run(self, stream: Bounded, mut closing: watch::Receiver<bool>) {
         let (peer, bounds) = (self.peer.clone(), Arc::clone(&self.bounds));
         let service = service_fn(move |request| self.answer(request));
         let mut builder = http1::Builder::new();

@@ -8,6 +8,7 @@ mod peer;
 mod places;
 mod stall;
 mod stream;
+mod tls;
 
 use std::future::Future;
 use std::io;
@@ -25,7 +26,8 @@ use crate::config::ConnectionsConfig;
 use connection::Serving;
 pub use peer::Peer;
 pub use places::{Full, Most, Place, Places};
-use stream::Bounded;
+use stream::{Bounded, Transport};
+pub use tls::{Tls, TlsError};
 
 /// Connections of one address beside those of this machine, unless a setting says otherwise: a building full of services behind
 /// one router, and far less than all there may be.
@@ -47,6 +49,7 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     bounds: ConnectionsConfig,
+    tls: Option<Arc<Tls>>,
     closed: impl Future<Output = ()>,
 ) {
     let most = Most { all: bounds.max, per_address: bounds.per_address, elsewhere: PER_ADDRESS };
@@ -71,16 +74,28 @@ pub async fn serve(
         configure(&stream, bounds.write);
         let peer = Peer::new(address);
         let serving = Serving { router: router.clone(), peer: peer.clone(), bounds: Arc::clone(&bounds) };
-        let (closing, open) = (told.clone(), open.clone());
-        let stream = Bounded::new(stream, peer, bounds.write, place);
+        let (closing, open, tls) = (told.clone(), open.clone(), tls.clone());
         tokio::spawn(async move {
-            serving.run(stream, closing).await;
+            let bounds = Arc::clone(&serving.bounds);
+            match begin(stream, tls, bounds.header).await {
+                Ok(transport) => {
+                    serving.run(Bounded::new(transport, peer, bounds.write, place), closing).await;
+                }
+                Err(error) => debug!(%address, %error, "a connection did not begin"),
+            }
             drop(open);
         });
     }
     drop((listener, open));
     closing.send_replace(true);
     while all_done.recv().await.is_some() {}
+}
+
+/// What stands before the first request, which may take no longer than its head.
+async fn begin(stream: TcpStream, tls: Option<Arc<Tls>>, bound: Duration) -> io::Result<Transport> {
+    let Some(tls) = tls else { return Ok(Transport::Plain(stream)) };
+    let agreed = tokio::time::timeout(bound, tls.accept(stream)).await;
+    agreed.map_err(io::Error::from)?.map(|stream| Transport::Encrypted(Box::new(stream)))
 }
 
 /// The next connection. Errors pass: those of one connection concern nobody else, and what lacks for all is there again when some

@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::peer::Peer;
 use super::places::Place;
@@ -15,15 +17,36 @@ use super::stall::Stall;
 /// Holds the connection's place, and ends it when nothing can be written for too long. Whoever reads a byte now and then, so that
 /// the system never has room for more, is stalled as well: the system tells of room in pieces that would take minutes.
 #[derive(Debug)]
-pub(super) struct Bounded<S> {
-    stream: S,
+pub(super) struct Bounded {
+    stream: Transport,
     peer: Peer,
     stall: Stall,
     _place: Place,
 }
 
-impl<S> Bounded<S> {
-    pub(super) const fn new(stream: S, peer: Peer, unread: Duration, place: Place) -> Self {
+/// One type for both kinds, so that all of HTTP is there once.
+#[derive(Debug)]
+pub(super) enum Transport {
+    Plain(TcpStream),
+    Encrypted(Box<TlsStream<TcpStream>>),
+}
+
+/// What the reader and the writer of either kind can do.
+trait Both: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Both for S {}
+
+impl Transport {
+    fn both(&mut self) -> Pin<&mut dyn Both> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream),
+            Self::Encrypted(stream) => Pin::new(stream),
+        }
+    }
+}
+
+impl Bounded {
+    pub(super) const fn new(stream: Transport, peer: Peer, unread: Duration, place: Place) -> Self {
         Self { stream, peer, stall: Stall::new(unread), _place: place }
     }
 
@@ -37,14 +60,14 @@ impl<S> Bounded<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
+impl AsyncRead for Bounded {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let read = self.stream.both().poll_read(context, buffer);
         let count = buffer.filled().len().saturating_sub(before);
         if count > 0 && !self.peer.note_input(count) {
             let reason = "more came than a stranger may send";
@@ -54,18 +77,18 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
+impl AsyncWrite for Bounded {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let written = self.stream.both().poll_write(context, bytes);
         self.watched(context, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match Pin::new(&mut self.stream).poll_flush(context) {
+        match self.stream.both().poll_flush(context) {
             // There was nothing to move.
             Poll::Ready(flushed) => Poll::Ready(flushed),
             Poll::Pending => self.watched(context, Poll::Pending),
@@ -73,7 +96,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
+        let shut = self.stream.both().poll_shutdown(context);
         self.watched(context, shut)
     }
 
@@ -82,11 +105,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
         context: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        let written = self.stream.both().poll_write_vectored(context, pieces);
         self.watched(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        match &self.stream {
+            Transport::Plain(stream) => stream.is_write_vectored(),
+            Transport::Encrypted(stream) => stream.is_write_vectored(),
+        }
     }
 }

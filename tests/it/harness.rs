@@ -156,7 +156,7 @@ fn spawn(
     let listening = format!("{LISTENING}{}", address.url());
     while begin.elapsed() < PATIENCE {
         match lines.recv_timeout(PATIENCE) {
-            Ok(line) if line == listening => return (child, begin.elapsed()),
+            Ok(line) if line.replace("https://", "http://") == listening => return (child, begin.elapsed()),
             Ok(_) => {}
             Err(_) => break,
         }

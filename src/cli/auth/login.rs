@@ -1,11 +1,13 @@
 //! `gleitzeit auth login` and `logout`: the key that this machine's user has for a server.
 
 use std::io::{self, BufRead, IsTerminal};
+use std::path::PathBuf;
 
 use anyhow::ensure;
 use clap::Args;
 
 use crate::cli::Exit;
+use crate::cli::remote::trust;
 use crate::client::Client;
 use crate::settings::{Access, Keyring};
 
@@ -20,6 +22,9 @@ pub(super) struct Login {
     /// Address of the server [default: <http://127.0.0.1:8000>].
     #[arg(long, env = "GLEITZEIT_URL")]
     url: Option<String>,
+    /// Certificates of those who may vouch for the server, in PEM.
+    #[arg(long, env = "GLEITZEIT_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
 }
 
 /// Forget the key for a server. The key itself still counts; revoke it if it should not.
@@ -42,7 +47,7 @@ impl Login {
         let key = key.trim().to_owned();
         ensure!(!key.is_empty(), "there was no key on stdin");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let client = Client::builder(&url).token(&key).build()?;
+        let client = Client::builder(&url).token(&key).tls(trust(self.ca.as_deref())?).build()?;
         // A key that does not open anything is not worth keeping.
         let who = runtime.block_on(client.whoami())?;
         ensure!(who.guarded, "the server at {url} asks nobody for a key, so there is nothing to keep");

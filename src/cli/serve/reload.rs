@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use crate::cli::config::settings;
 use crate::config::{RawConfig, RetentionConfig};
 use crate::engine::{Keep, KeepTerms};
+use crate::listener::Tls;
 
 /// Everything else is read once, by threads that live as long as the server.
 const RELOADABLE: [&str; 3] = ["retention_days", "retention_workflows", "retention_log_size"];
@@ -22,6 +23,8 @@ pub(super) struct Reload {
     keep: Arc<Keep>,
     /// Has what is new carried out at once.
     retention: SyncSender<()>,
+    /// Its files are read again whatever the settings say of them.
+    tls: Option<Arc<Tls>>,
     known: BTreeMap<String, String>,
     signals: Signal,
     /// The server stops. Whoever could still wake retention would keep its thread alive.
@@ -32,12 +35,12 @@ impl Reload {
     /// Watches from now on, so that no signal ends the process.
     pub(super) fn watch(
         given: RawConfig,
-        keep: Arc<Keep>,
-        retention: SyncSender<()>,
+        (keep, retention): (Arc<Keep>, SyncSender<()>),
+        tls: Option<Arc<Tls>>,
         closing: watch::Receiver<bool>,
     ) -> anyhow::Result<Self> {
         let known = named(&given)?;
-        Ok(Self { given, keep, retention, known, signals: signal(SignalKind::hangup())?, closing })
+        Ok(Self { given, keep, retention, tls, known, signals: signal(SignalKind::hangup())?, closing })
     }
 
     pub(super) async fn run(mut self) {
@@ -60,6 +63,10 @@ impl Reload {
     fn again(&mut self) -> anyhow::Result<()> {
         let config = self.given.clone().resolve()?;
         let now = named(&self.given)?;
+        if let Some(tls) = &self.tls {
+            tls.reload()?;
+            info!("the certificate was read again");
+        }
         self.keep.set(terms(&config.retention));
         // One that has ended has nothing more to do, and one wish that waits is enough.
         let _ = self.retention.try_send(());

@@ -6,6 +6,7 @@ mod descriptors;
 mod line;
 mod places;
 mod sockets;
+mod tls;
 
 use std::path::Path;
 

@@ -18,7 +18,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("signing", &["core"]),
     ("config", &["core", "settings", "signing"]),
     ("figures", &["core"]),
-    ("listener", &["core", "clock", "config"]),
+    ("listener", &["core", "clock", "config", "crypto"]),
     ("log", &["core", "clock", "figures"]),
     ("store", &["core", "clock", "log"]),
     ("engine", &["core", "clock", "figures", "log", "store"]),
