@@ -142,7 +142,7 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
     let seen = (files, models, upkeep, assets, places(&data_dir));
     let app = app(&config, handle, (doorkeeper, guard), callbacks, webhooks, shutdown, seen);
     let (closing, closed) = watch::channel(false);
-    let router = http::router(app).layer(layer);
+    let router = http::for_pages(http::router(app).layer(layer), &config.allowed_origins);
     let http = tokio::spawn(network.listen(router, config.connections, closed));
     info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
     Ok(Server {

@@ -69,3 +69,46 @@ fn pages_that_are_named_may_speak_to_the_server() {
     assert_eq!(browser.get("/api/v1/stats", &[("Host", "flows.example.org")]).0, 200);
     assert_eq!(browser.get("/api/v1/stats", &[("Origin", "https://other.example.org")]).0, 403);
 }
+
+/// What a browser asks before it sends anything for a page, and what it may hand to the page.
+#[test]
+fn named_pages_may_read_the_answers_and_others_are_told_nothing() {
+    let data = TempDir::new().unwrap();
+    let file = data.path().join("settings.toml");
+    std::fs::write(&file, "allowed_origins = [\"https://flows.example.org\"]\n").unwrap();
+    let server = Server::start(&data.path().join("data"), &["--config", file.to_str().unwrap()]);
+    let plain = TempDir::new().unwrap();
+    let closed = Server::start(plain.path(), &[]);
+    let polling = "/socket.io/?EIO=4&transport=polling";
+    for (server, origin, allowed) in [
+        (&server, "https://flows.example.org", Some("https://flows.example.org")),
+        (&server, "https://other.example.org", None),
+        (&server, "null", None),
+        (&closed, "https://flows.example.org", None),
+    ] {
+        let browser = Browser::of(server);
+        for path in ["/api/v1/workflows", polling] {
+            let asked = ureq::http::Request::builder()
+                .method("OPTIONS")
+                .uri(format!("{}{path}", browser.url))
+                .header("Origin", origin)
+                .header("Access-Control-Request-Method", "POST")
+                .header("Access-Control-Request-Headers", "authorization,idempotency-key");
+            let answer = browser.agent.run(asked.body(()).unwrap()).expect("the server answers");
+            let told =
+                |name: &str| answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            assert_eq!(told("access-control-allow-origin").as_deref(), allowed, "{origin} {path}");
+            if allowed.is_some() {
+                assert!(told("access-control-allow-methods").unwrap().contains("POST"), "{path}");
+                assert!(told("access-control-allow-headers").unwrap().contains("idempotency-key"), "{path}");
+            }
+            assert_eq!(told("access-control-allow-credentials"), None, "{origin} {path}");
+            let sent = browser.agent.get(format!("{}{path}", browser.url)).header("Origin", origin);
+            let sent = sent.call().expect("the server answers");
+            let told = sent.headers().get("access-control-allow-origin").map(|value| value.to_str().unwrap());
+            assert_eq!(told, allowed, "{origin} {path}");
+        }
+        let status = browser.get("/api/v1/workflows", &[("Origin", origin)]).0;
+        assert_eq!(status, if allowed.is_some() { 200 } else { 403 }, "{origin}");
+    }
+}
