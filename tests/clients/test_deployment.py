@@ -35,12 +35,28 @@ def test_the_unit_is_one_that_systemd_takes_and_keeps_in(tmp_path):
     text = (DEPLOY / "gleitzeit.service").read_text()
     # Neither an installed binary nor its man page is a matter of the unit.
     text = re.sub(r"^Documentation=.*\n", "", text, flags=re.MULTILINE)
-    unit.write_text(text.replace("/usr/local/bin/gleitzeit", os.path.realpath(binary())))
+    unit.write_text(text.replace("ExecStart=gleitzeit ", f"ExecStart={os.path.realpath(binary())} "))
     checked = subprocess.run([analyze, "verify", str(unit)], capture_output=True, text=True, timeout=PROCESS_SECONDS)
     assert checked.returncode == 0 and not checked.stderr.strip(), checked.stdout + checked.stderr
     rated = [analyze, "security", "--offline=true", "--threshold=20", str(unit)]
     rated = subprocess.run(rated, capture_output=True, text=True, timeout=PROCESS_SECONDS)
     assert rated.returncode == 0, f"more exposed than 2.0 of 10: {rated.stdout[-500:]}"
+
+
+def test_the_settings_that_are_installed_say_what_counts_without_them(tmp_path):
+    text = (DEPLOY / "config.toml").read_text()
+    settings = re.findall(r"^# (\w+ = .*)$", text, flags=re.MULTILINE)
+    assert len(settings) >= 5
+    shown = []
+    for lines in ([], settings):
+        path = tmp_path / "config.toml"
+        path.write_text("\n".join(lines) + "\n")
+        command = [binary(), "config", "show", "--config", str(path)]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=PROCESS_SECONDS, env={"HOME": str(tmp_path)})
+        assert ran.returncode == 0, ran.stderr
+        # The days of retention are shown only where somebody has set them.
+        shown.append([line.split() for line in ran.stdout.splitlines() if not line.startswith("retention_days")])
+    assert shown[0] == shown[1]
 
 
 async def test_the_image_holds_all_that_the_server_needs(tmp_path):
