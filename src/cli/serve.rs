@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info};
 
@@ -62,8 +62,10 @@ impl Serve {
             let (keep, poke) = (Arc::clone(&server.keep), server.keep_retention.clone());
             let reload = Reload::watch(given, (keep, poke), server.tls.clone(), server.closing.subscribe())?;
             tokio::spawn(reload.run());
+            // Whoever reads the line may ask for the end at once.
+            let terminate = signal(SignalKind::terminate())?;
             println!("gleitzeit listening on {}", server.url());
-            server.until_stopped().await
+            server.until_stopped(terminate).await
         })
     }
 }
@@ -314,8 +316,7 @@ impl Server {
     ///
     /// # Errors
     /// When signals cannot be watched.
-    pub async fn until_stopped(mut self) -> anyhow::Result<Exit> {
-        let mut terminate = signal(SignalKind::terminate())?;
+    pub async fn until_stopped(mut self, mut terminate: Signal) -> anyhow::Result<Exit> {
         let how = tokio::select! {
             _ = terminate.recv() => Shutdown::Restart,
             interrupted = tokio::signal::ctrl_c() => {

@@ -20,6 +20,7 @@ use std::pin::pin;
 
 use anyhow::Context as _;
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::fault::Fault;
 use self::services::Services;
@@ -83,7 +84,8 @@ impl Demo {
             None => Client::new(&url)?,
         };
 
-        let mut stopped = pin!(server.until_stopped());
+        let terminate = signal(SignalKind::terminate())?;
+        let mut stopped = pin!(server.until_stopped(terminate));
         let act = async {
             let directory = self.data_dir.join("services");
             std::fs::create_dir_all(&directory)
