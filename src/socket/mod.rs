@@ -11,6 +11,7 @@ mod arrivals;
 mod backlog;
 mod caller;
 mod connection;
+mod detached;
 mod expulsion;
 mod handler;
 mod inbound;

@@ -19,6 +19,7 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, Map};
 use tower::{Layer, Service};
 
+use super::detached::detached;
 use super::{PING_INTERVAL, PING_TIMEOUT};
 use crate::clock;
 
@@ -96,7 +97,7 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let Some(sid) = polled_by_python(&request) else {
             return Either::Left(
-                self.inner.call(request).map(|answered| answered.map(|it| it.map(Body::new))),
+                self.inner.call(detached(request)).map(|answered| answered.map(|it| it.map(Body::new))),
             );
         };
         let sid = sid.to_owned();
