@@ -7,8 +7,9 @@
 //! which read the durable log and share no code with the engine's state; after the trouble comes a calm in which
 //! everything has to end.
 //!
-//! `GLEITZEIT_SIM_SEEDS=<n>` runs that many seeds (200 unless told otherwise). `GLEITZEIT_SIM_SEED=<seed>` runs
-//! one and prints what happens; the same seed does the same thing every time:
+//! `GLEITZEIT_SIM_SEEDS=<n>` runs that many seeds (200 unless told otherwise), `GLEITZEIT_SIM_SHORT=<n>` that many
+//! short histories (200). `GLEITZEIT_SIM_SEED=<seed>` runs one and prints what happens; the same seed does the same
+//! thing every time:
 //!
 //! ```text
 //! GLEITZEIT_SIM_SEED=17 cargo test --test it sim::seeds -- --nocapture
@@ -44,6 +45,7 @@ use rng::Rng;
 use world::{Death, Size, Trace, World};
 
 const SEEDS: u64 = 200;
+const SHORT: u64 = 200;
 
 /// What a run was like.
 #[derive(Debug, PartialEq, Eq)]
@@ -94,8 +96,20 @@ fn tell(seed: u64, mut world: World) -> Told {
     }
 }
 
+/// A few commands about one or two workflows, with hardly any time to go wrong in.
+fn short_size(seed: u64) -> Size {
+    let mut rng = Rng::new(seed ^ 0xA7A7);
+    Size {
+        workflows: rng.range(1, 3),
+        tasks_max: rng.range(1, 5),
+        workers: rng.range(2, 4),
+        duration_ms: rng.range(2_000, 20_000),
+        trouble_ms: rng.range(500, 5_000),
+    }
+}
+
 /// Runs many seeds on all processors.
-fn run_many(seeds: u64, planted: Option<Planted>) -> Vec<Told> {
+fn run_many(seeds: u64, run: impl Fn(u64) -> Told + Sync) -> Vec<Told> {
     let next = AtomicU64::new(0);
     let told = Mutex::new(Vec::new());
     let threads = std::thread::available_parallelism().map_or(2, |found| found.get().min(8));
@@ -107,7 +121,7 @@ fn run_many(seeds: u64, planted: Option<Planted>) -> Vec<Told> {
                     if seed >= seeds {
                         return;
                     }
-                    let one = run(seed, planted, Trace::default());
+                    let one = run(seed);
                     told.lock().unwrap().push(one);
                 }
             });
@@ -130,7 +144,20 @@ fn seeds() {
         assert_eq!(told.violation, None, "seed {seed}");
         return;
     }
-    let told = run_many(number("GLEITZEIT_SIM_SEEDS").unwrap_or(SEEDS), None);
+    let seeds = number("GLEITZEIT_SIM_SEEDS").unwrap_or(SEEDS);
+    judge(&run_many(seeds, |seed| run(seed, None, Trace::default())));
+}
+
+/// What a history leaves out in length it has in number: orders of a few commands that a long one hardly ever begins with.
+#[test]
+fn short_histories() {
+    let seeds = number("GLEITZEIT_SIM_SHORT").unwrap_or(SHORT);
+    let short = |seed| tell(seed, World::new(seed, short_size(seed), None, Trace::default()));
+    judge(&run_many(seeds, short));
+}
+
+/// Shows what the runs were like; none of them may have found anything.
+fn judge(told: &[Told]) {
     let sum = |figure: fn(&Told) -> u64| told.iter().map(figure).sum::<u64>();
     println!(
         "{} seeds, {} records, {} answers, {} crashes, {} steps, {} releases of old log",
