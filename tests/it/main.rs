@@ -22,6 +22,9 @@ mod client_wire;
 mod conformance;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod corpus;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod crash;
 #[cfg(feature = "demo")]
 mod demo;

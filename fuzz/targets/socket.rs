@@ -1,0 +1,7 @@
+//! Fuzzes `socket` of `entries.rs`.
+#![no_main]
+
+#[path = "../entries.rs"]
+mod entries;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entries::socket(data));
