@@ -352,8 +352,8 @@ export class Client {
   }
 
   /** @param {unknown} workflow @param {api.SubmitOptions} [options] */
-  submit(workflow, options) {
-    return this.#submit(JSON.stringify(workflow), "application/json", options);
+  async submit(workflow, options) {
+    return this.#submit(requestJson(workflow, "the workflow"), "application/json", options);
   }
 
   /** @param {string} text @param {api.SubmitOptions} [options] */
@@ -371,8 +371,8 @@ export class Client {
   }
 
   /** @param {unknown} workflow */
-  validate(workflow) {
-    return this.#call("POST", ["validate"], { body: JSON.stringify(workflow), repeatable: true });
+  async validate(workflow) {
+    return this.#call("POST", ["validate"], { body: requestJson(workflow, "the workflow"), repeatable: true });
   }
 
   /** @param {string} text */
@@ -627,8 +627,8 @@ export class Client {
   }
 
   /** @param {string[]} segments @param {object} body */
-  #act(segments, body) {
-    return this.#call("POST", segments, { body: JSON.stringify(body) });
+  async #act(segments, body) {
+    return this.#call("POST", segments, { body: requestJson(body, "the request") });
   }
 
   /** @param {string[]} segments @param {api.Bulk} bulk */
@@ -818,6 +818,14 @@ class Decoder {
   }
 }
 
+/** The body of a request. What JSON cannot say is refused before anything is sent. @param {unknown} value @param {string} what */
+function requestJson(value, what) {
+  const writesItself = typeof value === "object" && value !== null && "toJSON" in value && typeof value.toJSON === "function";
+  const unsayable = findUnsayable(writesItself ? /** @type {any} */ (value).toJSON() : value);
+  if (unsayable) throw new GleitzeitError("config", `${what}${unsayable.path} is ${unsayable.what}`);
+  return JSON.stringify(value);
+}
+
 /** A value as JSON. What JSON cannot say is an error that names the place, and not silently something else. @param {unknown} value @param {string} what */
 function toJson(value, what) {
   let text;
@@ -840,7 +848,7 @@ function toJson(value, what) {
  */
 function findUnsayable(value) {
   if (typeof value === "object") return value === null ? null : findInObject(value);
-  if (typeof value === "number" && !Number.isFinite(value)) return { path: "", what: `${value}, which JSON cannot say; return null or text` };
+  if (typeof value === "number" && !Number.isFinite(value)) return { path: "", what: `${value}, which JSON cannot say; write null or text` };
   if (typeof value === "function" || typeof value === "symbol") return { path: "", what: `a ${typeof value}, which JSON cannot say` };
   return null;
 }

@@ -107,6 +107,14 @@ impl DisconnectHandler<LocalAdapter, InReadLoop> for Farewell {
     fn call_with_defer(&self, socket: Arc<Socket>, reason: DisconnectReason, defer: fn(Arc<Socket>)) {
         let how = meaning(reason);
         debug!(session = self.session.id.0, %reason, ?how, "a client is gone");
+        if reason == DisconnectReason::PacketParsingError {
+            let service = self.session.worker().map(|facts| facts.name.to_string());
+            warn!(
+                session = self.session.id.0,
+                service,
+                "a client sent a message that is no JSON, such as NaN or Infinity in Python: its connection was closed"
+            );
+        }
         self.server.forget(&self.session, how);
         defer(socket);
     }

@@ -153,6 +153,15 @@ test("errors say what, which, and what to do", LIMIT, () =>
     const stranger = await refused(new Client(server.url).stats());
     assert.equal(stranger.code, "GZ4001");
     assert.match(stranger.message, /pass \{ token \}, or set GLEITZEIT_TOKEN/);
+    const nan = { name: "c", tasks: [task("a", { input: { rows: [1, NaN] } })] };
+    for (const call of [() => client.submit(nan), () => client.validate(nan), () => client.run(nan)]) {
+      const unsayable = await refused(call());
+      assert.equal(unsayable.kind, "config");
+      assert.match(unsayable.message, /the workflow\.tasks\.0\.parameters\.external_parameters\.rows\.1 is NaN, which JSON cannot say/);
+    }
+    const built = new Workflow("Built");
+    built.addFunctionTask("Figures", { functionName: "analyze_numbers", args: [[Infinity]] });
+    assert.match((await refused(client.submit(built))).message, /args\.0\.0 is Infinity, which JSON cannot say/);
     const unknown = await refused(client.submit({ name: "c", taks: [] }));
     assert.match(unknown.message, /taks/);
     const late = await refused(client.waitFor(await server.submit([task("a")]), { timeoutMs: 50 }));
