@@ -56,7 +56,7 @@ pub fn remove_user() -> Document {
 
 pub fn keys() -> Document {
     Document::new(Tag::Access, "list_keys", "List keys")
-        .lists::<KeyView>("All of them in the order of their creation, revoked ones too.", &key())
+        .lists::<KeyView>("All of them by the millisecond of their creation, revoked ones too.", &key())
         .without_engine()
 }
 
