@@ -9,7 +9,7 @@ use utoipa::openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, Respons
 use crate::core::errors::{
     API_KEY_INVALID, AUTH_TOKEN_EXPIRED, AUTHENTICATION_REQUIRED, Code, DATA_CORRUPTION, INTERNAL_ERROR,
     INVALID_ARGUMENT, ORIGIN_NOT_ALLOWED, OVERLOADED, PAYLOAD_TOO_LARGE, RBAC_PERMISSION_DENIED,
-    SHUTTING_DOWN, STORAGE_FAILED, TOO_MANY_WRONG_KEYS, UNKNOWN_FIELD, WORKFLOW_PARSE_ERROR,
+    REQUEST_TIMEOUT, SHUTTING_DOWN, STORAGE_FAILED, TOO_MANY_WRONG_KEYS, UNKNOWN_FIELD, WORKFLOW_PARSE_ERROR,
 };
 use crate::core::rejection::Rejection;
 use crate::http::routes::{Access, Route};
@@ -40,7 +40,7 @@ impl Refusals {
     }
 
     pub fn of_body(&mut self) {
-        self.add([INVALID_ARGUMENT, PAYLOAD_TOO_LARGE, UNKNOWN_FIELD, WORKFLOW_PARSE_ERROR]);
+        self.add([INVALID_ARGUMENT, PAYLOAD_TOO_LARGE, REQUEST_TIMEOUT, UNKNOWN_FIELD, WORKFLOW_PARSE_ERROR]);
     }
 
     pub fn without_engine(&mut self) {

@@ -10,7 +10,7 @@ use gleitzeit::core::ids::{Seq, WorkflowId};
 use gleitzeit::core::payload::Payload;
 use gleitzeit::core::state::Workflow;
 use gleitzeit::engine::{Answer, Input, Views};
-use gleitzeit::log::Log;
+use gleitzeit::log::{Log, LogError};
 
 use super::checker::Asked;
 use super::world::{Caller, Happening, World};
@@ -95,8 +95,15 @@ impl World {
             return self.carry(up_to, id, archived, Moved::new(), todo);
         }
         let reader = process.log.reader();
-        let read = |(seq, part): &(Seq, u32)| Payload::new(reader.part(*seq, *part).expect("it is durable"));
-        let payloads = places.iter().map(read).collect();
+        let mut payloads = Vec::new();
+        for (seq, part) in &places {
+            match reader.part(*seq, *part) {
+                Ok(text) => payloads.push(Payload::new(text)),
+                // The machine has just gone off.
+                Err(LogError::Io { .. }) => return self.give_up(),
+                Err(error) => panic!("what is durable cannot be read: {error}"),
+            }
+        }
         self.keeper = Keeper::Moving { up_to, id, archived, places, todo };
         self.order(Command::CarryPayloads { workflow: id, payloads });
     }
