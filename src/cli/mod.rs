@@ -124,7 +124,7 @@ struct Cli {
 enum Verb {
     /// Run the server: engine, REST API, Socket.IO endpoint and status page.
     #[cfg(feature = "server")]
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     #[cfg(feature = "client")]
     Submit(submit::Submit),
     #[cfg(feature = "client")]
@@ -200,7 +200,7 @@ enum Care {
     #[cfg(feature = "server")]
     Store(store::Store),
     #[cfg(feature = "server")]
-    Config(config::Config),
+    Config(Box<config::Config>),
     #[cfg(all(feature = "client", feature = "server"))]
     Doctor(doctor::Doctor),
 }

@@ -227,6 +227,8 @@ pub struct WorkerFacts {
     pub task_types: BTreeSet<Arc<str>>,
     /// `None`: any function.
     pub functions: Option<BTreeSet<Arc<str>>>,
+    /// The types that its key is bound to, whatever it offers. `None`: any.
+    pub allowed_types: Option<BTreeSet<Arc<str>>>,
     pub capabilities: Vec<Arc<str>>,
     /// At least 1.
     pub capacity: u32,

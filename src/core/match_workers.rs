@@ -20,6 +20,7 @@ pub fn can_run(facts: &WorkerFacts, route: &Route) -> bool {
     let named = route.service.as_ref().is_none_or(|service| *service == facts.name);
     named
         && offers_type(facts, route)
+        && is_allowed(facts, route)
         && route.function.as_ref().is_none_or(|function| offers_function(facts, function))
         && route.requirements.as_ref().is_none_or(|requirements| meets(facts, requirements))
 }
@@ -36,6 +37,12 @@ fn offers_type(facts: &WorkerFacts, route: &Route) -> bool {
         SPECIFIC.iter().find(|(kind, _)| **kind == *route.task_type).map_or(&[][..], |(_, all)| all);
     let chooses = specific.contains(&&**wanted) && specific.iter().any(|name| offers(name));
     offers(&route.task_type) && !chooses
+}
+
+/// A key that is bound to specific types gives no right to others of their kind.
+fn is_allowed(facts: &WorkerFacts, route: &Route) -> bool {
+    let wanted = route.external_type.as_ref().unwrap_or(&route.task_type);
+    facts.allowed_types.as_ref().is_none_or(|allowed| allowed.contains(wanted))
 }
 
 fn offers_function(facts: &WorkerFacts, function: &Arc<str>) -> bool {

@@ -19,7 +19,7 @@ use super::App;
 use super::body::{Params, Path};
 use super::encoding;
 use super::problem::{Failed, invalid};
-use crate::core::access::Principal;
+use crate::core::access::{Principal, Role};
 use crate::core::event::{Event, Record};
 use crate::core::ids::{Seq, WorkflowId};
 use crate::core::rejection::Rejection;
@@ -77,6 +77,15 @@ pub struct StreamQuery {
 struct Wanted {
     workflow: Option<WorkflowId>,
     about: About,
+    acts: Acts,
+}
+
+/// Whether it is told what was done to users and keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Acts {
+    Shown,
+    /// Whoever may not list users and keys does not learn of them here either.
+    Hidden,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -105,15 +114,20 @@ impl About {
 }
 
 impl Wanted {
-    fn by(query: &StreamQuery) -> Result<Self, Failed> {
+    fn by(query: &StreamQuery, who: &Principal) -> Result<Self, Failed> {
+        let acts = if who.role.covers(Role::Operator) { Acts::Shown } else { Acts::Hidden };
         Ok(Self {
+            acts,
             workflow: query.workflow.as_deref().map(WorkflowId::from_text),
             about: query.about.as_deref().map_or(Ok(About::Everything), About::parse)?,
         })
     }
 
     fn fits(self, record: &Record) -> bool {
-        self.workflow.is_none_or(|id| record.event.workflow() == Some(id)) && self.about.covers(&record.event)
+        let hidden = self.acts == Acts::Hidden && matches!(record.event, Event::Access { .. });
+        !hidden
+            && self.workflow.is_none_or(|id| record.event.workflow() == Some(id))
+            && self.about.covers(&record.event)
     }
 }
 
@@ -126,14 +140,14 @@ pub async fn all(
 ) -> Result<Response, Failed> {
     let accepted = headers.get(header::ACCEPT).and_then(|accepted| accepted.to_str().ok());
     if accepted.is_some_and(|accepted| accepted.contains("application/json")) {
-        let page = page(&app, &query).await?;
+        let page = page(&app, &who, &query).await?;
         return Ok(encoding::json(&headers, &page));
     }
     Ok(stream(&app, who, &headers, &query).await?.into_response())
 }
 
-async fn page(app: &App, query: &StreamQuery) -> Result<Page<EventView>, Failed> {
-    let wanted = Wanted::by(query)?;
+async fn page(app: &App, who: &Principal, query: &StreamQuery) -> Result<Page<EventView>, Failed> {
+    let wanted = Wanted::by(query, who)?;
     let from = query.since.map_or_else(|| app.engine.feed().durable_end(), Seq);
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
     let (found, next) = app.engine.read_events(from, limit, move |record| wanted.fits(record)).await?;
@@ -152,7 +166,7 @@ async fn stream(
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>> + use<>>, Failed> {
     let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let since = seen.map(|seen| seen.saturating_add(1)).or(query.since);
-    let wanted = Wanted::by(query)?;
+    let wanted = Wanted::by(query, &who)?;
     // Followed before it is read, so that nothing falls between the two.
     let live = app.engine.feed().follow();
     let from = since.map_or_else(|| app.engine.feed().durable_end(), Seq);

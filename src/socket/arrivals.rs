@@ -30,6 +30,8 @@ use crate::protocol::rest::Problem;
 
 /// What somebody may send before it has shown a key: a key has 47 bytes, pings and the frames around all of it a few hundred.
 const STRANGER_BYTES: usize = 64 << 10;
+/// Attempts of one connection to go on as a websocket.
+const LINES_MAX: usize = 8;
 /// Of one address beside those of this machine, unless a setting says otherwise.
 const PER_ADDRESS: usize = 500;
 /// A client that finds no place tries again after this time. By then others have joined, or been sent away.
@@ -61,15 +63,19 @@ enum Strangers {
 #[derive(Debug)]
 struct Arrival {
     shared: Arc<Shared>,
-    waiting: Mutex<Waiting>,
+    stage: Mutex<Stage>,
+    /// What it goes on as a websocket on.
+    lines: Mutex<Vec<Peer>>,
     sid: OnceLock<String>,
 }
 
-/// What ends with being welcome.
 #[derive(Debug)]
-enum Waiting {
-    Yes { _place: Place, limited: Vec<Peer> },
-    No,
+enum Stage {
+    /// It takes a place among those that are about to open.
+    Waiting(Place),
+    Welcome,
+    /// It was sent away, and keeps its place until it is gone, if it still had one.
+    Dismissed(Option<Place>),
 }
 
 impl Arrivals {
@@ -89,6 +95,14 @@ pub(super) fn welcome(socket: &Socket) {
     }
 }
 
+/// The client of this socket was sent away. The connection below it ends with the next word that comes on it, because leaving the
+/// namespace alone would end nothing.
+pub(super) fn dismiss(socket: &Socket) {
+    if let Some(arrival) = socket.req_parts().extensions.get::<Arc<Arrival>>() {
+        arrival.dismiss();
+    }
+}
+
 impl Shared {
     fn begin(self: &Arc<Self>, peer: Option<&Peer>) -> Result<Arc<Arrival>, Rejection> {
         let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), Peer::network);
@@ -101,8 +115,13 @@ impl Shared {
             };
             Rejection::new(OVERLOADED, message).retry_after(RETRY_MS)
         })?;
-        let waiting = Mutex::new(Waiting::Yes { _place: place, limited: Vec::new() });
-        Ok(Arc::new(Arrival { shared: Arc::clone(self), waiting, sid: OnceLock::new() }))
+        let stage = Mutex::new(Stage::Waiting(place));
+        Ok(Arc::new(Arrival {
+            shared: Arc::clone(self),
+            stage,
+            lines: Mutex::default(),
+            sid: OnceLock::new(),
+        }))
     }
 
     fn named(&self, sid: &str) -> Option<Arc<Arrival>> {
@@ -116,22 +135,47 @@ impl Shared {
 
 impl Arrival {
     fn welcome(&self) {
-        if let Waiting::Yes { limited, .. } = std::mem::replace(&mut *self.waiting(), Waiting::No) {
-            limited.iter().for_each(Peer::lift_limit);
+        let lines = self.lines();
+        let mut stage = self.stage();
+        if matches!(*stage, Stage::Waiting(_)) {
+            *stage = Stage::Welcome;
+            lines.iter().for_each(Peer::lift_limit);
         }
     }
 
-    fn is_stranger(&self) -> bool {
-        self.shared.strangers == Strangers::Limited && matches!(*self.waiting(), Waiting::Yes { .. })
+    fn dismiss(&self) {
+        let lines = self.lines();
+        let mut stage = self.stage();
+        let place = match std::mem::replace(&mut *stage, Stage::Welcome) {
+            Stage::Waiting(place) => Some(place),
+            Stage::Welcome => None,
+            Stage::Dismissed(place) => place,
+        };
+        *stage = Stage::Dismissed(place);
+        lines.iter().for_each(|line| line.limit_input(0));
     }
 
-    /// The connection goes on as a websocket there.
+    /// How many bytes it may send at once, where that is limited.
+    fn allowance(&self) -> Option<usize> {
+        match &*self.stage() {
+            Stage::Dismissed(_) => Some(0),
+            Stage::Waiting(_) if self.shared.strangers == Strangers::Limited => Some(STRANGER_BYTES),
+            Stage::Waiting(_) | Stage::Welcome => None,
+        }
+    }
+
+    /// The connection goes on as a websocket there. A client does that once; further attempts lead nowhere.
     fn moves_to(&self, peer: Option<&Peer>) {
-        let Some(peer) = peer.filter(|_| self.shared.strangers == Strangers::Limited) else { return };
-        if let Waiting::Yes { limited, .. } = &mut *self.waiting() {
-            peer.limit_input(STRANGER_BYTES as u64);
-            limited.push(peer.clone());
+        let Some(peer) = peer else { return };
+        let mut lines = self.lines();
+        if lines.len() >= LINES_MAX {
+            peer.limit_input(0);
+            return;
         }
+        if let Some(bytes) = self.allowance() {
+            peer.limit_input(bytes as u64);
+        }
+        lines.push(peer.clone());
     }
 
     fn go_by(self: &Arc<Self>, sid: &str) {
@@ -140,8 +184,13 @@ impl Arrival {
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Taken before the stage, where both are.
+    fn lines(&self) -> MutexGuard<'_, Vec<Peer>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -169,9 +218,11 @@ impl Step {
         if !request.uri().path().starts_with("/socket.io") {
             return Self::Other;
         }
+        // Read as engineioxide reads it: whatever it takes for a websocket must be one here.
         let query = request.uri().query().unwrap_or_default();
         let sid = query.split('&').find_map(|pair| pair.strip_prefix("sid=")).map(str::to_owned);
-        let is_websocket = query.split('&').any(|pair| pair == "transport=websocket");
+        let transport = query.split('&').find(|pair| pair.starts_with("transport="));
+        let is_websocket = transport.and_then(|pair| pair.split('=').nth(1)) == Some("websocket");
         match (sid, request.method()) {
             (None, &Method::GET) if is_websocket => Self::BeginAsWebsocket,
             (None, &Method::GET) => Self::Begin,
@@ -224,10 +275,10 @@ where
                 Either::Left(self.inner.call(request))
             }
             Step::Send(sid) => {
-                if !self.shared.named(&sid).is_some_and(|arrival| arrival.is_stranger()) {
+                let Some(bytes) = self.shared.named(&sid).and_then(|arrival| arrival.allowance()) else {
                     return Either::Left(self.inner.call(request));
-                }
-                Either::Right(Either::Right(Box::pin(send_little(self.inner.clone(), request))))
+                };
+                Either::Right(Either::Right(Box::pin(send_little(self.inner.clone(), request, bytes))))
             }
             step @ (Step::Begin | Step::BeginAsWebsocket) => match self.shared.begin(peer) {
                 Err(refused) => Either::Right(Either::Left(std::future::ready(Ok(refusal(&refused))))),
@@ -249,17 +300,17 @@ where
 }
 
 /// Hands on what a stranger sends, if it is short.
-async fn send_little<S>(mut inner: S, request: Request) -> Answered
+async fn send_little<S>(mut inner: S, request: Request, bytes_max: usize) -> Answered
 where
     S: Service<Request, Response = Response, Error = Infallible>,
 {
     let (parts, body) = request.into_parts();
-    match to_bytes(body, STRANGER_BYTES).await {
+    match to_bytes(body, bytes_max).await {
         Ok(bytes) => inner.call(Request::from_parts(parts, Body::from(bytes))).await,
         Err(error) => {
             debug!(%error, "what a stranger sent was not taken");
             let message =
-                format!("before it has shown a key a client may send {STRANGER_BYTES} bytes at once at most");
+                format!("before it has shown a key a client may send {bytes_max} bytes at once at most");
             Ok(refusal(&Rejection::new(PAYLOAD_TOO_LARGE, message)))
         }
     }
@@ -316,6 +367,12 @@ mod tests {
         assert_eq!(step(Method::POST, &with_sid("transport=polling")), Step::Send(sid()));
         assert_eq!(step(Method::GET, &with_sid("transport=polling")), Step::Other);
         assert_eq!(step(Method::GET, "/api/v1/workflows?transport=websocket"), Step::Other);
+        // The first `transport` counts, up to a second `=`.
+        let odd = "/socket.io/?EIO=4&transport=websocket=x";
+        assert_eq!(step(Method::GET, odd), Step::BeginAsWebsocket);
+        let two = "/socket.io/?EIO=4&transport=polling&transport=websocket";
+        assert_eq!(step(Method::GET, two), Step::Begin);
+        assert_eq!(step(Method::GET, &with_sid("transport=websocket=x")), Step::MoveToWebsocket(sid()));
     }
 
     #[test]

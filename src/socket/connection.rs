@@ -178,6 +178,7 @@ pub(super) async fn keep_house(server: Arc<Server>) {
                 server.forget(&session, Disconnected::Broken);
             } else if session.role().is_none() && session.age() > server.config.bounds.opening {
                 debug!(session = session.id.0, "a client has shown no key in time and is disconnected");
+                arrivals::dismiss(&socket);
                 // A socket that is too full to be told goes at its next ping.
                 let _ = socket.disconnect();
             } else if session.give_up_if_stuck() {

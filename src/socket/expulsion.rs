@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::Server;
+use super::{Server, arrivals};
 use crate::protocol::socket::AuthenticationFailed;
 
 /// An expired key is noticed within this time; one that is revoked, at once.
@@ -23,6 +23,7 @@ pub(super) async fn watch(server: Arc<Server>) {
             connection.session.expel();
             // A client that does not hear it learns it when it comes back.
             let _ = connection.emit(AuthenticationFailed::EVENT, &AuthenticationFailed::from(&rejection));
+            arrivals::dismiss(&connection.socket);
             let _ = connection.socket.disconnect();
         }
     }

@@ -98,14 +98,16 @@ impl Session {
     /// Lets it in. Whoever shows another key later is somebody else from then on.
     pub(super) fn admit(&self, principal: Principal) {
         let number = principal.role as u8;
-        *self.principal_slot() = Some(principal);
+        let mut slot = self.principal_slot();
+        *slot = Some(principal);
         self.role.store(number, Ordering::Release);
     }
 
     /// It may do nothing any more.
     pub(super) fn expel(&self) {
+        let mut slot = self.principal_slot();
         self.role.store(STRANGER, Ordering::Release);
-        *self.principal_slot() = None;
+        *slot = None;
     }
 
     /// Whether it introduced itself, which it need not while no key is asked for.

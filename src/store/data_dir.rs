@@ -11,6 +11,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::iter;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -111,6 +112,9 @@ impl DataDir {
     }
 }
 
+/// Parameters and results are nobody else's. A directory that is there already keeps the mode that it was given.
+const OWNER_ALONE: u32 = 0o700;
+
 /// Makes the directory and those above it that are missing. Each of them is a name in the directory above, which a
 /// power cut takes away until that one is synced, with everything that was acknowledged below it. A start that was
 /// cut before it wrote the format may not have got to that. Returns the directories that were synced.
@@ -121,7 +125,12 @@ fn make_durably(path: &Path) -> io::Result<Vec<PathBuf>> {
     }
     let missing = path.ancestors().skip(1).take_while(|directory| !directory.exists());
     let new: Vec<&Path> = iter::once(path.as_path()).chain(missing).collect();
-    fs::create_dir_all(&path)?;
+    if let Some(above) = path.parent() {
+        fs::create_dir_all(above)?;
+    }
+    if !path.exists() {
+        fs::DirBuilder::new().mode(OWNER_ALONE).create(&path)?;
+    }
     let mut synced = Vec::new();
     for above in new.iter().rev().filter_map(|directory| directory.parent()) {
         match File::open(above).and_then(|directory| directory.sync_all()) {
@@ -262,6 +271,8 @@ mod tests {
         let path = parent.path().join("new/data");
         assert_eq!(make_durably(&path).unwrap(), [parent.path().to_path_buf(), parent.path().join("new")]);
         assert!(path.is_dir());
+        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
+        assert_eq!(mode & 0o077, 0, "nobody else looks into it");
         assert_eq!(
             make_durably(&path).unwrap(),
             [parent.path().join("new")],

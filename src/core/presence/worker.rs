@@ -116,6 +116,7 @@ impl Present {
             heartbeat_ms: None,
             fences: false,
             restart_aware: false,
+            allowed_types: None,
         };
         Self { session: None, status: WorkerStatus::Offline, ..Self::new(SessionId(0), Arc::new(facts), now) }
     }

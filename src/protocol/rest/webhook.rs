@@ -249,8 +249,10 @@ pub(super) mod told {
         })
     }
 
-    /// A URL without what may be a secret in it.
+    /// A URL without what may be a secret in it, as whole paths are with some receivers: its scheme and host.
     fn shown(url: &str) -> &str {
-        url.split(['?', '#']).next().unwrap_or_default()
+        let host = url.find("://").map_or(0, |at| at + "://".len());
+        let end = url.get(host..).and_then(|rest| rest.find(['/', '?', '#']));
+        end.and_then(|end| url.get(..host + end)).unwrap_or(url)
     }
 }

@@ -89,6 +89,7 @@ impl RegisterPayload<'_> {
                 Some(functions) => Some(list("functions", Some(functions))?.into_iter().collect()),
                 None => None,
             },
+            allowed_types: None,
             capabilities,
             capacity,
             cpu_cores: u32::try_from(given.cpu_cores.count()).unwrap_or(u32::MAX),

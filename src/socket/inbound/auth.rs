@@ -6,7 +6,7 @@ use tracing::info;
 
 use super::optional;
 use crate::core::access::{Principal, Role};
-use crate::core::errors::AUTHENTICATION_REQUIRED;
+use crate::core::errors::{ACCESS_CONFLICT, AUTHENTICATION_REQUIRED};
 use crate::core::rejection::Rejection;
 use crate::listener::Peer;
 use crate::protocol::socket::{AuthenticatePayload, Authenticated, AuthenticationFailed, Refused};
@@ -19,6 +19,10 @@ pub(in crate::socket) fn authenticate(server: &Arc<Server>, caller: &Caller, pay
     let session = &caller.connection.session;
     let rejection = match check(server, caller, payload) {
         Ok(principal) => {
+            if session.principal().is_some_and(|known| known != principal) {
+                // What was opened with another key does not go on under this one.
+                server.leave_everything(session.id);
+            }
             session.authenticate(principal);
             arrivals::welcome(&caller.connection.socket);
             caller.emit(Authenticated::EVENT, &Authenticated::SUCCESS);
@@ -31,6 +35,7 @@ pub(in crate::socket) fn authenticate(server: &Arc<Server>, caller: &Caller, pay
     caller.answer(&Refused::from(&rejection));
     if session.count_wrong_token() >= WRONG_TOKENS_MAX {
         info!(session = session.id.0, "a client sent {WRONG_TOKENS_MAX} wrong keys and is disconnected");
+        arrivals::dismiss(&caller.connection.socket);
         // A socket that is too full to be told goes at its next ping.
         let _ = Arc::clone(&caller.connection.socket).disconnect();
     }
@@ -39,7 +44,14 @@ pub(in crate::socket) fn authenticate(server: &Arc<Server>, caller: &Caller, pay
 fn check(server: &Server, caller: &Caller, payload: Option<&str>) -> Result<Principal, Rejection> {
     let payload: AuthenticatePayload<'_> = optional(payload)?;
     let peer = caller.connection.socket.req_parts().extensions.get::<Peer>();
-    server.config.doorkeeper.admit(payload.token.0.as_deref(), peer.map(Peer::network))
+    let principal = server.config.doorkeeper.admit(payload.token.0.as_deref(), peer.map(Peer::network))?;
+    let session = &caller.connection.session;
+    // What is registered here is there by the right of the key before, and ends with that one.
+    if session.was_announced() && session.principal().is_some_and(|known| known != principal) {
+        let what = "a service was registered on this connection with another key: connect anew for this one";
+        return Err(Rejection::new(ACCESS_CONFLICT, what));
+    }
+    Ok(principal)
 }
 
 /// Refuses whatever a stranger says.

@@ -1,5 +1,6 @@
 //! `node:register`, `node:heartbeat` and `node:status`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::required;
@@ -29,7 +30,7 @@ fn try_register(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) ->
     let mut facts = payload.facts()?;
     let session = &caller.connection.session;
     facts.capacity = facts.capacity.min(server.config.limits.worker_capacity_max);
-    let claim = within_scope(session, &facts)?;
+    let claim = within_scope(session, &mut facts)?;
     let facts = Arc::new(facts);
     session.announce();
     // Whoever registers is there, whatever was thought of the connection before.
@@ -48,7 +49,7 @@ fn try_register(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) ->
 }
 
 /// A service that was given a key of its own may be what the key says, and take nobody else's place.
-fn within_scope(session: &Session, facts: &WorkerFacts) -> Result<Claim, Rejection> {
+fn within_scope(session: &Session, facts: &mut WorkerFacts) -> Result<Claim, Rejection> {
     let Some(scope) = session.principal().and_then(|principal| principal.scope) else {
         return Ok(Claim::Any);
     };
@@ -56,15 +57,18 @@ fn within_scope(session: &Session, facts: &WorkerFacts) -> Result<Claim, Rejecti
     if !scope.services.contains(&facts.name) {
         return refused(format!("this key is for other services than {}", facts.name));
     }
-    let named = |offer: &str| {
-        let means = |capability: &Arc<str>| task_types::of_capability(capability).contains(&offer);
-        scope.capabilities.contains(offer) || scope.capabilities.iter().any(means)
-    };
-    let mut offers = facts.capabilities.iter().chain(&facts.task_types);
-    match offers.find(|offer| !scope.capabilities.is_empty() && !named(offer)) {
-        Some(offer) => refused(format!("this key does not allow {} to offer {offer}", facts.name)),
-        None => Ok(Claim::OfItsName),
+    if scope.capabilities.is_empty() {
+        return Ok(Claim::OfItsName);
     }
+    let types = scope.capabilities.iter().flat_map(|name| task_types::of_capability(name)).map(Arc::from);
+    let allowed: BTreeSet<Arc<str>> = types.chain(scope.capabilities.iter().cloned()).collect();
+    let mut offers = facts.capabilities.iter().chain(&facts.task_types);
+    if let Some(offer) = offers.find(|offer| !allowed.contains(*offer)) {
+        return refused(format!("this key does not allow {} to offer {offer}", facts.name));
+    }
+    // A service that names only a kind would be given all tasks of that kind.
+    facts.allowed_types = Some(allowed);
+    Ok(Claim::OfItsName)
 }
 
 fn answer_registered(caller: &Caller, node_id: &str, accepted: Accepted) {

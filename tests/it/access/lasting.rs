@@ -77,7 +77,7 @@ fn a_stream_ends_with_its_key() {
     let data = tempfile::tempdir().expect("a temporary directory");
     let (server, admin) = begun(data.path());
     let admin = Caller::new(&server, Some(&admin));
-    let (id, secret) = admin.key(&json!({"user": "admin", "name": "stream", "role": "readonly"}));
+    let (id, secret) = admin.key(&json!({"user": "admin", "name": "stream", "role": "operator"}));
     let request = ureq::get(format!("{}/api/v1/events?since=0", server.url()));
     let response = request.header("Authorization", format!("Bearer {secret}")).call().expect("it begins");
     let mut lines = BufReader::new(response.into_body().into_reader()).lines();
@@ -97,21 +97,30 @@ fn acts_are_in_the_log_with_whoever_did_them() {
     let operator = Caller::new(&server, Some(&secret));
     let drained = operator.ask("POST", "/api/v1/services/nobody/drain", &json!({}));
     assert_eq!(drained.status, 404, "{}", drained.body);
+    let looks = admin.key_of_role("readonly").1;
     let last = admin.get("/api/v1/stats").body["log"]["durable_seq"].as_u64().expect("a position");
-    let page = |about: &str| {
+    let page_for = |key: &str, about: &str| {
         let request = ureq::get(format!("{}/api/v1/events?since=0&limit=1000{about}", server.url()));
         let request =
-            request.header("Accept", "application/json").header("Authorization", format!("Bearer {secret}"));
+            request.header("Accept", "application/json").header("Authorization", format!("Bearer {key}"));
         let page = request.call().expect("an answer").body_mut().read_to_string().expect("text");
         let page: Value = serde_json::from_str(&page).expect("JSON");
         page["items"].as_array().expect("events").clone()
     };
+    let page = |about: &str| page_for(&secret, about);
     let events = page("");
     assert!(events.len() as u64 <= last);
     let of = |kind: &str| events.iter().filter(|event| event["type"] == kind).collect::<Vec<_>>();
     let added: Vec<_> = of("user_added").iter().map(|event| (&event["user"], &event["by"])).collect();
-    assert_eq!(added, [(&json!("admin"), &json!("local")), (&json!("the-operator"), &json!("admin"))]);
-    assert_eq!(of("key_created").len(), 2);
+    assert_eq!(
+        added,
+        [
+            (&json!("admin"), &json!("local")),
+            (&json!("the-operator"), &json!("admin")),
+            (&json!("the-readonly"), &json!("admin"))
+        ]
+    );
+    assert_eq!(of("key_created").len(), 3);
     let acted = of("acted");
     assert_eq!(acted.len(), 1);
     assert_eq!(
@@ -120,8 +129,14 @@ fn acts_are_in_the_log_with_whoever_did_them() {
     );
     let acts = page("&about=access");
     let kinds: Vec<_> = acts.iter().filter_map(|act| act["type"].as_str()).collect();
-    assert_eq!(kinds, ["user_added", "key_created", "user_added", "key_created", "acted"]);
+    assert_eq!(
+        kinds,
+        ["user_added", "key_created", "user_added", "key_created", "acted", "user_added", "key_created"]
+    );
     assert!(acts.len() < events.len() && acts.iter().all(|act| events.contains(act)));
+    // Whoever may not list users and keys does not find them here.
+    assert!(page_for(&looks, "&about=access").is_empty());
+    assert!(page_for(&looks, "").iter().all(|event| event["by"].is_null()), "{events:?}");
     refused(&operator.get("/api/v1/events?about=nothing"), 400, "GZ7001", "there is no such kind of events");
 }
 

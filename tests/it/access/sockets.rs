@@ -102,3 +102,69 @@ async fn a_revoked_key_ends_its_connections_and_no_others() {
     let answer = back.call("authenticate", json!({"token": secret})).await;
     assert_eq!((&answer["ok"], &answer["code"]), (&json!(false), &json!("GZ4010")), "{answer}");
 }
+
+/// The kind of a task is not what a key is bound to: whoever names the kind alone is still given no other work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_for_one_kind_of_work_is_given_no_other() {
+    let data = tempfile::tempdir().expect("a temporary directory");
+    let (server, admin) = begun(data.path());
+    let admin = Caller::new(&server, Some(&admin));
+    let (_, secret) = admin.key(&json!({
+        "user": "admin", "name": "box", "role": "service", "services": ["echo"], "capabilities": ["invoices"],
+    }));
+    let mut echo = peer(&server, &secret).await;
+    let mut payload = registration("n1", json!({"name": "echo"}));
+    payload["capabilities"]["service_capabilities"] = json!([]);
+    payload["capabilities"]["task_types"] = json!(["external_custom"]);
+    let registered = echo.call("node:register", payload).await;
+    assert_eq!(registered["ok"], true, "{registered}");
+
+    let mut user = peer(&server, &admin.key_of_role("user").1).await;
+    let of_kind = |id: &str, kind: &str| {
+        let mut task = wire_task(id, &[]);
+        task["parameters"]["external_task_type"] = json!(kind);
+        task
+    };
+    let tasks = json!([of_kind("pay", "payroll"), of_kind("bill", "invoices")]);
+    assert_eq!(user.submit("w", tasks).await["ok"], true);
+    let assigned = echo.next("task:assign").await;
+    assert_eq!(assigned["parameters"]["external_task_type"], "invoices", "{assigned}");
+    echo.call("task:accepted", report(&assigned, json!({}))).await;
+    assert_eq!(echo.call("task:completed", report(&assigned, json!({"result": 1}))).await["ok"], true);
+    let tasks = admin.get("/api/v1/workflows/w/tasks").body;
+    let statuses: Vec<_> =
+        tasks["items"].as_array().expect("tasks").iter().map(|task| &task["status"]).collect();
+    assert_eq!(statuses, ["queued", "completed"], "{tasks}");
+    assert!(
+        echo.names_seen().await.iter().all(|event| event != "task:assign"),
+        "nothing else was handed out"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_key_does_not_go_on_with_what_the_one_before_opened() {
+    let data = tempfile::tempdir().expect("a temporary directory");
+    let (server, admin) = begun(data.path());
+    let admin = Caller::new(&server, Some(&admin));
+    let service = admin.key_of_role("service").1;
+    let mut watcher = peer(&server, &admin.key_of_role("readonly").1).await;
+    assert_eq!(watcher.call("watch", json!({})).await["ok"], true);
+    assert_eq!(watcher.call("authenticate", json!({"token": service})).await["success"], true);
+    let mut user = peer(&server, &admin.key_of_role("user").1).await;
+    assert_eq!(user.submit("w", json!([wire_task("t", &[])])).await["ok"], true);
+    // Whatever the submission would have told it is on its way before this answer.
+    denied(&watcher.call("cluster:stats", json!({})).await, "what its role may not");
+    let seen = watcher.names_seen().await;
+    assert!(seen.iter().all(|event| !event.starts_with("watch:")), "{seen:?}");
+
+    let mut worker = peer(&server, &service).await;
+    assert_eq!(worker.call("node:register", registration("n1", json!({"name": "echo"}))).await["ok"], true);
+    let operator = admin.key_of_role("operator").1;
+    let refused = worker.call("authenticate", json!({"token": operator})).await;
+    assert_eq!((&refused["ok"], &refused["code"]), (&json!(false), &json!("GZ4012")), "{refused}");
+    assert_eq!(
+        worker.call("node:heartbeat", json!({"node_id": "n1"})).await["ok"],
+        true,
+        "it goes on as before"
+    );
+}

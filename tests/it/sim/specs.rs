@@ -57,6 +57,7 @@ impl Trade {
             heartbeat_ms,
             fences,
             restart_aware: false,
+            allowed_types: None,
         }
     }
 }

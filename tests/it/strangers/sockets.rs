@@ -86,6 +86,9 @@ fn who_shows_no_key_is_sent_away() {
     authenticate(&mut known, &key);
     let mut stranger = joined(&server);
     assert_eq!(stranger.text(), "41/cluster,", "it has to leave the namespace");
+    // It does not come back on the same connection, which keeps its place no longer than until its next word.
+    stranger.send_text("40/cluster,");
+    cut_off(stranger);
     assert!(known.send_text("42/cluster,2[\"cluster:stats\",{}]"));
     assert!(known.text().contains("connected_clients"), "who has shown a key stays");
 }
@@ -105,6 +108,12 @@ fn strangers_may_not_send_much() {
     let mut stranger = joined(&server);
     stranger.say(&big(1 << 20));
     cut_off(stranger);
+    // The transport reads the first `transport` up to a second `=`.
+    let mut odd = Line::open(&server);
+    assert_eq!(odd.upgrade("=x"), 101);
+    assert!(odd.text().starts_with("0{"));
+    odd.say(&big(1 << 20));
+    cut_off(odd);
 
     let mut known = joined(&server);
     authenticate(&mut known, &key);
