@@ -1,6 +1,7 @@
 // What has happened to this run, from its submission on, and what happens now.
 import { html, useEffect, useMemo, useState } from '../html.js';
 import { plural } from '../format.js';
+import { inOrder } from '../state/follow.js';
 import { readEvents } from '../state/live.js';
 import { refine, route } from '../state/route.js';
 import { EventTable } from '../ui/events.js';
@@ -11,31 +12,22 @@ const KEPT = 50000;
 
 /** @param {{run: import('./model.js').Run, id: string, source: any}} props */
 export function RunEvents({ run, id, source }) {
-  const [state, setState] = useState({ events: /** @type {any[]} */ ([]), ready: false, error: /** @type {any} */ (null) });
+  const [state, setState] = useState({ events: /** @type {any[]} */ ([]), error: /** @type {any} */ (null) });
   useEffect(() => {
     const abort = new AbortController();
     let events = [];
-    let reading = Promise.resolve();
-    const add = (more) => {
-      const last = events.length > 0 ? events[events.length - 1].seq : 0;
-      const fresh = more.filter((event) => event.seq > last);
-      events = [...events, ...fresh].slice(-KEPT);
-      setState({ events, ready: true, error: null });
-    };
-    const catchUp = async () => {
-      try {
-        const since = events.length > 0 ? events[events.length - 1].seq + 1 : 0;
-        for await (const page of readEvents(since, { workflow: id, max: KEPT, signal: abort.signal })) add(page);
-        setState((before) => ({ ...before, ready: true }));
-      } catch (error) {
-        if (!abort.signal.aborted) setState((before) => ({ ...before, ready: true, error: before.events.length ? null : error }));
-      }
-    };
-    // What comes while a page is read waits its turn; an empty list says that something was missed.
-    const told = (more) => {
-      reading = reading.then(() => (more.length > 0 && (events.length === 0 || more[0].seq > events[events.length - 1].seq) ? add(more) : catchUp()));
-    };
-    reading = catchUp();
+    const line = inOrder({
+      signal: abort.signal,
+      add(fresh) {
+        events = [...events, ...fresh].slice(-KEPT);
+        setState({ events, error: null });
+      },
+      read: (since) => readEvents(since, { workflow: id, max: KEPT, signal: abort.signal }),
+      failed: (error) => setState({ events, error: events.length > 0 ? null : error }),
+    });
+    // An empty list says that something was missed.
+    const told = (more) => (more.length > 0 ? line.events(more) : line.gap(0));
+    line.gap(0);
     source.onEvents.add(told);
     return () => {
       abort.abort();
@@ -49,7 +41,7 @@ export function RunEvents({ run, id, source }) {
   };
   const shown = useMemo(() => (text ? state.events.filter((event) => `${event.type} ${nameOf(event)} ${event.message ?? ''} ${event.worker ?? ''}`.toLowerCase().includes(text)) : state.events), [state.events, text]);
   if (state.error) return html`<${Failure} error=${state.error} what="The events" />`;
-  if (!state.ready) return html`<${Loading} what="the events" />`;
+  if (state.events.length === 0) return html`<${Loading} what="the events" />`;
   return html`<div class="row"><input class="field" type="search" data-filter aria-label="Filter events" placeholder="Filter  /" value=${route.value.search.get('text') ?? ''}
       onInput=${(event) => refine({ text: event.target.value || undefined })} /><span class="muted num">${plural(shown.length, 'event')}</span></div>
     <${EventTable} events=${shown} nameOf=${nameOf} open=${(event) => event.task_id && refine({ task: run.idOf(run.placeOf(event.task_id)) })} />`;

@@ -51,7 +51,9 @@ export function useRun(id) {
         stop = watch(id, graph.seq, listener);
         setHeld({ ...state });
       } catch (error) {
-        if (!abort.signal.aborted && !state.run) setHeld({ ...state, error });
+        if (abort.signal.aborted) return;
+        if (state.run) later(AGAIN_MS);
+        else setHeld({ ...state, error });
       }
     };
     const later = (wait) => {

@@ -2,7 +2,8 @@
 import { html, useEffect, useMemo, useRef, useState } from '../html.js';
 import { count, plural, shortId } from '../format.js';
 import { get } from '../state/api.js';
-import { readEvents, watch } from '../state/live.js';
+import { inOrder } from '../state/follow.js';
+import { lastSeq, readEvents, watch } from '../state/live.js';
 import { address, go, refine, route, workflowAddress } from '../state/route.js';
 import { EventTable } from '../ui/events.js';
 import { Icon } from '../ui/icons.js';
@@ -65,32 +66,28 @@ function follow(since, names, held, setState, setLate) {
     setState({ events, ready: true, error: null });
   };
   held.current.refresh = () => { unseen = 0; show(); };
-  const add = (more) => {
-    const last = events.length > 0 ? events[events.length - 1].seq : 0;
-    const fresh = more.filter((event) => event.seq > last);
-    if (fresh.length === 0) return;
+  const add = (fresh) => {
     for (const event of fresh) if (event.type === 'workflow_submitted') remember(names, event.workflow_id, event.name);
     events = [...events, ...fresh].slice(-KEPT);
     learn(names, fresh, () => { timer ||= setTimeout(show, 100); });
     if (held.current.frozen) setLate(unseen += fresh.length);
     else timer ||= setTimeout(show, 60);
   };
-  const read = async (from, max) => {
-    for await (const page of readEvents(from, { max, signal: abort.signal })) add(page);
-  };
+  const read = (from, max) => readEvents(from, { max, signal: abort.signal });
   const begin = async () => {
     try {
       const stats = await get('/stats', abort.signal);
       const from = since ? Number(since) : Math.max(1, stats.log.durable_seq - BEFORE);
       try {
-        await read(from, since ? KEPT : BEFORE + 1);
+        for await (const page of read(from, since ? KEPT : BEFORE + 1)) add(page);
       } catch (error) {
         // Retention has released the beginning; live events are still there.
         if (since || !(error instanceof Error && /** @type {any} */ (error).code === 'GZ5011')) throw error;
       }
       show();
       const at = events.length > 0 ? events[events.length - 1].seq : stats.log.durable_seq;
-      stop = watch(null, at, { events: add, gap: (from_) => { read(Math.max(from_, (events[events.length - 1]?.seq ?? 0) + 1), KEPT).catch(() => {}); } });
+      // What is no longer kept need not be read.
+      stop = watch(null, at, inOrder({ seq: at, add, read: (from) => read(Math.max(from, lastSeq.value - KEPT), 2 * KEPT), signal: abort.signal }));
     } catch (error) {
       if (!abort.signal.aborted) setState({ events: [], ready: true, error });
     }

@@ -136,6 +136,7 @@ function join(watch) {
   const wanted = watch.subject === null ? {} : { workflow_id: watch.subject };
   socket.emit('watch', wanted, (answer) => {
     if (!answer?.ok || !watches.has(watch)) return;
+    lastSeq.value = Math.max(lastSeq.value, answer.seq);
     // Whatever happened before this position is in no frame.
     if (watch.seq < answer.seq) {
       const since = watch.seq + 1;

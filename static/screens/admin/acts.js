@@ -2,6 +2,7 @@
 import { html, useEffect, useMemo, useState } from '../../html.js';
 import { fineTime, plural, shortId, words } from '../../format.js';
 import { get } from '../../state/api.js';
+import { inOrder } from '../../state/follow.js';
 import { watch } from '../../state/live.js';
 import { refine, route } from '../../state/route.js';
 import { may } from '../../state/session.js';
@@ -83,43 +84,51 @@ function what(act, names) {
   }
 }
 
+/** The acts from a position on, in pages, oldest first. @param {number} since */
+async function* pages(since) {
+  let next = since;
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const { items, next_cursor: cursor } = await get(`/events?about=access&since=${next}&limit=1000`);
+    yield items;
+    if (cursor === null) return;
+    next = Number(cursor);
+  }
+}
+
 /** The acts from a position up to another one, oldest first. @param {number} from @param {number} end */
 async function read(from, end) {
   /** @type {LogEvent[]} */
   const found = [];
-  let next = from;
-  for (let page = 0; page < PAGES_MAX && next < end; page += 1) {
-    const { items, next_cursor: cursor } = await get(`/events?about=access&since=${next}&limit=1000`);
-    found.push(...items.filter((act) => act.seq < end));
-    if (cursor === null) break;
-    next = Number(cursor);
+  for await (const page of pages(from)) {
+    found.push(...page.filter((act) => act.seq < end));
+    if (page.length > 0 && page[page.length - 1].seq >= end) break;
   }
   return found;
 }
 
 /** Reads the latest, then follows what comes. */
 function follow(setState) {
-  let gone = false;
+  const abort = new AbortController();
   let stop = () => {};
   const add = (events) => {
     const fresh = events.filter((event) => ACTS.has(event.type));
-    if (fresh.length > 0 && !gone) setState((before) => ({ ...before, acts: [...fresh.filter((event) => event.seq > (before.acts[0]?.seq ?? 0)).reverse(), ...before.acts].slice(0, KEPT) }));
+    if (fresh.length > 0) setState((before) => ({ ...before, acts: [...fresh.reverse(), ...before.acts].slice(0, KEPT) }));
   };
   const begin = async () => {
     try {
       const { log } = await get('/stats');
       const from = Math.max(log.first_seq, log.durable_seq - SPAN);
-      const acts = await read(from, Infinity);
-      if (gone) return;
+      const acts = await read(from, log.durable_seq + 1);
+      if (abort.signal.aborted) return;
       setState({ acts: acts.reverse().slice(0, KEPT), from, first: log.first_seq, ready: true, error: null });
-      stop = watch(null, log.durable_seq, { events: add, gap: (since) => { read(since, Infinity).then(add, () => {}); } });
+      stop = watch(null, log.durable_seq, inOrder({ seq: log.durable_seq, add, read: pages, signal: abort.signal }));
     } catch (error) {
-      if (!gone) setState((before) => ({ ...before, error }));
+      if (!abort.signal.aborted) setState((before) => ({ ...before, error }));
     }
   };
   begin();
   return () => {
-    gone = true;
+    abort.abort();
     stop();
   };
 }
