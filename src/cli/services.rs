@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::output::{Output, pairs, table, text};
 use super::remote::Remote;
 use super::{Exit, receipt, usage};
-use crate::client::{Page, PageRequest, Service};
+use crate::client::{Client, ClientError, Page, PageRequest, Service};
 
 /// List the services that the server knows, show one, or have one take no further tasks.
 #[derive(Debug, Args)]
@@ -52,7 +52,7 @@ impl Services {
         };
         self.remote.run(async |client| {
             match &verb {
-                Verb::List => list(&self.output, &client.services(&PageRequest::default()).await?)?,
+                Verb::List => list(&self.output, &all(&client).await?)?,
                 Verb::Show { service } => {
                     let service = client.service(service).await?;
                     self.output.one(&service, &service.id, || described(&service))?;
@@ -67,6 +67,16 @@ impl Services {
             Ok(Exit::Ok)
         })
     }
+}
+
+async fn all(client: &Client) -> Result<Page<Service>, ClientError> {
+    let mut all = client.services(&PageRequest::default()).await?;
+    while let Some(cursor) = all.next_cursor.take() {
+        let page = client.services(&PageRequest { cursor: Some(cursor), limit: None }).await?;
+        all.items.extend(page.items);
+        all.next_cursor = page.next_cursor;
+    }
+    Ok(all)
 }
 
 fn list(output: &Output, page: &Page<Service>) -> anyhow::Result<()> {

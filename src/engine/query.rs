@@ -1,61 +1,23 @@
 //! Reading: live workflows from memory, ended ones from the store. Nothing here blocks the writer for longer
 //! than it takes to clone a few handles.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::EngineHandle;
 use super::step::View;
-use crate::core::command::{Progress, Reported, WorkerFacts, WorkerStatus};
+use crate::core::command::{Progress, WorkerKind};
 use crate::core::errors;
 use crate::core::event::Record;
-use crate::core::ids::{Seq, TaskId, Timestamp, WorkerId, WorkflowId, canonical_uuid};
+use crate::core::ids::{Seq, TaskId, Timestamp, WorkflowId, canonical_uuid};
 use crate::core::listing::{ListFilter, Listed, Place, Summary};
 use crate::core::payload::{Payload, Stored};
 use crate::core::rejection::Rejection;
-use crate::core::state::{Breaker, ServiceTotals, Workflow, WorkflowStatus};
+use crate::core::state::{Workflow, WorkflowStatus};
 use crate::core::why::{self, Reason, Why};
 
 /// Live workflows that one list call looks at; a longer search goes on with its cursor.
 const LIST_SCAN_MAX: usize = 20_000;
-
-/// A worker as it stands.
-#[derive(Debug, Clone)]
-pub struct WorkerPicture {
-    pub facts: Arc<WorkerFacts>,
-    pub connected: bool,
-    pub connected_at: Timestamp,
-    pub last_seen: Timestamp,
-    pub last_heartbeat: Option<Timestamp>,
-    pub status: WorkerStatus,
-    pub drained: bool,
-    pub capacity: u32,
-    /// Attempts that take a slot.
-    pub held: Vec<TaskId>,
-    pub totals: ServiceTotals,
-    pub breaker: Breaker,
-    pub reported: Reported,
-}
-
-/// A service as it stands: all workers of one name.
-#[derive(Debug, Clone)]
-pub struct ServicePicture {
-    pub name: Arc<str>,
-    /// Those that are connected.
-    pub workers: u64,
-    pub slots: u64,
-    /// Attempts that take a slot.
-    pub held: u64,
-    pub totals: ServiceTotals,
-    pub breaker: Breaker,
-}
-
-impl ServicePicture {
-    fn new(name: Arc<str>, totals: ServiceTotals, now: Timestamp) -> Self {
-        Self { name, workers: 0, slots: 0, held: 0, totals, breaker: totals.breaker(now) }
-    }
-}
 
 /// Figures of the whole engine.
 #[derive(Debug, Clone)]
@@ -67,7 +29,11 @@ pub struct EnginePicture {
     /// Waiting tasks, from urgent to low.
     pub queued: [usize; 4],
     pub running_tasks: usize,
-    pub workers: Vec<WorkerPicture>,
+    /// Attempts that take a slot.
+    pub held: usize,
+    /// Connected executor nodes, and services.
+    pub executors: usize,
+    pub services: usize,
     pub now: Timestamp,
 }
 
@@ -188,27 +154,15 @@ impl EngineHandle {
         .await
     }
 
-    /// All workers that are known.
-    ///
-    /// # Errors
-    /// That the engine is overloaded or stopping.
-    pub async fn workers(&self) -> Result<Vec<WorkerPicture>, Rejection> {
-        self.query(workers).await
-    }
-
-    /// Every service that is connected or was ever given work.
-    ///
-    /// # Errors
-    /// That the engine is overloaded or stopping.
-    pub async fn services(&self) -> Result<Vec<ServicePicture>, Rejection> {
-        self.query(services).await
-    }
-
     /// # Errors
     /// That the engine is overloaded or stopping.
     pub async fn picture(&self) -> Result<EnginePicture, Rejection> {
         self.query(|view| {
             let census = view.state.census;
+            let connected = |kind: WorkerKind| {
+                let workers = view.presence.workers();
+                workers.filter(|worker| worker.is_connected() && worker.facts.kind == kind).count()
+            };
             let by_status = WorkflowStatus::ALL.map(|status| (status.name(), census.of(status)));
             EnginePicture {
                 seq: view.state.next_seq.0 - 1,
@@ -216,7 +170,9 @@ impl EngineHandle {
                 workflows: by_status.to_vec(),
                 queued: view.state.ready.waiting_by_priority(),
                 running_tasks: view.state.grants.current(),
-                workers: workers(view),
+                held: view.state.grants.held(),
+                executors: connected(WorkerKind::Executor),
+                services: connected(WorkerKind::Service),
                 now: view.now,
             }
         })
@@ -283,44 +239,6 @@ pub(super) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Rejection::new(errors::INTERNAL_ERROR, format!("a read did not finish: {error}")))
-}
-
-fn services(view: &View<'_>) -> Vec<ServicePicture> {
-    let totals = view.state.services.iter().map(|(name, totals)| (Arc::clone(name), *totals));
-    let mut all: BTreeMap<Arc<str>, ServicePicture> = totals
-        .map(|(name, totals)| (Arc::clone(&name), ServicePicture::new(name, totals, view.now)))
-        .collect();
-    for worker in view.presence.workers().filter(|worker| worker.is_connected()) {
-        let name = &worker.facts.name;
-        let service = all
-            .entry(Arc::clone(name))
-            .or_insert_with(|| ServicePicture::new(Arc::clone(name), ServiceTotals::default(), view.now));
-        service.workers += 1;
-        service.slots += u64::from(worker.capacity());
-        service.held += u64::from(view.state.grants.count(&worker.facts.worker));
-    }
-    all.into_values().collect()
-}
-
-fn workers(view: &View<'_>) -> Vec<WorkerPicture> {
-    let picture = |worker: &crate::core::presence::Present| {
-        let id: &WorkerId = &worker.facts.worker;
-        WorkerPicture {
-            facts: Arc::clone(&worker.facts),
-            connected: worker.is_connected(),
-            connected_at: worker.connected_at,
-            last_seen: worker.last_seen,
-            last_heartbeat: worker.last_heartbeat,
-            status: worker.status,
-            drained: worker.drained,
-            capacity: worker.capacity(),
-            held: view.state.grants.of(id).map(|(task, _, _)| task).collect(),
-            totals: view.state.services.get(&worker.facts.name).copied().unwrap_or_default(),
-            breaker: view.state.breaker(&worker.facts.name, view.now),
-            reported: worker.reported.clone(),
-        }
-    };
-    view.presence.workers().map(picture).collect()
 }
 
 fn live_page(view: &View<'_>, filter: &ListFilter, before: Option<Place>, limit: usize) -> Listed {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use serde::Deserialize;
 
 use super::App;
-use super::body::Path;
+use super::body::{Params, Path};
 use super::problem::Failed;
 use super::stats::service_view;
 use crate::core::command::{Command, Drain};
@@ -15,11 +16,28 @@ use crate::core::ids::WorkerId;
 use crate::core::rejection::Rejection;
 use crate::protocol::rest::{Done, Page, ServiceView};
 
-pub async fn list(State(app): State<Arc<App>>) -> Result<Json<Page<ServiceView>>, Failed> {
-    let workers = app.engine.workers().await?;
+/// Answered at once, which is far below a megabyte.
+const PAGE_MAX: usize = 1_000;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServicesQuery {
+    /// The id after which the page begins.
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+pub async fn list(
+    State(app): State<Arc<App>>,
+    Params(query): Params<ServicesQuery>,
+) -> Result<Json<Page<ServiceView>>, Failed> {
+    let after = query.cursor.as_deref().map(WorkerId::new);
+    let limit = query.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
+    let (workers, more) = app.engine.workers_after(after, limit).await?;
+    let next_cursor = workers.last().filter(|_| more).map(|last| last.facts.worker.to_string());
     let recent = app.engine.recent();
     let items = workers.iter().map(|worker| service_view(worker, &recent)).collect();
-    Ok(Json(Page { items, next_cursor: None }))
+    Ok(Json(Page { items, next_cursor }))
 }
 
 /// By node id; a service name that only one worker has does as well.
@@ -27,14 +45,10 @@ pub async fn detail(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<ServiceView>, Failed> {
-    let workers = app.engine.workers().await?;
-    let by_id = workers.iter().find(|worker| *worker.facts.worker.0 == *id);
-    let mut named = workers.iter().filter(|worker| *worker.facts.name == *id);
-    let by_name = named.next().filter(|_| named.next().is_none());
-    let found = by_id.or(by_name).ok_or_else(|| {
+    let found = app.engine.worker(id.clone()).await?.ok_or_else(|| {
         Rejection::new(errors::SERVICE_NOT_FOUND, format!("no service {id} is known; see /api/v1/services"))
     })?;
-    Ok(Json(service_view(found, &app.engine.recent())))
+    Ok(Json(service_view(&found, &app.engine.recent())))
 }
 
 pub async fn drain(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Done>, Failed> {

@@ -9,7 +9,6 @@ use axum::extract::State;
 
 use super::problem::Failed;
 use super::{App, latency};
-use crate::core::command::WorkerKind;
 use crate::core::errors;
 use crate::core::rejection::Rejection;
 use crate::core::spec::Priority;
@@ -27,7 +26,6 @@ pub async fn stats(State(app): State<Arc<App>>) -> Result<Json<Stats>, Failed> {
 
 pub async fn of(app: &App) -> Result<Stats, Failed> {
     let picture = app.engine.picture().await?;
-    let leases = picture.workers.iter().map(|worker| worker.held.len()).sum();
     let queued: BTreeMap<&'static str, usize> =
         Priority::ALL.into_iter().map(Priority::name).zip(picture.queued).collect();
     Ok(Stats {
@@ -48,8 +46,8 @@ pub async fn of(app: &App) -> Result<Stats, Failed> {
         latency: latency::latency(&app.engine.recent()),
         workflows: picture.workflows.into_iter().collect(),
         live_workflows: picture.live_workflows,
-        tasks: TaskStats { running: picture.running_tasks, leases, queued },
-        connected_services: picture.workers.iter().filter(|worker| is_outside(worker)).count(),
+        tasks: TaskStats { running: picture.running_tasks, leases: picture.held, queued },
+        connected_services: picture.executors + picture.services,
         archive_backlog: app.engine.archive_backlog(),
     })
 }
@@ -66,15 +64,6 @@ pub async fn disk(app: &App) -> Result<DiskStats, Failed> {
         Rejection::new(errors::INTERNAL_ERROR, format!("the sizes of the data could not be read: {error}"))
             .into()
     })
-}
-
-/// A worker that has connected, and is not part of the server.
-fn is_outside(worker: &WorkerPicture) -> bool {
-    let built_in = match worker.facts.kind {
-        WorkerKind::BuiltIn => true,
-        WorkerKind::Executor | WorkerKind::Service => false,
-    };
-    worker.connected && !built_in
 }
 
 pub fn service_view(worker: &WorkerPicture, recent: &Recent) -> ServiceView {

@@ -11,6 +11,8 @@ use tracing::debug;
 use super::Server;
 use crate::core::command::{WorkerKind, WorkerStatus};
 use crate::core::ids::SessionId;
+use crate::core::ids::Timestamp;
+use crate::core::rejection::Rejection;
 use crate::engine::{EnginePicture, WorkerPicture};
 use crate::protocol::socket::{
     AggregateMetrics, ClusterMetrics, Metrics, NodeMetrics, ServiceMetrics, SystemMetrics,
@@ -121,17 +123,33 @@ pub(super) async fn sample(server: Arc<Server>) {
         while !server.monitor.is_wanted() {
             server.monitor.wanted.notified().await;
         }
-        match server.engine.picture().await {
-            Ok(picture) => publish(&server, &picture),
+        match look(&server).await {
+            Ok(seen) => publish(&server, &seen),
             Err(rejection) => debug!(%rejection, "no figures for the monitors"),
         }
         tokio::time::sleep(Duration::from_secs_f64(UPDATE_INTERVAL_SECONDS)).await;
     }
 }
 
-fn publish(server: &Server, picture: &EnginePicture) {
+/// What the figures are made of, as it stands.
+pub(super) struct Seen {
+    engine: EnginePicture,
+    workers: Vec<WorkerPicture>,
+}
+
+impl Seen {
+    pub(super) fn at(&self) -> Timestamp {
+        self.engine.now
+    }
+}
+
+pub(super) async fn look(server: &Server) -> Result<Seen, Rejection> {
+    Ok(Seen { engine: server.engine.picture().await?, workers: server.engine.workers().await? })
+}
+
+fn publish(server: &Server, seen: &Seen) {
     let metrics: Arc<RawValue> =
-        to_raw_value(&metrics(server, picture)).expect("figures have string keys, so they are JSON").into();
+        to_raw_value(&metrics(server, seen)).expect("figures have string keys, so they are JSON").into();
     server.monitor.remember(Arc::clone(&metrics));
     server.monitor.each_subscriber(|subscriber| {
         if let Some(connection) = server.sessions.get(subscriber) {
@@ -141,32 +159,25 @@ fn publish(server: &Server, picture: &EnginePicture) {
 }
 
 /// The whole, as it stands.
-pub(super) fn metrics<'p>(server: &Server, picture: &'p EnginePicture) -> Metrics<'p> {
-    let nodes: Vec<NodeMetrics<'p>> = connected(picture).map(node).collect();
+pub(super) fn metrics<'p>(server: &Server, seen: &'p Seen) -> Metrics<'p> {
+    let Seen { engine, workers } = seen;
+    let outside =
+        workers.iter().filter(|worker| worker.connected && worker.facts.kind != WorkerKind::BuiltIn);
+    let nodes: Vec<NodeMetrics<'p>> = outside.map(node).collect();
     Metrics {
-        timestamp: NaiveUtc(picture.now),
+        timestamp: NaiveUtc(engine.now),
         cluster_metrics: ClusterMetrics {
             connected_clients: server.sessions.count(),
-            executor_nodes: count(picture, WorkerKind::Executor),
-            external_service_nodes: count(picture, WorkerKind::Service),
-            active_workflows: picture.live_workflows,
+            executor_nodes: engine.executors,
+            external_service_nodes: engine.services,
+            active_workflows: engine.live_workflows,
             monitoring_clients: server.monitor.subscribed(),
         },
-        queue_metrics: picture.queued.into(),
+        queue_metrics: engine.queued.into(),
         system_metrics: server.system_metrics(),
         aggregate_metrics: AggregateMetrics::of(&nodes),
         node_metrics: nodes,
     }
-}
-
-/// Connected nodes of a kind.
-pub(super) fn count(picture: &EnginePicture, kind: WorkerKind) -> usize {
-    connected(picture).filter(|worker| worker.facts.kind == kind).count()
-}
-
-/// What is connected from outside.
-fn connected(picture: &EnginePicture) -> impl Iterator<Item = &WorkerPicture> {
-    picture.workers.iter().filter(|worker| worker.connected && worker.facts.kind != WorkerKind::BuiltIn)
 }
 
 fn node(worker: &WorkerPicture) -> NodeMetrics<'_> {

@@ -1,5 +1,5 @@
 // Whoever runs tasks: services, executor nodes, and the workers inside the server.
-import { html, useEffect, useRef } from '../html.js';
+import { html, useEffect, useRef, useState } from '../html.js';
 import { ago, count, duration, fineTime, ms, plural, shortId } from '../format.js';
 import { get, post, query, segment } from '../state/api.js';
 import { now } from '../state/clock.js';
@@ -25,15 +25,16 @@ export function Services({ id }) {
   const { search } = route.value;
   const text = (search.get('text') ?? '').toLowerCase();
   const state = search.get('state') ?? '';
-  const { services } = known;
+  const { services, more } = known;
   const one = id ? services.filter((service) => service.id === id || service.name === id) : null;
   const shown = (one ?? services).filter((service) => (!text || `${service.name} ${service.id} ${service.task_types.join(' ')}`.toLowerCase().includes(text))
     && (!state || (state === 'connected' ? service.connected : state === 'offline' ? !service.connected : state === 'draining' ? service.draining : service.breaker !== 'closed')));
   const outside = shown.filter((service) => service.node_type !== 'built_in');
   const inside = shown.filter((service) => service.node_type === 'built_in');
   if (id) return html`<${One} id=${id} workers=${shown} />`;
+  const shownOf = more ? `the first ${count(services.length)} services by id` : connectedSlots(services);
   return html`<div class="screen">
-    <div class="title"><h1>Services</h1><span class="sub num">${connectedSlots(services)}</span></div>
+    <div class="title"><h1>Services</h1><span class="sub num">${shownOf}</span></div>
     <div class="row flow"><input class="field" type="search" data-filter aria-label="Filter services" placeholder="Filter  /" value=${search.get('text') ?? ''} onInput=${(event) => refine({ text: event.target.value || undefined })} />
       <${Choice} name="State" options=${[['connected', 'Connected'], ['offline', 'Offline'], ['draining', 'Draining'], ['breaker', 'Breaker open']]} value=${state} change=${(value) => refine({ state: value || undefined })} /></div>
     ${outside.length > 0 && html`<div class="cards">${outside.map((service) => html`<${Service} key=${service.id} service=${service} sharing=${sharing(services, service)} />`)}</div>`}
@@ -44,8 +45,10 @@ export function Services({ id }) {
 }
 
 /** One worker by its id, or all that share a name; what runs there now, and what failed there lately. */
-function One({ id, workers }) {
-  const { services } = /** @type {import('../state/overview.js').Overview} */ (overview.value);
+function One({ id, workers: listed }) {
+  const { services, more } = /** @type {import('../state/overview.js').Overview} */ (overview.value);
+  const alone = useUnlisted(id, more && listed.length === 0);
+  const workers = alone ? [alone] : listed;
   const back = html`<a class="button quiet small square" href=${listAddress('services')} aria-label="All services"><${Icon} name="left" /></a>`;
   if (workers.length === 0) {
     return html`<div class="screen"><div class="title">${back}<h1 class="clip">${id}</h1></div>
@@ -58,6 +61,17 @@ function One({ id, workers }) {
     <${RunsNow} ids=${workers.flatMap((service) => service.task_ids)} />
     ${workers[0].node_type !== 'built_in' && html`<${FailedLately} key=${id} service=${id} />`}
   </div>`;
+}
+
+/** One of a crowd of which the list has only the first, read again as often as the list. */
+function useUnlisted(id, wanted) {
+  const [found, setFound] = useState(/** @type {any} */ (null));
+  const looked = overview.value;
+  useEffect(() => {
+    if (wanted) get(`/services/${segment(id)}`).then(setFound, () => setFound(null));
+    else setFound(null);
+  }, [id, wanted, looked]);
+  return found;
 }
 
 /** How many workers share this one's name. */

@@ -10,7 +10,7 @@ const KEPT = 720;
 /** Samples further apart than this many intervals are a gap in the lines, and not a slope. */
 const GAP = 2.5;
 
-/** @typedef {{stats: any, services: any[], health: any}} Overview */
+/** @typedef {{stats: any, services: any[], more: boolean, health: any}} Overview `more`: there are more services than these */
 
 export const overview = signal(/** @type {Overview | null} */ (null));
 
@@ -68,7 +68,7 @@ async function look() {
   looking = true;
   try {
     const [stats, services, health] = await Promise.all([get('/stats'), get('/services'), get('/health'), readOn()]);
-    if (!locked.peek()) overview.value = { stats, services: withGone(services.items), health };
+    if (!locked.peek()) overview.value = { stats, services: withGone(services), more: services.next_cursor !== null, health };
   } catch {
     // The banner says that nobody answers; the last figures stay.
   }
@@ -104,7 +104,9 @@ const SEEN_MAX = 500;
 const GONE_MS = 3600000;
 
 /** The server forgets a service that has gone and holds nothing. Whoever watches wants to know that it was there. */
-function withGone(services) {
+function withGone({ items: services, next_cursor: more }) {
+  // Of a crowd only the first are known: whoever is not among them need not have gone.
+  if (more !== null) return services;
   const here = new Set(services.map((service) => service.id));
   for (const service of services) if (service.node_type !== 'built_in' && (seen.has(service.id) || seen.size < SEEN_MAX)) seen.set(service.id, service);
   const since = serverTime() - GONE_MS;

@@ -14,6 +14,8 @@ import { io } from 'socket.io-client';
 /** Generous: a debug build on a loaded machine. */
 const START_MS = 120_000;
 const WAIT_MS = Number(process.env.GLEITZEIT_WAIT_MS ?? 120_000);
+/** For a page to come to rest. */
+const SETTLE_MS = 10_000;
 const HERE = dirname(fileURLToPath(import.meta.url));
 /** Pictures for people to look at. */
 export const PICTURES = process.env.GLEITZEIT_PICTURES ?? join(HERE, '../../target/dashboard');
@@ -29,6 +31,19 @@ export async function until(condition, what, ms = WAIT_MS) {
     if (value) return value;
     if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
     await sleep(30);
+  }
+}
+
+/** Asks until the answer is right; what is wrong for good is told as it was found last. */
+export async function settled(check, ms = SETTLE_MS) {
+  const deadline = Date.now() + ms;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+    await sleep(100);
   }
 }
 

@@ -10,6 +10,7 @@ mod slots;
 mod worker;
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -52,6 +53,12 @@ impl Presence {
 
     pub fn workers(&self) -> impl Iterator<Item = &Present> {
         self.workers.values()
+    }
+
+    /// Those whose ids come after `last`, in the order of their ids.
+    pub fn workers_after(&self, last: Option<&WorkerId>) -> impl Iterator<Item = &Present> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.workers.range((from, Bound::Unbounded)).map(|(_, worker)| worker)
     }
 
     /// The worker whose current connection this is.

@@ -84,6 +84,11 @@ impl Grants {
         self.by_worker.keys()
     }
 
+    /// How many attempts somebody holds or may still run.
+    pub fn held(&self) -> usize {
+        self.by_worker.values().map(BTreeMap::len).sum()
+    }
+
     pub fn all(&self) -> impl Iterator<Item = (&WorkerId, TaskId, AttemptNo, Grant)> {
         self.by_worker.iter().flat_map(|(worker, held)| {
             held.iter().map(move |((task, attempt), grant)| (worker, *task, *attempt, *grant))

@@ -1,7 +1,7 @@
 //! Workers.
 
 use super::document::{Document, Tag};
-use super::examples;
+use super::{conditions, examples};
 use crate::core::errors::{DISK_SPACE_FULL, SERVICE_NOT_FOUND};
 use crate::protocol::rest::{Done, ServiceView};
 
@@ -10,7 +10,8 @@ const ID: &str = "The `node_id`.";
 pub fn list() -> Document {
     Document::new(Tag::Services, "list_services", "List services")
         .describe("External services, executor nodes and the workers inside the server.")
-        .lists::<ServiceView>("All that are known.", &examples::service())
+        .queries(conditions::page(1_000, 1_000))
+        .lists::<ServiceView>("In the order of their ids.", &examples::service())
 }
 
 pub fn detail() -> Document {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::core::command::WorkerKind;
 use crate::core::rejection::Rejection;
 use crate::protocol::socket::{
     Answered, ClusterStats, GetMetricsPayload, InitialMetrics, MetricKind, MetricsResponse, StatsPayload,
@@ -11,7 +10,7 @@ use crate::protocol::socket::{
 use crate::protocol::time::NaiveUtc;
 use crate::socket::Server;
 use crate::socket::caller::Caller;
-use crate::socket::monitor::{count, metrics};
+use crate::socket::monitor::{look, metrics};
 
 pub(super) async fn stats(
     server: &Server,
@@ -22,8 +21,8 @@ pub(super) async fn stats(
     let stats = ClusterStats {
         connected_clients: server.sessions.count(),
         authenticated_clients: server.sessions.count_authenticated(),
-        executor_nodes: count(&picture, WorkerKind::Executor),
-        external_services: count(&picture, WorkerKind::Service),
+        executor_nodes: picture.executors,
+        external_services: picture.services,
         active_workflows: picture.live_workflows,
         timestamp: NaiveUtc(picture.now),
         request_id: payload.request_id,
@@ -40,10 +39,10 @@ pub(super) async fn subscribe(
     payload: SubscribePayload<'_>,
 ) -> Result<(), Rejection> {
     let kinds: Vec<&'static str> = payload.kinds()?.into_iter().map(MetricKind::name).collect();
-    let picture = server.engine.picture().await?;
+    let seen = look(server).await?;
     server.monitor.subscribe(caller.connection.session.id);
     let initial = InitialMetrics {
-        metrics: &metrics(server, &picture),
+        metrics: &metrics(server, &seen),
         subscription_types: kinds.clone(),
         update_interval_seconds: UPDATE_INTERVAL_SECONDS,
     };
@@ -60,12 +59,12 @@ pub(super) async fn get_metrics(
     payload: GetMetricsPayload<'_>,
 ) -> Result<(), Rejection> {
     payload.kinds()?;
-    let picture = server.engine.picture().await?;
+    let seen = look(server).await?;
     let span = Duration::from_mins(payload.history_minutes().min(HISTORY_MINUTES_MAX));
     let response = MetricsResponse {
-        current_metrics: &metrics(server, &picture),
+        current_metrics: &metrics(server, &seen),
         historical_metrics: &server.monitor.history(span),
-        timestamp: NaiveUtc(picture.now),
+        timestamp: NaiveUtc(seen.at()),
     };
     server.monitor.note_interest();
     caller.emit(MetricsResponse::EVENT, &response);

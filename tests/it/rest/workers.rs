@@ -1,5 +1,6 @@
 //! What REST says of workers that fail, and of those that have something to stop.
 
+use reqwest::Url;
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
@@ -14,6 +15,38 @@ async fn worker(server: &Server) -> Peer {
     let answer = peer.call("node:register", registration("w1", slots)).await;
     assert_eq!(answer["ok"], true, "{answer}");
     peer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_services_are_read_in_pages() {
+    let data = tempfile::tempdir().unwrap();
+    let server = block_in_place(|| Server::start(data.path(), &[]));
+    let mut peers = Vec::new();
+    for id in ["w3", "w1", "w 2/ü&x"] {
+        let mut peer = Peer::connect(&server.url()).await;
+        let slots = json!({"capabilities": {"task_types": ["external_custom"]}});
+        assert_eq!(peer.call("node:register", registration(id, slots)).await["ok"], true);
+        peers.push(peer);
+    }
+    let rest = server.rest();
+    let ids = |page: &Value| -> Vec<String> {
+        page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let whole = ids(&block_in_place(|| rest.read("/services")));
+    let (mut paged, mut path) = (Vec::new(), "/services?limit=1".to_owned());
+    for _ in 0..whole.len() {
+        let page = block_in_place(|| rest.read(&path));
+        assert_eq!(page["items"].as_array().unwrap().len(), 1, "{page}");
+        paged.extend(ids(&page));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        let mut url = Url::parse("http://server/services?limit=1").unwrap();
+        url.query_pairs_mut().append_pair("cursor", cursor);
+        path = format!("{}?{}", url.path(), url.query().unwrap());
+    }
+    assert_eq!(paged, whole);
+    assert!(["w1", "w 2/ü&x", "w3"].iter().all(|id| whole.iter().any(|known| known == id)), "{whole:?}");
+    let exact = block_in_place(|| rest.read(&format!("/services?limit={}", whole.len())));
+    assert_eq!(exact["next_cursor"], Value::Null, "{exact}");
 }
 
 fn tasks(number: usize) -> Value {

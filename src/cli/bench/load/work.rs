@@ -141,12 +141,13 @@ impl Work {
         serde_json::from_str::<Parameters<'_>>(result.get()).is_ok_and(|result| result == wanted)
     }
 
-    /// How many services of this name are connected, by the answer of `/services`.
-    pub fn connected(&self, answer: &[u8]) -> anyhow::Result<usize> {
+    /// How many services of this name are connected, by one page of `/services`, and where the next one begins.
+    pub fn connected(&self, answer: &[u8]) -> anyhow::Result<(usize, Option<String>)> {
         #[derive(Deserialize)]
         struct Services<'a> {
             #[serde(borrow)]
             items: Vec<Listed<'a>>,
+            next_cursor: Option<String>,
         }
         #[derive(Deserialize)]
         struct Listed<'a> {
@@ -156,7 +157,8 @@ impl Work {
         }
         let answer: Services<'_> =
             serde_json::from_slice(answer).context("the list of services cannot be read")?;
-        Ok(answer.items.iter().filter(|service| service.connected && service.name == self.service).count())
+        let ours = answer.items.iter().filter(|service| service.connected && service.name == self.service);
+        Ok((ours.count(), answer.next_cursor))
     }
 }
 
@@ -230,6 +232,6 @@ mod tests {
         let work = Work::new("s".to_owned(), 0);
         let list = r#"{"items":[{"name":"s","connected":true},{"name":"s","connected":false},
                        {"name":"t","connected":true}],"next_cursor":null}"#;
-        assert_eq!(work.connected(list.as_bytes()).unwrap(), 1);
+        assert_eq!(work.connected(list.as_bytes()).unwrap(), (1, None));
     }
 }

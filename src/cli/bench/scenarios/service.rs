@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use reqwest::Url;
 use serde::Deserialize;
 use tokio::time::sleep;
 
@@ -98,7 +99,7 @@ async fn connected(
     let began = clock::instant();
     loop {
         processes.check()?;
-        let now = work.connected(&rest.read("/api/v1/services").await?)?;
+        let now = registered(work, rest).await?;
         if now >= service.processes {
             return Ok(());
         }
@@ -114,6 +115,19 @@ async fn connected(
         }
         sleep(CONNECT_PAUSE).await;
     }
+}
+
+async fn registered(work: &Work, rest: &mut Rest) -> anyhow::Result<usize> {
+    let (mut all, mut next) = work.connected(&rest.read("/api/v1/services").await?)?;
+    while let Some(cursor) = next {
+        let mut url = Url::parse("http://server/api/v1/services").expect("this is a URL");
+        url.query_pairs_mut().append_pair("cursor", &cursor);
+        let page = rest.read(&format!("{}?{}", url.path(), url.query().unwrap_or_default())).await?;
+        let (more, after) = work.connected(&page)?;
+        all += more;
+        next = after;
+    }
+    Ok(all)
 }
 
 async fn one_workflow(
