@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::Response;
 use axum::{Error, Router};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -22,6 +22,7 @@ use tower::Service;
 use tower_http::timeout::TimeoutBody;
 use tracing::debug;
 
+use super::leftover;
 use super::peer::Peer;
 use super::stream::Bounded;
 use crate::config::ConnectionsConfig;
@@ -76,13 +77,23 @@ impl Serving {
         let peer = self.peer.clone();
         peer.note_request();
         let bound = self.bounds.body;
-        let mut request = request.map(|body| {
-            if body.is_end_stream() { Body::empty() } else { Body::new(TimeoutBody::new(bound, body)) }
-        });
+        // A body that waits for a word of the server does not come unless somebody wants it.
+        let is_on_its_way = !request.headers().contains_key(header::EXPECT);
+        let (head, body) = request.into_parts();
+        let (body, leftover) = if body.is_end_stream() {
+            (Body::empty(), None)
+        } else {
+            let (body, leftover) = leftover::split(body);
+            (Body::new(TimeoutBody::new(bound, body)), Some(leftover).filter(|_| is_on_its_way))
+        };
+        let mut request = Request::from_parts(head, body);
         request.extensions_mut().insert(peer.clone());
         let answering = self.router.clone().call(request);
         async move {
             let response = answering.await?;
+            if let Some(leftover) = leftover {
+                leftover.read().await;
+            }
             let goes_on = response.status() == StatusCode::SWITCHING_PROTOCOLS;
             Ok(response.map(|body| Answer { body, peer: (!goes_on).then_some(peer) }))
         }

@@ -4,6 +4,7 @@
 //! It knows nothing of what is asked and answered; requests go to a router, with the [`Peer`] they came from.
 
 mod connection;
+mod leftover;
 mod peer;
 mod places;
 mod stall;

@@ -3,6 +3,7 @@
 
 mod bounds;
 mod descriptors;
+mod leftovers;
 mod line;
 mod places;
 mod sockets;
