@@ -30,7 +30,7 @@ use crate::http::{
     self, App, Assets, Callbacks, Files, KnownModels, Models, Places, Receivers, RequestIds, Shutdown,
     Upkeep, Webhooks,
 };
-use crate::listener::Tls;
+use crate::listener::{Rates, Tls};
 use crate::log::{Log, LogRead, Snapshots};
 use crate::protocol::submit::no_files_root;
 use crate::signing::{CallbackKey, SealKey};
@@ -127,8 +127,9 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
     let seal = SealKey::new(data_dir.secret()?);
     let subscriptions = subscriptions(&config, handle.clone(), outbound, seal.clone(), &url);
     let executor = Executor::new(handle.clone(), tokio::runtime::Handle::current(), clock, tools, courier);
+    let rates = Arc::new(Rates::new(&config.rates));
     let (sockets, layer) =
-        SocketServer::new(socket_config(&config, guard, doorkeeper.clone()), handle.clone());
+        SocketServer::new(socket_config(&config, guard, doorkeeper.clone(), &rates), handle.clone());
     let engine = prepared.run(Arc::new(Arc::clone(&executor)), Arc::new(sockets.clone()), |_| {
         // No destructor may run: nothing may be acknowledged, and the files are left as they are.
         std::process::exit(74);
@@ -142,10 +143,10 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
     let callbacks = Callbacks { key: callback_key, limits: config.limits.clone() };
     let webhooks = Webhooks { seal, reach: receivers(&subscriptions) };
     let seen = (files, models, upkeep, assets, places(&data_dir));
-    let app = app(&config, handle, (doorkeeper, guard), callbacks, webhooks, shutdown, seen);
+    let app = app(&config, handle, (doorkeeper, guard, &rates), callbacks, webhooks, shutdown, seen);
     let (closing, closed) = watch::channel(false);
     let router = http::for_pages(http::router(app).layer(layer), &config.allowed_origins);
-    let http = tokio::spawn(network.listen(router, config.connections, closed));
+    let http = tokio::spawn(network.listen(router, config.connections, rates, closed));
     info!(replayed, ms = began.elapsed().as_millis(), data_dir = %config.data_dir.display(), "ready");
     Ok(Server {
         url,
@@ -225,7 +226,7 @@ fn tools(config: &Config) -> anyhow::Result<Tools> {
 fn app(
     config: &Config,
     engine: EngineHandle,
-    (doorkeeper, guard): (Doorkeeper, Guard),
+    (doorkeeper, guard, rates): (Doorkeeper, Guard, &Arc<Rates>),
     callbacks: Callbacks,
     webhooks: Webhooks,
     shutdown: mpsc::Sender<Shutdown>,
@@ -237,6 +238,7 @@ fn app(
         engine,
         limits,
         doorkeeper,
+        rates: Arc::clone(rates),
         origins: config.origins(guard),
         functions,
         models,
@@ -296,9 +298,10 @@ fn files(config: &Config, root: Option<Arc<Root>>) -> anyhow::Result<Files> {
     Ok(Files(Box::new(move |wanted| tokio::task::block_in_place(|| root.find(&at, wanted)))))
 }
 
-fn socket_config(config: &Config, guard: Guard, doorkeeper: Doorkeeper) -> SocketConfig {
+fn socket_config(config: &Config, guard: Guard, doorkeeper: Doorkeeper, rates: &Arc<Rates>) -> SocketConfig {
     SocketConfig::new(
         doorkeeper,
+        Arc::clone(rates),
         config.origins(guard),
         config.limits.clone(),
         config.socket_message_bytes_max,

@@ -8,6 +8,7 @@ use super::connections::FileConnections;
 use super::files::FileFiles;
 use super::http::FileHttp;
 use super::models::FileModels;
+use super::rates::FileRates;
 use super::retention::Written;
 use super::size::parse_size;
 use super::tls::FileTls;
@@ -47,6 +48,8 @@ pub struct FileConfig {
     pub limits: FileLimits,
     #[serde(default)]
     pub connections: FileConnections,
+    #[serde(default)]
+    pub rates: FileRates,
     #[serde(default)]
     pub tls: FileTls,
     #[serde(default)]

@@ -8,6 +8,7 @@ mod http;
 mod log;
 mod models;
 mod origins;
+mod rates;
 mod retention;
 mod size;
 mod tls;
@@ -26,6 +27,7 @@ pub use http::{Allowed, HttpConfig};
 pub use log::{LogConfig, LogFormat};
 pub use models::{ApiKey, EndpointConfig, EndpointKind, ModelsConfig, Strategy};
 pub use origins::{Foreign, Origins};
+pub use rates::{RatesConfig, ThisMachine};
 pub use retention::RetentionConfig;
 pub use size::parse_size;
 pub use tls::TlsConfig;
@@ -97,6 +99,7 @@ pub struct Config {
     /// Pages that may speak to the server beside its own.
     pub allowed_origins: Vec<String>,
     pub connections: ConnectionsConfig,
+    pub rates: RatesConfig,
     /// Without it the server speaks plain HTTP.
     pub tls: Option<TlsConfig>,
     pub segment_size: u64,
@@ -162,6 +165,7 @@ impl RawConfig {
             data_dir,
             allowed_origins: file.allowed_origins.clone(),
             connections: file.connections.resolve()?,
+            rates: file.rates.resolve()?,
             tls: TlsConfig::of(
                 self.tls_cert.or(file.tls.cert.clone()),
                 self.tls_key.or(file.tls.key.clone()),

@@ -263,6 +263,9 @@ catalogue! {
     4022 TOO_MANY_WRONG_KEYS Auth Warning true 429
         "Too many wrong keys came from this address."
         "Correct the key, wait for the time in Retry-After, then send the request again."
+    4023 RATE_LIMITED Resource Warning true 429
+        "More came from one address, or with one key, than the server takes in a second."
+        "Wait for the time in Retry-After, then send it again; `[rates]` in the server's configuration says how much it takes."
     4030 ORIGIN_NOT_ALLOWED Auth Error false 403
         "A browser asks in the name of a page, or by a name of the server, that is not known here."
         "Open the server's own address, or add the page to `allowed_origins` of its configuration."

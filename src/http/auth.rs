@@ -28,7 +28,7 @@ pub async fn admit(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Failed> {
-    let principal = app.doorkeeper.admit(bearer(request.headers()), address(request.extensions()))?;
+    let principal = identify(&app, &request)?;
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
     let Some(route) = Route::find(request.method(), path) else {
         return Err(nothing_here(request.method().clone(), request.uri().clone()).await);
@@ -43,6 +43,39 @@ pub async fn admit(
     }
     request.extensions_mut().insert(principal);
     Ok(next.run(request).await)
+}
+
+/// Whoever asks, unless it asks too often.
+fn identify(app: &App, request: &Request) -> Result<Principal, Rejection> {
+    let address = address(request.extensions());
+    match app.doorkeeper.admit(bearer(request.headers()), address) {
+        Ok(principal) => {
+            app.rates.request(&principal, address)?;
+            Ok(principal)
+        }
+        Err(refused) => {
+            app.rates.stranger(address)?;
+            Err(refused)
+        }
+    }
+}
+
+/// Lets those in who need no key, unless they come too often.
+pub async fn count_stranger(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failed> {
+    app.rates.stranger(address(request.extensions()))?;
+    Ok(next.run(request).await)
+}
+
+/// The answer where no route fits. Whoever looks around comes without a key.
+pub async fn nothing_for_strangers(State(app): State<Arc<App>>, request: Request) -> Failed {
+    match app.rates.stranger(address(request.extensions())) {
+        Ok(()) => nothing_here(request.method().clone(), request.uri().clone()).await,
+        Err(refused) => refused.into(),
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -35,6 +35,7 @@ mod webhooks;
 mod workflows;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
@@ -51,6 +52,7 @@ pub use webhooks::{Receivers, Webhooks};
 use crate::core::limits::SubmissionLimits;
 use crate::core::rejection::Rejection;
 use crate::engine::{Doorkeeper, EngineHandle};
+use crate::listener::Rates;
 use crate::protocol::rest::FunctionView;
 use crate::protocol::submit::{Found, Wanted};
 
@@ -61,6 +63,8 @@ pub struct App {
     pub limits: SubmissionLimits,
     /// Knows who may come in.
     pub doorkeeper: Doorkeeper,
+    /// How often somebody may ask.
+    pub rates: Arc<Rates>,
     /// The pages that may speak to the API.
     pub origins: Origins,
     /// The functions that run inside the binary.

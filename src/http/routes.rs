@@ -239,13 +239,21 @@ routes! {
     Get    Page       "/static/{version}/{*name}"          assets::asset;
 }
 
+/// What probes ask for, as often as they like: an answer costs less than a look at who asks.
+pub(super) const SIGNS_OF_LIFE: [&str; 3] = ["/health", "/livez", "/readyz"];
+
 /// All of them, each behind what it asks of a request.
 pub fn router(app: Arc<App>) -> Router {
     let (mut guarded, mut open, mut callbacks) = (Router::new(), Router::new(), Router::new());
+    let mut signs_of_life = Router::new();
     for (route, handler) in ROUTES.iter().zip(handlers()) {
         match route.access {
             Access::Key | Access::Readonly | Access::User | Access::Operator | Access::Admin => {
                 guarded = guarded.route(route.path, handler);
+            }
+            // Whoever watches the server must not find it dead because others at the same address ask too much.
+            Access::Open if SIGNS_OF_LIFE.contains(&route.path) => {
+                signs_of_life = signs_of_life.route(route.path, handler);
             }
             Access::Open | Access::Page => open = open.route(route.path, handler),
             Access::Capability => callbacks = callbacks.route(route.path, handler),
@@ -254,14 +262,18 @@ pub fn router(app: Arc<App>) -> Router {
     let guarded = guarded
         .layer(DefaultBodyLimit::max(app.limits.body_bytes_max))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), auth::admit));
+    let strangers = || middleware::from_fn_with_state(Arc::clone(&app), auth::count_stranger);
+    let open = open.layer(strangers());
     // Whoever has the URL may call back, under whatever name the server is known outside.
     let callbacks = callbacks
         .method_not_allowed_fallback(problem::nothing_here)
-        .layer(DefaultBodyLimit::max(app.callbacks.body_bytes_max()));
+        .layer(DefaultBodyLimit::max(app.callbacks.body_bytes_max()))
+        .layer(strangers());
     guarded
         .merge(open)
-        .fallback(problem::nothing_here)
-        .method_not_allowed_fallback(problem::nothing_here)
+        .merge(signs_of_life)
+        .fallback(auth::nothing_for_strangers)
+        .method_not_allowed_fallback(auth::nothing_for_strangers)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), auth::refuse_foreign_pages))
         .merge(callbacks)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), request_id::carry))

@@ -5,8 +5,10 @@
 
 mod connection;
 mod leftover;
+mod pause;
 mod peer;
 mod places;
+mod rates;
 mod stall;
 mod stream;
 mod tls;
@@ -24,9 +26,12 @@ use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
 use crate::config::ConnectionsConfig;
+use crate::core::rejection::Rejection;
 use connection::Serving;
+pub use pause::Pause;
 pub use peer::Peer;
 pub use places::{Full, Most, Place, Places};
+pub use rates::{Rates, TooFast};
 use stream::{Bounded, Transport};
 pub use tls::{Tls, TlsError};
 
@@ -40,9 +45,11 @@ const ASKED_EVERY: Duration = Duration::from_secs(15);
 /// Where no connection can be accepted, as when the descriptors are used up, the next attempt comes after this time: soon enough
 /// for whoever waits, and rarely enough to cost nothing.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-/// What whoever finds no place is told. Nobody waits for it to be read.
+/// What whoever comes too often, and whoever finds no place, is told. Nobody waits for it to be read.
+const OFTEN_ANSWER: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\nconnection: close\r\n\
+    content-type: text/plain\r\ncontent-length: 63\r\n\r\ntoo many connections were opened: keep them, or try again later";
 const FULL_ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n\
-    content-type: text/plain\r\ncontent-length: 50\r\n\r\ntoo many connections are open: try again in a while";
+    content-type: text/plain\r\ncontent-length: 51\r\n\r\ntoo many connections are open: try again in a while";
 
 /// Serves until `closed` comes back, and then until the requests under way are answered. Connections that have become
 /// websockets, and streams, go on.
@@ -50,6 +57,7 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     bounds: ConnectionsConfig,
+    rates: Arc<Rates>,
     tls: Option<Arc<Tls>>,
     closed: impl Future<Output = ()>,
 ) {
@@ -65,10 +73,10 @@ pub async fn serve(
             () = &mut closed => break,
             accepted = accept(&listener) => accepted,
         };
-        let place = match places.take(address.ip()) {
+        let place = match admit(&rates, &places, address) {
             Ok(place) => place,
-            Err(full) => {
-                turn_away(&stream, address, full);
+            Err(refused) => {
+                turn_away(&stream, address, &refused);
                 continue;
             }
         };
@@ -126,16 +134,34 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-fn turn_away(stream: &TcpStream, address: SocketAddr, full: Full) {
-    match full {
-        Full::All { max } => {
+/// Why a connection is turned away.
+#[derive(Debug)]
+enum Refused {
+    TooOften(Rejection),
+    Full(Full),
+}
+
+fn admit(rates: &Rates, places: &Places, address: SocketAddr) -> Result<Place, Refused> {
+    rates.connection(address.ip()).map_err(Refused::TooOften)?;
+    places.take(address.ip()).map_err(Refused::Full)
+}
+
+fn turn_away(stream: &TcpStream, address: SocketAddr, refused: &Refused) {
+    let answer = match refused {
+        Refused::TooOften(why) => {
+            debug!(%address, why = why.message, "a connection is turned away");
+            OFTEN_ANSWER
+        }
+        Refused::Full(Full::All { max }) => {
             debug!(%address, max, "a connection is turned away: all places are taken");
+            FULL_ANSWER
         }
-        Full::Address { max } => {
+        Refused::Full(Full::Address { max }) => {
             debug!(%address, max, "a connection is turned away: its address has too many");
+            FULL_ANSWER
         }
-    }
-    if let Err(error) = stream.try_write(FULL_ANSWER) {
+    };
+    if let Err(error) = stream.try_write(answer) {
         debug!(%address, %error, "it was not told");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::pause::Pause;
 use crate::clock;
 use crate::config::ConnectionsConfig;
 
@@ -23,6 +24,8 @@ struct Line {
     phase: AtomicU64,
     /// How many more bytes may come.
     allowance: AtomicU64,
+    /// While it lasts nothing is read.
+    pause: Pause,
 }
 
 /// More than ever comes on one connection.
@@ -42,6 +45,7 @@ impl Peer {
             opened_at: clock::instant(),
             phase: AtomicU64::new(HEAD),
             allowance: AtomicU64::new(WITHOUT_LIMIT),
+            pause: Pause::default(),
         };
         Self { address, line: Arc::new(line) }
     }
@@ -59,6 +63,11 @@ impl Peer {
     /// Whoever it is may send what it likes.
     pub fn lift_limit(&self) {
         self.line.allowance.store(WITHOUT_LIMIT, Ordering::Relaxed);
+    }
+
+    /// Until when nothing more is read.
+    pub fn pause(&self) -> &Pause {
+        &self.line.pause
     }
 
     /// Something has come: the beginning of a request if none is under way. Says whether it may.

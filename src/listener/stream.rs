@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
 use super::peer::Peer;
@@ -21,6 +22,8 @@ pub(super) struct Bounded {
     stream: Transport,
     peer: Peer,
     stall: Stall,
+    /// Set while nothing is read.
+    pause: Option<Pin<Box<Sleep>>>,
     _place: Place,
 }
 
@@ -47,7 +50,19 @@ impl Transport {
 
 impl Bounded {
     pub(super) const fn new(stream: Transport, peer: Peer, unread: Duration, place: Place) -> Self {
-        Self { stream, peer, stall: Stall::new(unread), _place: place }
+        Self { stream, peer, stall: Stall::new(unread), pause: None, _place: place }
+    }
+
+    /// Whether nothing is to be read now; the task of `context` is woken when that is over.
+    fn is_paused(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(left) = self.peer.pause().left() else {
+            self.pause = None;
+            return false;
+        };
+        let mut alarm = Box::pin(sleep(left));
+        let is_paused = alarm.as_mut().poll(context).is_pending();
+        self.pause = Some(alarm);
+        is_paused
     }
 
     fn watched<T>(&mut self, context: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -66,6 +81,9 @@ impl AsyncRead for Bounded {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.is_paused(context) {
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let read = self.stream.both().poll_read(context, buffer);
         let count = buffer.filled().len().saturating_sub(before);

@@ -4,6 +4,8 @@
 //! socketioxide keeps every engine.io connection that was begun, and takes whatever it sends. So each carries an [`Arrival`] among
 //! the parts of its first request, which live as long as it does: a place among those that are about to open, until it is welcome.
 
+mod step;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Ready;
@@ -11,21 +13,23 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::Either;
 use socketioxide::socket::Socket;
 use tower::{Layer, Service};
 use tracing::debug;
 
+use self::step::Step;
 use super::SocketConfig;
 use crate::core::errors::{OVERLOADED, PAYLOAD_TOO_LARGE};
 use crate::core::rejection::Rejection;
-use crate::listener::{Full, Most, Peer, Place, Places};
+use crate::listener::{Full, Most, Pause, Peer, Place, Places, Rates};
 use crate::protocol::rest::Problem;
 
 /// What somebody may send before it has shown a key: a key has 47 bytes, pings and the frames around all of it a few hundred.
@@ -45,6 +49,7 @@ pub struct Arrivals(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    rates: Arc<Rates>,
     places: Places,
     strangers: Strangers,
     /// Those who began with polling, by the id of their connection.
@@ -66,6 +71,8 @@ struct Arrival {
     stage: Mutex<Stage>,
     /// What it goes on as a websocket on.
     lines: Mutex<Vec<Peer>>,
+    /// How long what it sends over polling has to wait.
+    pause: Pause,
     sid: OnceLock<String>,
 }
 
@@ -84,7 +91,8 @@ impl Arrivals {
         let most =
             Most { all: bounds.opening_max, per_address: bounds.opening_per_address, elsewhere: PER_ADDRESS };
         let strangers = if config.doorkeeper.is_guarded() { Strangers::Limited } else { Strangers::Welcome };
-        Self(Arc::new(Shared { places: Places::new(most), strangers, begun: Mutex::default() }))
+        let (rates, places) = (Arc::clone(&config.rates), Places::new(most));
+        Self(Arc::new(Shared { rates, places, strangers, begun: Mutex::default() }))
     }
 }
 
@@ -103,7 +111,24 @@ pub(super) fn dismiss(socket: &Socket) {
     }
 }
 
+/// The client of this socket sends too much: nothing more is read of it for so long.
+pub(super) fn slow_down(socket: &Socket, by: Duration) {
+    if let Some(arrival) = socket.req_parts().extensions.get::<Arc<Arrival>>() {
+        arrival.pause.extend(by);
+        arrival.lines().iter().for_each(|line| line.pause().extend(by));
+    }
+}
+
 impl Shared {
+    /// Counts a request of somebody who has not come in yet.
+    fn count(&self, step: &Step, peer: Option<&Peer>) -> Result<(), Rejection> {
+        let Some(address) = peer.map(Peer::network).filter(|address| self.rates.counts(*address)) else {
+            return Ok(());
+        };
+        let is_welcome = |sid: &str| self.named(sid).is_some_and(|arrival| arrival.is_welcome());
+        if step.sid().is_some_and(is_welcome) { Ok(()) } else { self.rates.stranger(Some(address)) }
+    }
+
     fn begin(self: &Arc<Self>, peer: Option<&Peer>) -> Result<Arc<Arrival>, Rejection> {
         let address = peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), Peer::network);
         let place = self.places.take(address).map_err(|full| {
@@ -120,6 +145,7 @@ impl Shared {
             shared: Arc::clone(self),
             stage,
             lines: Mutex::default(),
+            pause: Pause::default(),
             sid: OnceLock::new(),
         }))
     }
@@ -153,6 +179,10 @@ impl Arrival {
         };
         *stage = Stage::Dismissed(place);
         lines.iter().for_each(|line| line.limit_input(0));
+    }
+
+    fn is_welcome(&self) -> bool {
+        matches!(*self.stage(), Stage::Welcome)
     }
 
     /// How many bytes it may send at once, where that is limited.
@@ -202,37 +232,6 @@ impl Drop for Arrival {
     }
 }
 
-/// What a request is to a socket.
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    /// None of ours, or a poll.
-    Other,
-    Begin,
-    BeginAsWebsocket,
-    MoveToWebsocket(String),
-    Send(String),
-}
-
-impl Step {
-    fn of(request: &Request) -> Self {
-        if !request.uri().path().starts_with("/socket.io") {
-            return Self::Other;
-        }
-        // Read as engineioxide reads it: whatever it takes for a websocket must be one here.
-        let query = request.uri().query().unwrap_or_default();
-        let sid = query.split('&').find_map(|pair| pair.strip_prefix("sid=")).map(str::to_owned);
-        let transport = query.split('&').find(|pair| pair.starts_with("transport="));
-        let is_websocket = transport.and_then(|pair| pair.split('=').nth(1)) == Some("websocket");
-        match (sid, request.method()) {
-            (None, &Method::GET) if is_websocket => Self::BeginAsWebsocket,
-            (None, &Method::GET) => Self::Begin,
-            (Some(sid), &Method::GET) if is_websocket => Self::MoveToWebsocket(sid),
-            (Some(sid), &Method::POST) => Self::Send(sid),
-            _ => Self::Other,
-        }
-    }
-}
-
 impl<S> Layer<S> for Arrivals {
     type Service = Arriving<S>;
 
@@ -265,9 +264,15 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let step = Step::of(&request);
+        if step == Step::Other {
+            return Either::Left(self.inner.call(request));
+        }
         let peer = request.extensions().get::<Peer>();
+        if let Err(refused) = self.shared.count(&step, peer) {
+            return Either::Right(Either::Left(std::future::ready(Ok(refusal(&refused)))));
+        }
         match step {
-            Step::Other => Either::Left(self.inner.call(request)),
+            Step::Other | Step::Poll(_) | Step::Odd => Either::Left(self.inner.call(request)),
             Step::MoveToWebsocket(sid) => {
                 if let Some(arrival) = self.shared.named(&sid) {
                     arrival.moves_to(peer);
@@ -275,10 +280,19 @@ where
                 Either::Left(self.inner.call(request))
             }
             Step::Send(sid) => {
-                let Some(bytes) = self.shared.named(&sid).and_then(|arrival| arrival.allowance()) else {
+                let arrival = self.shared.named(&sid);
+                if let Some(bytes) = arrival.as_ref().and_then(|arrival| arrival.allowance()) {
+                    let sending = send_little(self.inner.clone(), request, bytes);
+                    return Either::Right(Either::Right(Box::pin(sending)));
+                }
+                let Some(left) = arrival.and_then(|arrival| arrival.pause.left()) else {
                     return Either::Left(self.inner.call(request));
                 };
-                Either::Right(Either::Right(Box::pin(send_little(self.inner.clone(), request, bytes))))
+                let mut inner = self.inner.clone();
+                Either::Right(Either::Right(Box::pin(async move {
+                    tokio::time::sleep(left).await;
+                    inner.call(request).await
+                })))
             }
             step @ (Step::Begin | Step::BeginAsWebsocket) => match self.shared.begin(peer) {
                 Err(refused) => Either::Right(Either::Left(std::future::ready(Ok(refusal(&refused))))),
@@ -352,28 +366,6 @@ fn refusal(rejection: &Rejection) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn requests_are_told_apart() {
-        let step = |method: Method, uri: &str| {
-            Step::of(&Request::builder().method(method).uri(uri).body(Body::empty()).unwrap())
-        };
-        let begin = "/socket.io/?EIO=4&transport=polling";
-        let with_sid = |query: &str| format!("/socket.io/?EIO=4&sid=abc&{query}");
-        assert_eq!(step(Method::GET, begin), Step::Begin);
-        assert_eq!(step(Method::GET, "/socket.io/?EIO=4&transport=websocket"), Step::BeginAsWebsocket);
-        let sid = || "abc".to_owned();
-        assert_eq!(step(Method::GET, &with_sid("transport=websocket")), Step::MoveToWebsocket(sid()));
-        assert_eq!(step(Method::POST, &with_sid("transport=polling")), Step::Send(sid()));
-        assert_eq!(step(Method::GET, &with_sid("transport=polling")), Step::Other);
-        assert_eq!(step(Method::GET, "/api/v1/workflows?transport=websocket"), Step::Other);
-        // The first `transport` counts, up to a second `=`.
-        let odd = "/socket.io/?EIO=4&transport=websocket=x";
-        assert_eq!(step(Method::GET, odd), Step::BeginAsWebsocket);
-        let two = "/socket.io/?EIO=4&transport=polling&transport=websocket";
-        assert_eq!(step(Method::GET, two), Step::Begin);
-        assert_eq!(step(Method::GET, &with_sid("transport=websocket=x")), Step::MoveToWebsocket(sid()));
-    }
 
     #[test]
     fn the_id_of_a_connection_stands_in_its_first_packet() {

@@ -79,7 +79,7 @@ impl Door {
                 .on(event.name, Handler { server: Arc::clone(server), session: Arc::clone(&session), event });
         }
         socket.extensions.insert(Arc::clone(&session));
-        socket.on_fallback(Fallback { session: Arc::clone(&session) });
+        socket.on_fallback(Fallback { server: Arc::clone(server), session: Arc::clone(&session) });
         socket.on_disconnect(Farewell { server: Arc::clone(server), session: Arc::clone(&session) });
         // The engine may assign as soon as the first event has been handled.
         server.sessions.insert(&Connection { session, socket: Arc::clone(socket) });

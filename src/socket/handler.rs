@@ -12,6 +12,7 @@ use socketioxide::socket::Socket;
 use tracing::error;
 
 use super::Server;
+use super::arrivals;
 use super::caller::Caller;
 use super::connection::InReadLoop;
 use super::inbound::{Request, auth, node, task};
@@ -22,6 +23,7 @@ use crate::core::access::Role;
 use crate::core::errors::{INTERNAL_ERROR, INVALID_ARGUMENT, METHOD_OR_PATH_UNKNOWN, PAYLOAD_TOO_LARGE};
 use crate::core::nearest::suggestion;
 use crate::core::rejection::Rejection;
+use crate::listener::TooFast;
 use crate::protocol::socket::{event_name, payload_of};
 
 /// One event that clients send.
@@ -116,6 +118,7 @@ impl Handler {
             }
             (Some(_) | None, _) => {}
         }
+        self.pace(caller)?;
         let text = text_of(&value, self.server.config.message_bytes_max)?;
         match self.event.handling {
             Handling::Now(handle) => {
@@ -128,6 +131,29 @@ impl Handler {
             }
         }
     }
+}
+
+impl Handler {
+    /// Counts an event of somebody who has shown a key. A request too many is refused; what services say is not lost for it, but
+    /// they are read more slowly.
+    fn pace(&self, caller: &Caller) -> Result<(), Rejection> {
+        let Err(TooFast { refusal, apart }) = counted(&self.server, &self.session) else { return Ok(()) };
+        match self.event.handling {
+            Handling::InLane(_) => Err(refusal),
+            Handling::Now(_) => {
+                arrivals::slow_down(&caller.connection.socket, apart);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn counted(server: &Server, session: &Session) -> Result<(), TooFast> {
+    let rates = &server.config.rates;
+    if !rates.has_messages() {
+        return Ok(());
+    }
+    session.principal().map_or(Ok(()), |principal| rates.message(&principal))
 }
 
 /// The event as text, within its limits.
@@ -147,6 +173,7 @@ fn text_of(value: &Value, bytes_max: usize) -> Result<&str, Rejection> {
 /// Answers events that nobody knows.
 #[derive(Debug, Clone)]
 pub(super) struct Fallback {
+    pub server: Arc<Server>,
     pub session: Arc<Session>,
 }
 
@@ -166,7 +193,9 @@ impl Fallback {
         let message = format!("there is no event `{shown}`{near}");
         let caller = Caller { connection, event: Cow::Owned(shown), ack_id };
         if self.session.role().is_some() {
-            caller.refuse(&Rejection::new(METHOD_OR_PATH_UNKNOWN, message));
+            let early = counted(&self.server, &self.session).err();
+            let unknown = || Rejection::new(METHOD_OR_PATH_UNKNOWN, message);
+            caller.refuse(&early.map_or_else(unknown, |early| early.refusal));
         } else {
             auth::refuse_stranger(&caller);
         }

@@ -43,6 +43,7 @@ use crate::config::{ConnectionsConfig, Origins};
 use crate::core::access::Role;
 use crate::core::limits::Limits;
 use crate::engine::{Doorkeeper, EngineHandle};
+use crate::listener::Rates;
 use crate::protocol::socket::Shutdown;
 
 /// What each event of clients asks for; nothing where anybody may send it.
@@ -67,6 +68,8 @@ const FLUSH: Duration = Duration::from_millis(200);
 pub struct SocketConfig {
     /// Knows who may come in.
     pub doorkeeper: Doorkeeper,
+    /// How often somebody may ask.
+    pub rates: Arc<Rates>,
     pub limits: Limits,
     /// One event with its payload. A larger one is refused; beyond twice the size the connection ends.
     pub message_bytes_max: usize,
@@ -82,6 +85,7 @@ pub struct SocketConfig {
 impl SocketConfig {
     pub fn new(
         doorkeeper: Doorkeeper,
+        rates: Arc<Rates>,
         origins: Origins,
         limits: Limits,
         message_bytes_max: usize,
@@ -89,7 +93,7 @@ impl SocketConfig {
         data_dir: PathBuf,
     ) -> Self {
         let connections_max = CONNECTIONS_MAX;
-        Self { doorkeeper, limits, message_bytes_max, connections_max, bounds, origins, data_dir }
+        Self { doorkeeper, rates, limits, message_bytes_max, connections_max, bounds, origins, data_dir }
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use crate::config::{Config, ConnectionsConfig};
-use crate::listener::Tls;
+use crate::listener::{Rates, Tls};
 use crate::{listener, process};
 
 /// What systems allow a process unless it asks for more.
@@ -56,12 +56,13 @@ impl Network {
         self,
         router: Router,
         bounds: ConnectionsConfig,
+        rates: Arc<Rates>,
         mut closed: watch::Receiver<bool>,
     ) {
         let stop = async move {
             // The sender lives as long as the server.
             let _ = closed.wait_for(|closed| *closed).await;
         };
-        listener::serve(self.listener, router, bounds, self.tls, stop).await;
+        listener::serve(self.listener, router, bounds, rates, self.tls, stop).await;
     }
 }

@@ -44,6 +44,7 @@ pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<
     let mut families = Vec::from(of_process(&app, &stats::disk(&app).await?));
     families.extend(of_log(&app));
     families.extend(measured::families(app.engine.figures()));
+    families.push(of_rates(&app));
     if let Some((figures, services)) = &answered {
         families.extend(of_engine(figures));
         families.extend(of_services(services));
@@ -128,6 +129,14 @@ fn of_log(app: &App) -> [Family; 6] {
             app.engine.waiting_inputs(),
         ),
     ]
+}
+
+fn of_rates(app: &App) -> Family {
+    let family = Family::new("gleitzeit_rate_limited", Kind::Counter, "What came too often, by kind.");
+    app.rates
+        .refused()
+        .into_iter()
+        .fold(family, |family, (what, count)| family.with(&[("what", what)], count))
 }
 
 fn of_engine(figures: &Stats) -> [Family; 6] {

@@ -8,11 +8,12 @@ use utoipa::openapi::{ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, Respons
 
 use crate::core::errors::{
     API_KEY_INVALID, AUTH_TOKEN_EXPIRED, AUTHENTICATION_REQUIRED, Code, DATA_CORRUPTION, INTERNAL_ERROR,
-    INVALID_ARGUMENT, ORIGIN_NOT_ALLOWED, OVERLOADED, PAYLOAD_TOO_LARGE, RBAC_PERMISSION_DENIED,
-    REQUEST_TIMEOUT, SHUTTING_DOWN, STORAGE_FAILED, TOO_MANY_WRONG_KEYS, UNKNOWN_FIELD, WORKFLOW_PARSE_ERROR,
+    INVALID_ARGUMENT, ORIGIN_NOT_ALLOWED, OVERLOADED, PAYLOAD_TOO_LARGE, RATE_LIMITED,
+    RBAC_PERMISSION_DENIED, REQUEST_TIMEOUT, SHUTTING_DOWN, STORAGE_FAILED, TOO_MANY_WRONG_KEYS,
+    UNKNOWN_FIELD, WORKFLOW_PARSE_ERROR,
 };
 use crate::core::rejection::Rejection;
-use crate::http::routes::{Access, Route};
+use crate::http::routes::{Access, Route, SIGNS_OF_LIFE};
 use crate::protocol::rest::Problem;
 
 /// The codes of one operation.
@@ -26,8 +27,14 @@ impl Default for Refusals {
     }
 }
 
-const OF_KEYS: [Code; 5] =
-    [AUTHENTICATION_REQUIRED, AUTH_TOKEN_EXPIRED, API_KEY_INVALID, TOO_MANY_WRONG_KEYS, ORIGIN_NOT_ALLOWED];
+const OF_KEYS: [Code; 6] = [
+    AUTHENTICATION_REQUIRED,
+    AUTH_TOKEN_EXPIRED,
+    API_KEY_INVALID,
+    TOO_MANY_WRONG_KEYS,
+    RATE_LIMITED,
+    ORIGIN_NOT_ALLOWED,
+];
 const OF_ENGINE: [Code; 5] = [INTERNAL_ERROR, OVERLOADED, SHUTTING_DOWN, STORAGE_FAILED, DATA_CORRUPTION];
 
 impl Refusals {
@@ -55,8 +62,9 @@ impl Refusals {
                 self.add(OF_KEYS);
                 self.add([RBAC_PERMISSION_DENIED]);
             }
-            Access::Open | Access::Page => self.add([ORIGIN_NOT_ALLOWED]),
-            Access::Capability => {}
+            Access::Open if SIGNS_OF_LIFE.contains(&route.path) => self.add([ORIGIN_NOT_ALLOWED]),
+            Access::Open | Access::Page => self.add([ORIGIN_NOT_ALLOWED, RATE_LIMITED]),
+            Access::Capability => self.add([RATE_LIMITED]),
         }
         if route.path.contains('{') {
             self.add([INVALID_ARGUMENT]);
@@ -84,7 +92,8 @@ pub(super) fn response(codes: &[Code]) -> (String, Response) {
         .build();
     let mut response =
         ResponseBuilder::new().description(words.join("\n\n")).content("application/problem+json", content);
-    if codes.iter().any(|code| [OVERLOADED, SHUTTING_DOWN, TOO_MANY_WRONG_KEYS].contains(code)) {
+    let waited = [OVERLOADED, SHUTTING_DOWN, TOO_MANY_WRONG_KEYS, RATE_LIMITED];
+    if codes.iter().any(|code| waited.contains(code)) {
         let seconds = ObjectBuilder::new().schema_type(Type::Integer).examples([1]);
         let header = HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds to wait.")).build();
         response = response.header("Retry-After", header);

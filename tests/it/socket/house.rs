@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use gleitzeit::client::wire::{AckData, ConnectOptions, Events, Socket};
 use gleitzeit::clock::EngineClock;
-use gleitzeit::config::{ConnectionsConfig, HttpConfig, ModelsConfig, Origins, WebhookConfig};
+use gleitzeit::config::{ConnectionsConfig, HttpConfig, ModelsConfig, Origins, RatesConfig, WebhookConfig};
 use gleitzeit::core::ids::{Fingerprint, Seq, TaskId, Timestamp, WorkflowId};
 use gleitzeit::core::limits::Limits;
 use gleitzeit::core::listing::{ListFilter, Listed, Place};
@@ -17,6 +17,7 @@ use gleitzeit::core::why::{Offers, explain};
 use gleitzeit::engine::{Doorkeeper, EngineHandle, EngineParts, FailurePage, Running, Views, prepare};
 use gleitzeit::executor::outbound::Outbound;
 use gleitzeit::executor::{Courier, Executor, Tools};
+use gleitzeit::listener::Rates;
 use gleitzeit::log::{Log, LogOptions, SegmentLog};
 use gleitzeit::signing::CallbackKey;
 use gleitzeit::socket::{SocketConfig, SocketServer};
@@ -86,6 +87,7 @@ impl House {
         });
         let config = SocketConfig::new(
             doorkeeper,
+            Arc::new(Rates::new(&RatesConfig::default())),
             Origins::default(),
             limits,
             MESSAGE_BYTES,

@@ -6,6 +6,7 @@ mod descriptors;
 mod leftovers;
 mod line;
 mod places;
+mod rates;
 mod sockets;
 mod tls;
 

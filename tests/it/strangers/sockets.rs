@@ -12,7 +12,7 @@ use crate::harness::{PATIENCE, Server, until};
 const BEGIN: &str = "GET /socket.io/?EIO=4&transport=polling";
 
 /// A server that asks for keys, with settings, and its first key.
-fn guarded(base: &TempDir, settings: &str) -> (Server, String) {
+pub(super) fn guarded(base: &TempDir, settings: &str) -> (Server, String) {
     let (file, data) = (base.path().join("settings.toml"), base.path().join("data"));
     std::fs::write(&file, settings).expect("it can be written");
     let key = init(&data);
@@ -22,7 +22,7 @@ fn guarded(base: &TempDir, settings: &str) -> (Server, String) {
 }
 
 /// A websocket that has opened its namespace.
-fn joined(server: &Server) -> Line {
+pub(super) fn joined(server: &Server) -> Line {
     let mut line = Line::open(server);
     assert_eq!(line.upgrade(""), 101);
     assert!(line.text().starts_with("0{") && line.send_text("40/cluster,"));
@@ -31,7 +31,7 @@ fn joined(server: &Server) -> Line {
     line
 }
 
-fn authenticate(line: &mut Line, key: &str) {
+pub(super) fn authenticate(line: &mut Line, key: &str) {
     assert!(line.send_text(&format!("42/cluster,1[\"authenticate\",{{\"token\":\"{key}\"}}]")));
     let answers = [line.text(), line.text()];
     assert!(answers.iter().all(|answer| answer.contains("\"success\":true")), "{answers:?}");
