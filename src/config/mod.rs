@@ -26,7 +26,7 @@ pub use files::FilesConfig;
 pub use http::{Allowed, HttpConfig};
 pub use log::{LogConfig, LogFormat};
 pub use models::{ApiKey, EndpointConfig, EndpointKind, ModelsConfig, Strategy};
-pub use origins::{Foreign, Origins};
+pub use origins::{Foreign, Origins, OwnScheme};
 pub use rates::{RatesConfig, ThisMachine};
 pub use retention::RetentionConfig;
 pub use size::parse_size;
@@ -208,7 +208,8 @@ impl Config {
 
     /// From where browsers may speak to the server.
     pub fn origins(&self, guard: Guard) -> Origins {
-        Origins::new(self.allowed_origins.clone(), guard == Guard::None)
+        let own = if self.tls.is_some() { OwnScheme::Https } else { OwnScheme::Either };
+        Origins::new(self.allowed_origins.clone(), guard == Guard::None, own)
     }
 }
 

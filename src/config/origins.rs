@@ -13,6 +13,17 @@ pub struct Origins {
     /// Without keys only this machine may connect, so every name that a page can give the address is refused but
     /// its own: a name may lead here today that led elsewhere when the page was loaded.
     local_names_only: bool,
+    own: OwnScheme,
+}
+
+/// How the addresses of the server's own pages begin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OwnScheme {
+    /// The server speaks plain HTTP, as it does behind a proxy whose pages come by TLS.
+    #[default]
+    Either,
+    /// The server speaks TLS itself: whatever came without it came from somebody else.
+    Https,
 }
 
 /// Why a request is refused.
@@ -30,8 +41,8 @@ pub enum Foreign {
 }
 
 impl Origins {
-    pub const fn new(allowed: Vec<String>, local_names_only: bool) -> Self {
-        Self { allowed, local_names_only }
+    pub const fn new(allowed: Vec<String>, local_names_only: bool, own: OwnScheme) -> Self {
+        Self { allowed, local_names_only, own }
     }
 
     /// Checks the headers `Origin` and `Host` of a request.
@@ -45,11 +56,23 @@ impl Origins {
             return Err(Foreign::Host(host.to_owned()));
         }
         let Some(origin) = origin else { return Ok(()) };
-        let own = host.is_some_and(|host| host_of(origin) == host);
-        if own || self.allowed.iter().any(|allowed| allowed == origin) {
+        let is_own = host.is_some_and(|host| self.is_own(origin, host));
+        if is_own || self.allowed.iter().any(|allowed| allowed == origin) {
             return Ok(());
         }
         Err(Foreign::Page(origin.to_owned()))
+    }
+}
+
+impl Origins {
+    /// Whether a page came from this server, which goes by the name of `host`.
+    fn is_own(&self, origin: &str, host: &str) -> bool {
+        let Some((scheme, name)) = origin.split_once("://") else { return false };
+        let fits = match self.own {
+            OwnScheme::Either => ["http", "https"].contains(&scheme),
+            OwnScheme::Https => scheme == "https",
+        };
+        fits && name == host
     }
 }
 
@@ -67,12 +90,15 @@ fn is_local(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Origins;
+    use super::{Origins, OwnScheme};
 
     #[test]
     fn only_own_and_named_pages_are_let_in() {
         let allowed = || vec!["https://flows.example.org".to_owned()];
-        let (guarded, open) = (Origins::new(allowed(), false), Origins::new(allowed(), true));
+        let (guarded, open) = (
+            Origins::new(allowed(), false, OwnScheme::Either),
+            Origins::new(allowed(), true, OwnScheme::Either),
+        );
         let cases = [
             // Origin, Host, with a token, without one.
             (None, Some("127.0.0.1:8000"), true, true),
@@ -88,11 +114,22 @@ mod tests {
             (Some("https://evil.example.com"), Some("127.0.0.1:8000"), false, false),
             (Some("https://rebound.example.com"), Some("rebound.example.com"), true, false),
             (Some("null"), Some("127.0.0.1:8000"), false, false),
+            (Some("https://127.0.0.1:8000"), Some("127.0.0.1:8000"), true, true),
+            (Some("ftp://127.0.0.1:8000"), Some("127.0.0.1:8000"), false, false),
+            (Some("127.0.0.1:8000"), Some("127.0.0.1:8000"), false, false),
+            (Some(""), Some("127.0.0.1:8000"), false, false),
             (Some("http://127.0.0.1:8000"), None, false, false),
         ];
         for (origin, host, with_token, without) in cases {
             assert_eq!(guarded.check(origin, host).is_ok(), with_token, "{origin:?} {host:?}");
             assert_eq!(open.check(origin, host).is_ok(), without, "{origin:?} {host:?}");
         }
+    }
+
+    #[test]
+    fn pages_that_came_without_tls_are_not_those_of_a_server_with_it() {
+        let origins = Origins::new(Vec::new(), false, OwnScheme::Https);
+        let check = |origin| origins.check(Some(origin), Some("127.0.0.1:8000")).is_ok();
+        assert!(check("https://127.0.0.1:8000") && !check("http://127.0.0.1:8000"));
     }
 }

@@ -1,5 +1,5 @@
-//! Sockets that are about to open: there is a bounded number of them, and whoever has shown no key where one is asked for may not
-//! send much.
+//! Sockets that are about to open: no page of somebody else opens one, there is a bounded number of them, and whoever has shown no
+//! key where one is asked for may not send much.
 //!
 //! socketioxide keeps every engine.io connection that was begun, and takes whatever it sends. So each carries an [`Arrival`] among
 //! the parts of its first request, which live as long as it does: a place among those that are about to open, until it is welcome.
@@ -18,7 +18,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::Either;
 use socketioxide::socket::Socket;
@@ -27,7 +27,8 @@ use tracing::debug;
 
 use self::step::Step;
 use super::SocketConfig;
-use crate::core::errors::{OVERLOADED, PAYLOAD_TOO_LARGE};
+use crate::config::Origins;
+use crate::core::errors::{ORIGIN_NOT_ALLOWED, OVERLOADED, PAYLOAD_TOO_LARGE};
 use crate::core::rejection::Rejection;
 use crate::listener::{Full, Most, Pause, Peer, Place, Places, Rates};
 use crate::protocol::rest::Problem;
@@ -49,6 +50,7 @@ pub struct Arrivals(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    origins: Origins,
     rates: Arc<Rates>,
     places: Places,
     strangers: Strangers,
@@ -92,7 +94,8 @@ impl Arrivals {
             Most { all: bounds.opening_max, per_address: bounds.opening_per_address, elsewhere: PER_ADDRESS };
         let strangers = if config.doorkeeper.is_guarded() { Strangers::Limited } else { Strangers::Welcome };
         let (rates, places) = (Arc::clone(&config.rates), Places::new(most));
-        Self(Arc::new(Shared { rates, places, strangers, begun: Mutex::default() }))
+        let origins = config.origins.clone();
+        Self(Arc::new(Shared { origins, rates, places, strangers, begun: Mutex::default() }))
     }
 }
 
@@ -120,6 +123,14 @@ pub(super) fn slow_down(socket: &Socket, by: Duration) {
 }
 
 impl Shared {
+    /// A browser says where a page came from. A foreign page must not speak to a server in its visitor's name, and browsers ask
+    /// nobody before they open a websocket.
+    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Rejection> {
+        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("(not text)"));
+        let checked = self.origins.check(text(header::ORIGIN), text(header::HOST));
+        checked.map_err(|foreign| Rejection::new(ORIGIN_NOT_ALLOWED, foreign.to_string()))
+    }
+
     /// Counts a request of somebody who has not come in yet.
     fn count(&self, step: &Step, peer: Option<&Peer>) -> Result<(), Rejection> {
         let Some(address) = peer.map(Peer::network).filter(|address| self.rates.counts(*address)) else {
@@ -268,7 +279,8 @@ where
             return Either::Left(self.inner.call(request));
         }
         let peer = request.extensions().get::<Peer>();
-        if let Err(refused) = self.shared.count(&step, peer) {
+        let checked = self.shared.check_origin(request.headers());
+        if let Err(refused) = checked.and_then(|()| self.shared.count(&step, peer)) {
             return Either::Right(Either::Left(std::future::ready(Ok(refusal(&refused)))));
         }
         match step {

@@ -18,7 +18,7 @@ use super::handler::{self, Fallback, Handler};
 use super::session::Session;
 use super::sessions::Connection;
 use crate::core::command::{Command, Disconnected};
-use crate::core::errors::{ORIGIN_NOT_ALLOWED, OVERLOADED};
+use crate::core::errors::OVERLOADED;
 use crate::core::ids::SessionId;
 use crate::core::rejection::Rejection;
 use crate::protocol::socket::Connected;
@@ -67,7 +67,6 @@ impl Door {
             let message = format!("{limit} clients are connected, which is the limit");
             return Err(Rejection::new(OVERLOADED, message));
         }
-        check_origin(server, socket)?;
         let session = Arc::new(Session::new(server.sessions.next_id()));
         let doorkeeper = &server.config.doorkeeper;
         if !doorkeeper.is_guarded() {
@@ -85,15 +84,6 @@ impl Door {
         server.sessions.insert(&Connection { session, socket: Arc::clone(socket) });
         Ok(())
     }
-}
-
-/// A browser says where a page came from. A foreign page must not speak to a server in its visitor's name, and
-/// cross-origin rules do not cover websockets.
-fn check_origin(server: &Server, socket: &Socket) -> Result<(), Rejection> {
-    let headers = &socket.req_parts().headers;
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("(not text)"));
-    let checked = server.config.origins.check(text("origin"), text("host"));
-    checked.map_err(|foreign| Rejection::new(ORIGIN_NOT_ALLOWED, foreign.to_string()))
 }
 
 /// What is done when a socket has left the namespace.

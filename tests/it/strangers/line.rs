@@ -132,6 +132,17 @@ impl Line {
         String::from_utf8(text).expect("it is text")
     }
 
+    /// Sends a request with header lines of its own; the status of the answer, and its body.
+    pub fn send(&mut self, request: &str, headers: &[String], body: &str) -> (u16, String) {
+        let length = body.len();
+        let head = format!(
+            "{request} HTTP/1.1\r\n{}\r\nContent-Length: {length}\r\n\r\n{body}",
+            headers.join("\r\n")
+        );
+        assert!(self.say(head.as_bytes()), "{request}");
+        self.answer()
+    }
+
     /// Becomes a websocket of engine.io; `query` is what stands behind the transport.
     pub fn upgrade(&mut self, query: &str) -> u16 {
         let request = format!(

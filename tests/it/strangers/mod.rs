@@ -5,6 +5,7 @@ mod bounds;
 mod descriptors;
 mod leftovers;
 mod line;
+mod pages;
 mod places;
 mod rates;
 mod sockets;
@@ -26,6 +27,11 @@ fn configured(base: &TempDir, settings: &str) -> Server {
 
 fn path(path: &Path) -> &str {
     path.to_str().expect("temporary paths are text")
+}
+
+/// The id of a connection in what it is told as it begins.
+fn sid(begun: &str) -> &str {
+    begun.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an id")
 }
 
 /// Asserts that others are served.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::line::Line;
 use super::sockets::{authenticate, guarded, joined};
-use super::{configured, path};
+use super::{configured, path, sid};
 use crate::access::{Caller, refused};
 use crate::harness::{Answer, PATIENCE, Server, gleitzeit, until};
 
@@ -186,7 +186,7 @@ impl Polling {
 fn polling(server: &Server) -> Polling {
     let mut line = Line::open(server);
     let begun = line.ask_for("GET /socket.io/?EIO=4&transport=polling");
-    let sid = begun.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an id");
+    let sid = sid(&begun);
     let mut polling = Polling { line, path: format!("/socket.io/?EIO=4&transport=polling&sid={sid}") };
     assert_eq!(polling.send("40/cluster,"), 200);
     let mut seen = String::new();

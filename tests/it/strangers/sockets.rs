@@ -5,7 +5,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::line::Line;
-use super::{configured, path, serves_others};
+use super::{configured, path, serves_others, sid};
 use crate::access::init;
 use crate::harness::{PATIENCE, Server, until};
 
@@ -127,7 +127,7 @@ fn strangers_may_not_send_much() {
     // Over polling, and over a websocket that polling has become.
     let mut line = Line::open(&server);
     let begun = line.ask_for(BEGIN);
-    let sid = begun.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an id");
+    let sid = sid(&begun);
     let query = format!("/socket.io/?EIO=4&transport=polling&sid={sid}");
     let mut sender = Line::open(&server);
     let head = format!("POST {query} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000000\r\n\r\n");

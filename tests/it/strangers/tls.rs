@@ -13,15 +13,15 @@ use super::path;
 use crate::harness::{PATIENCE, Server, gleitzeit, until};
 
 /// An authority and a certificate of this machine that it has signed.
-struct Certificate {
-    ca: PathBuf,
+pub(super) struct Certificate {
+    pub(super) ca: PathBuf,
     cert: PathBuf,
     key: PathBuf,
 }
 
 impl Certificate {
     /// Made by openssl in a folder of its own.
-    fn make(folder: &Path) -> Self {
+    pub(super) fn make(folder: &Path) -> Self {
         std::fs::create_dir_all(folder).expect("a folder can be made");
         std::fs::write(folder.join("names"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n")
             .expect("it can be written");
@@ -44,7 +44,7 @@ impl Certificate {
         Tls::only(&std::fs::read(&self.ca).expect("it is there")).expect("it is a certificate")
     }
 
-    fn flags(&self) -> [&str; 4] {
+    pub(super) fn flags(&self) -> [&str; 4] {
         ["--tls-cert", path(&self.cert), "--tls-key", path(&self.key)]
     }
 
