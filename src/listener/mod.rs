@@ -22,7 +22,7 @@ use std::time::Duration;
 use axum::Router;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tracing::{debug, info, warn};
 
 use crate::config::ConnectionsConfig;
@@ -51,6 +51,11 @@ const OFTEN_ANSWER: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r
 const FULL_ANSWER: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n\
     content-type: text/plain\r\ncontent-length: 51\r\n\r\ntoo many connections are open: try again in a while";
 
+/// Connections that are told within TLS that there is no place for them, at once, and for how long each may take. A handshake costs
+/// a millisecond; whoever finds no place here is closed without a word.
+const TOLD_BY_TLS_MAX: usize = 32;
+const TELLING: Duration = Duration::from_secs(2);
+
 /// Serves until `closed` comes back, and then until the requests under way are answered. Connections that have become
 /// websockets, and streams, go on.
 pub async fn serve(
@@ -63,7 +68,7 @@ pub async fn serve(
 ) {
     let most = Most { all: bounds.max, per_address: bounds.per_address, elsewhere: PER_ADDRESS };
     let places = Places::new(most);
-    let bounds = Arc::new(bounds);
+    let (bounds, telling) = (Arc::new(bounds), Arc::new(Semaphore::new(TOLD_BY_TLS_MAX)));
     let (closing, told) = watch::channel(false);
     // Each connection has a clone; when all of them are gone, nothing more comes.
     let (open, mut all_done) = mpsc::channel::<()>(1);
@@ -76,7 +81,7 @@ pub async fn serve(
         let place = match admit(&rates, &places, address) {
             Ok(place) => place,
             Err(refused) => {
-                turn_away(&stream, address, &refused);
+                turn_away(stream, address, &refused, tls.as_ref(), &telling);
                 continue;
             }
         };
@@ -146,7 +151,13 @@ fn admit(rates: &Rates, places: &Places, address: SocketAddr) -> Result<Place, R
     places.take(address.ip()).map_err(Refused::Full)
 }
 
-fn turn_away(stream: &TcpStream, address: SocketAddr, refused: &Refused) {
+fn turn_away(
+    stream: TcpStream,
+    address: SocketAddr,
+    refused: &Refused,
+    tls: Option<&Arc<Tls>>,
+    telling: &Arc<Semaphore>,
+) {
     let answer = match refused {
         Refused::TooOften(why) => {
             debug!(%address, why = why.message, "a connection is turned away");
@@ -161,9 +172,21 @@ fn turn_away(stream: &TcpStream, address: SocketAddr, refused: &Refused) {
             FULL_ANSWER
         }
     };
-    if let Err(error) = stream.try_write(answer) {
-        debug!(%address, %error, "it was not told");
-    }
+    let Some(tls) = tls else {
+        if let Err(error) = stream.try_write(answer) {
+            debug!(%address, %error, "it was not told");
+        }
+        return;
+    };
+    // Whoever comes too often is not worth a handshake.
+    let (Refused::Full(_), Ok(permit)) = (refused, Arc::clone(telling).try_acquire_owned()) else { return };
+    let tls = Arc::clone(tls);
+    tokio::spawn(async move {
+        if let Ok(Err(error)) = tokio::time::timeout(TELLING, tls.tell(stream, answer)).await {
+            debug!(%address, %error, "it was not told");
+        }
+        drop(permit);
+    });
 }
 
 /// Whatever waits to be sent is acknowledged within `unread`, or the connection ends.

@@ -80,6 +80,17 @@ impl Tls {
     }
 }
 
+impl Tls {
+    /// Agrees on keys, says one thing, and reads on until the other side has heard it.
+    pub(super) async fn tell(&self, stream: TcpStream, answer: &[u8]) -> io::Result<()> {
+        let mut stream = self.accept(stream).await?;
+        stream.write_all(answer).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream.take(LEFT_BYTES_MAX), &mut tokio::io::sink()).await?;
+        Ok(())
+    }
+}
+
 async fn tell_of_tls(stream: &mut TcpStream) -> io::Result<()> {
     let length = PLAIN_ANSWER.len();
     let head = format!(

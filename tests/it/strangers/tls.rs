@@ -117,6 +117,40 @@ fn who_speaks_no_tls_is_told_so_or_closed() {
     assert!(fetched(&ours.ca, &format!("{}/livez", url(&server))).is_some(), "others are served");
 }
 
+/// What is said to whoever finds no place is said within TLS, to a bounded number at once.
+#[test]
+fn who_finds_no_place_is_told_by_tls() {
+    let base = TempDir::new().expect("a temporary directory");
+    let ours = Certificate::make(&base.path().join("a"));
+    let settings = base.path().join("settings.toml");
+    let tls = format!("[tls]\ncert = {:?}\nkey = {:?}\n", ours.cert, ours.key);
+    std::fs::write(&settings, format!("{tls}[connections]\nmax = 2\nheader_timeout_seconds = 600\n"))
+        .expect("it can be written");
+    let server = Server::start(&base.path().join("data"), &["--config", path(&settings)]);
+    let held = [Line::open(&server), Line::open(&server)];
+    let page = format!("{}/livez", url(&server));
+    let refused = || {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--noproxy", "*", "-w", " %{http_code}", "--cacert", path(&ours.ca), &page]);
+        let said = said(&curl.output().expect("curl is there"));
+        (said == "too many connections are open: try again in a while 503").then_some(())
+    };
+    until("it is told", PATIENCE, refused);
+    // Those who begin no handshake keep those out who do, for a while, and cost a bounded number of descriptors.
+    let before = server.descriptors();
+    let silent: Vec<Line> = (0..200).map(|_| Line::open(&server)).collect();
+    for mut line in silent {
+        assert!(server.descriptors() <= before + TOLD_AT_ONCE + 8, "all of them are kept");
+        assert_eq!(line.rest(), b"", "it is closed without a word");
+    }
+    until("it is told again", PATIENCE, refused);
+    drop(held);
+    until("there is a place", PATIENCE, || fetched(&ours.ca, &page));
+}
+
+/// How many the server tells at once.
+const TOLD_AT_ONCE: usize = 32;
+
 #[test]
 fn a_certificate_is_renewed_without_a_restart() {
     let base = TempDir::new().expect("a temporary directory");
