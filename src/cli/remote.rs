@@ -23,7 +23,8 @@ pub struct Remote {
     /// Token of the server.
     #[arg(long, env = "GLEITZEIT_TOKEN", hide_env_values = true, global = true)]
     token: Option<String>,
-    /// Certificates of those who may vouch for the server, in PEM, in the place of the authorities that the system trusts.
+    /// Certificate of the server, or those of authorities that may vouch for it, in PEM, in the place of the authorities that the
+    /// system trusts.
     #[arg(long, env = "GLEITZEIT_CA", value_name = "FILE", global = true)]
     ca: Option<PathBuf>,
 }
@@ -43,13 +44,13 @@ impl Remote {
 
     /// The address of the server, as people write it.
     pub fn address(&self) -> anyhow::Result<String> {
-        Ok(Access::settle(self.url.clone(), self.token.clone())?.url)
+        Ok(Access::settle(self.url.clone(), self.token.clone(), self.ca.clone())?.url)
     }
 
     /// Runs `call` with a client of the server, until it ends or somebody interrupts it.
     pub fn run(self, call: impl AsyncFnOnce(Client) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
-        let access = Access::settle(self.url, self.token)?;
-        let mut builder = Client::builder(&access.url).tls(trust(self.ca.as_deref())?);
+        let access = Access::settle(self.url, self.token, self.ca)?;
+        let mut builder = Client::builder(&access.url).tls(trust(access.ca.as_deref())?);
         if let Some(token) = access.token {
             builder = builder.token(token);
         }
@@ -69,8 +70,8 @@ pub fn trust(ca: Option<&Path>) -> anyhow::Result<Tls> {
     let Some(path) = ca else { return Ok(Tls::default()) };
     let shown = path.display();
     let pem =
-        std::fs::read(path).with_context(|| format!("{shown}, the certificates of --ca, cannot be read"))?;
-    Tls::only(&pem).with_context(|| format!("{shown}, the certificates of --ca"))
+        std::fs::read(path).with_context(|| format!("{shown}, the certificates to trust, cannot be read"))?;
+    Tls::only(&pem).with_context(|| format!("{shown}, the certificates to trust"))
 }
 
 /// How the program ends after a workflow.
@@ -89,7 +90,7 @@ pub fn exit_of(status: &WorkflowStatus) -> Exit {
 /// How the program ends after a call that failed.
 pub fn exit_after(error: &ClientError) -> Exit {
     match error {
-        ClientError::Unreachable { .. } => Exit::Unreachable,
+        ClientError::Unreachable { .. } | ClientError::Untrusted { .. } => Exit::Unreachable,
         ClientError::WaitTimeout { .. } => Exit::WaitTimedOut,
         ClientError::Problem(problem) => match problem.status {
             401 | 403 => Exit::Denied,
@@ -110,6 +111,9 @@ pub fn told(error: &ClientError) -> String {
         ClientError::Problem(problem) => problem_told(problem),
         ClientError::Unreachable { url, reason } => {
             catalogued(errors::SERVER_UNREACHABLE, &format!("{url}: {reason}"))
+        }
+        ClientError::Untrusted { url, reason } => {
+            catalogued(errors::SERVER_UNTRUSTED, &format!("{url}: {reason}"))
         }
         ClientError::WaitTimeout { .. }
         | ClientError::Config(_)

@@ -110,6 +110,9 @@ catalogue! {
     1020 SERVER_UNREACHABLE Network Error true 503
         "No Gleitzeit server answers at the address."
         "Start one with `gleitzeit serve`, or name its address with --url or GLEITZEIT_URL."
+    1021 SERVER_UNTRUSTED Network Error false 502
+        "The server shows a certificate that is not trusted here."
+        "If it is the server you mean, name its certificate or that of its authority with --ca, GLEITZEIT_CA or `ca` under [client]."
     1030 OVERLOADED Resource Warning true 503
         "Too many requests are waiting for the engine."
         "Wait for the time in Retry-After, then send the same request again."

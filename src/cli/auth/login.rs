@@ -22,7 +22,7 @@ pub(super) struct Login {
     /// Address of the server [default: <http://127.0.0.1:8000>].
     #[arg(long, env = "GLEITZEIT_URL")]
     url: Option<String>,
-    /// Certificates of those who may vouch for the server, in PEM.
+    /// Certificate of the server, or those of authorities that may vouch for it, in PEM.
     #[arg(long, env = "GLEITZEIT_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Logout {
 
 impl Login {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let url = Access::settle(self.url, None)?.url;
+        let Access { url, ca, .. } = Access::settle(self.url, None, self.ca)?;
         if io::stdin().is_terminal() {
             eprintln!("key for {url}, then Enter:");
         }
@@ -47,7 +47,7 @@ impl Login {
         let key = key.trim().to_owned();
         ensure!(!key.is_empty(), "there was no key on stdin");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let client = Client::builder(&url).token(&key).tls(trust(self.ca.as_deref())?).build()?;
+        let client = Client::builder(&url).token(&key).tls(trust(ca.as_deref())?).build()?;
         // A key that does not open anything is not worth keeping.
         let who = runtime.block_on(client.whoami())?;
         ensure!(who.guarded, "the server at {url} asks nobody for a key, so there is nothing to keep");
@@ -61,7 +61,7 @@ impl Login {
 
 impl Logout {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let url = Access::settle(self.url, None)?.url;
+        let url = Access::settle(self.url, None, None)?.url;
         let mut keyring = Keyring::read()?;
         if keyring.remove(&url) {
             keyring.write()?;

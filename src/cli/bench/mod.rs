@@ -40,6 +40,7 @@ What is counted:
 Your own service, with --service-command:
   The command is run by `sh`, --services times (once unless given), and is told by its environment:
     GLEITZEIT_URL, GLEITZEIT_TOKEN   where the server is, and its token where it has one
+    GLEITZEIT_CA                     the certificates to trust, from --ca
     GLEITZEIT_SERVICE_NAME           the name that it must register with
     GLEITZEIT_TASK_TYPE              the type of the tasks, a capability: custom_processing
     GLEITZEIT_WINDOW                 how many tasks it should take at once: --window
@@ -64,6 +65,9 @@ pub(super) struct Bench {
     /// Token of that server.
     #[arg(long, env = "GLEITZEIT_TOKEN", hide_env_values = true, requires = "url")]
     token: Option<String>,
+    /// Certificate of that server, or of its authority, in PEM; needed for an address that begins with https.
+    #[arg(long, env = "GLEITZEIT_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// What to run; may be repeated. Without it: independent, single, chain, fanout.
     #[arg(long, value_enum)]
     scenario: Vec<Scenario>,
@@ -121,7 +125,7 @@ impl Bench {
 
     async fn measure(self) -> anyhow::Result<Exit> {
         let target = match &self.url {
-            Some(url) => Target::running(url, self.token.clone())?,
+            Some(url) => Target::running(url, self.token.clone(), self.ca.as_deref())?,
             None => Target::start(self.dir.clone()).await?,
         };
         if cfg!(debug_assertions) && self.url.is_none() {

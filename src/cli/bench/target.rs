@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use reqwest::Url;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use super::load::rest::Rest;
+use crate::cli::remote::trust;
+use crate::client::Tls;
 
 /// An empty server is ready in milliseconds; a debug build on a busy machine takes longer.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -25,21 +27,36 @@ pub struct Address {
     pub host: String,
     pub port: u16,
     pub token: Option<String>,
+    /// Of an address that begins with https.
+    pub tls: Option<Trusted>,
+}
+
+/// Whom to believe that the server is the one that was asked for.
+#[derive(Debug, Clone)]
+pub struct Trusted {
+    /// The file that says so.
+    pub ca: PathBuf,
+    pub tls: Tls,
 }
 
 impl Address {
-    pub fn parse(url: &str, token: Option<String>) -> anyhow::Result<Self> {
+    pub fn parse(url: &str, token: Option<String>, ca: Option<&Path>) -> anyhow::Result<Self> {
         let parsed = Url::parse(url).with_context(|| format!("{url:?} is not an address"))?;
-        ensure!(
-            parsed.scheme() == "http",
-            "{url} is not a plain http:// address: the load generator does not encrypt, because it would \
-             measure the encryption"
-        );
+        let tls = match parsed.scheme() {
+            "http" => None,
+            "https" => {
+                let ca = ca.with_context(|| {
+                    format!("{url} is encrypted: name the certificate of the server, or of its authority, with --ca")
+                })?;
+                Some(Trusted { ca: ca.to_path_buf(), tls: trust(Some(ca))? })
+            }
+            _ => bail!("{url} is neither an http:// nor an https:// address"),
+        };
         let host = parsed.host_str().with_context(|| format!("{url} names no host"))?;
         // An address of version 6 stands in brackets in a URL, and without them everywhere else.
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = parsed.port_or_known_default().with_context(|| format!("{url} names no port"))?;
-        Ok(Self { url: url.trim_end_matches('/').to_owned(), host, port, token })
+        Ok(Self { url: url.trim_end_matches('/').to_owned(), host, port, token, tls })
     }
 }
 
@@ -70,8 +87,8 @@ impl Drop for Directory {
 }
 
 impl Target {
-    pub fn running(url: &str, token: Option<String>) -> anyhow::Result<Self> {
-        Ok(Self { address: Address::parse(url, token)?, own: None })
+    pub fn running(url: &str, token: Option<String>, ca: Option<&Path>) -> anyhow::Result<Self> {
+        Ok(Self { address: Address::parse(url, token, ca)?, own: None })
     }
 
     /// Starts this same program as a server of its own process, with an empty directory below `parent`.
@@ -105,7 +122,7 @@ impl Target {
             url.await.with_context(|| format!("the server did not listen within {START_LIMIT:?}"))??;
         // Reads on, so that the server never blocks on a full pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { address: Address::parse(&url, None)?, own: Some(OwnServer { process, directory }) })
+        Ok(Self { address: Address::parse(&url, None, None)?, own: Some(OwnServer { process, directory }) })
     }
 
     /// Ends a server that was started here.
@@ -163,11 +180,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_plain() {
-        let address = Address::parse("http://[::1]:9/", None).unwrap();
+    fn an_address_is_plain_or_says_whom_to_trust() {
+        let address = Address::parse("http://[::1]:9/", None, None).unwrap();
         assert_eq!((address.url.as_str(), address.host.as_str(), address.port), ("http://[::1]:9", "::1", 9));
-        for bad in ["https://h", "h:1", ""] {
-            assert!(Address::parse(bad, None).is_err(), "{bad}");
+        for bad in ["https://h", "ftp://h", "h:1", ""] {
+            assert!(Address::parse(bad, None, None).is_err(), "{bad}");
         }
     }
 }

@@ -74,6 +74,10 @@ pub enum ClientError {
     Config(String),
     #[error("cannot reach {url}: {reason}; check that the server runs and listens there")]
     Unreachable { url: String, reason: String },
+    #[error(
+        "{url} is not trusted: {reason}; trust its certificate, or that of its authority, if it is the server you mean"
+    )]
+    Untrusted { url: String, reason: String },
     #[error("{0}")]
     Problem(Box<Problem>),
     #[error("{url} answered with {status} and not as a Gleitzeit server does: {body}")]
@@ -98,6 +102,7 @@ impl ClientError {
             Self::Problem(problem) => Some(problem),
             Self::Config(_)
             | Self::Unreachable { .. }
+            | Self::Untrusted { .. }
             | Self::Unexpected { .. }
             | Self::Decode { .. }
             | Self::Encode(_)
@@ -119,6 +124,7 @@ impl ClientError {
             Self::Unreachable { .. } | Self::Unexpected { status: 502..=504, .. } => Some(usual),
             Self::Problem(_)
             | Self::Config(_)
+            | Self::Untrusted { .. }
             | Self::Unexpected { .. }
             | Self::Decode { .. }
             | Self::Encode(_)

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::error::{ClientError, Problem};
 use super::{Client, DEFAULT_CONNECT_TIMEOUT};
 use crate::client::Tls;
+use crate::client::tls::distrust;
 use crate::crypto;
 
 /// A request that may be repeated is tried this often in all.
@@ -207,7 +208,11 @@ fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
 }
 
 pub(super) fn unreachable(url: &Url, error: &reqwest::Error) -> ClientError {
-    ClientError::Unreachable { url: url.to_string(), reason: chain(error) }
+    let url = url.to_string();
+    match distrust(error) {
+        Some(reason) => ClientError::Untrusted { url, reason },
+        None => ClientError::Unreachable { url, reason: chain(error) },
+    }
 }
 
 /// The outermost message of this library says only that sending failed; the reason is below.

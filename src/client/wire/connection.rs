@@ -140,8 +140,7 @@ async fn open_websocket(options: &ConnectOptions) -> Result<WebSocket, WireError
     crypto::install_crypto_provider();
     let connector = options.tls.config().map(Connector::Rustls);
     let handshake = client_async_tls_with_config(target.websocket.as_str(), tcp, Some(config), connector);
-    let (websocket, _response) =
-        handshake.await.map_err(|source| WireError::Handshake { address, source: Box::new(source) })?;
+    let (websocket, _response) = handshake.await.map_err(|error| WireError::of_handshake(address, error))?;
     Ok(websocket)
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 
+use crate::client::tls::distrust;
+
 /// A text frame that is not a packet this client can use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -39,6 +41,10 @@ pub enum WireError {
     Url { url: String, reason: String },
     #[error("cannot reach {address}: {source}; check that the server runs and listens there")]
     Unreachable { address: String, source: std::io::Error },
+    #[error(
+        "{address} is not trusted: {reason}; trust its certificate, or that of its authority, if it is the server you mean"
+    )]
+    Untrusted { address: String, reason: String },
     #[error("the websocket handshake with {address} failed: {source}")]
     Handshake { address: String, source: Box<tungstenite::Error> },
     #[error("the trusted certificates cannot be used: {0}; pass PEM with at least one certificate")]
@@ -64,6 +70,14 @@ pub enum WireError {
 }
 
 impl WireError {
+    /// What became of an attempt to open a websocket.
+    pub(super) fn of_handshake(address: String, error: tungstenite::Error) -> Self {
+        match distrust(&error) {
+            Some(reason) => Self::Untrusted { address, reason },
+            None => Self::Handshake { address, source: Box::new(error) },
+        }
+    }
+
     /// Translates what the websocket library says about an open connection.
     pub(super) fn from_stream(error: &tungstenite::Error) -> Self {
         if let tungstenite::Error::Capacity(CapacityError::MessageTooLong { size, max_size }) = error {

@@ -10,6 +10,7 @@ mod places;
 mod rates;
 mod sockets;
 mod tls;
+mod trust;
 
 use std::path::Path;
 

@@ -55,11 +55,11 @@ impl Certificate {
     }
 }
 
-fn said(output: &Output) -> String {
+pub(super) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn url(server: &Server) -> String {
+pub(super) fn url(server: &Server) -> String {
     server.url().replace("http://", "https://")
 }
 
@@ -94,6 +94,7 @@ async fn every_client_reaches_a_server_with_a_certificate() {
         (verb(&["--ca", path(&ours.ca)]), verb(&[]), verb(&["--ca", "/nonexistent.pem"]));
     assert!(known.status.success(), "{}", said(&known));
     assert_eq!(unknown.status.code(), Some(6), "{}", said(&unknown));
+    assert!(said(&unknown).contains("GZ1021") && said(&unknown).contains("--ca"), "{}", said(&unknown));
     assert!(!missing.status.success() && said(&missing).contains("/nonexistent.pem"), "{}", said(&missing));
 }
 

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use bytes::{Bytes, BytesMut};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::MaybeTlsStream;
 
 use crate::cli::bench::target::Address;
 
@@ -17,7 +20,7 @@ const READ_BYTES: usize = 16 * 1024;
 
 #[derive(Debug)]
 pub struct HttpConnection {
-    stream: TcpStream,
+    stream: MaybeTlsStream<TcpStream>,
     received: BytesMut,
     request: String,
     /// The header lines that every request has.
@@ -46,6 +49,7 @@ impl HttpConnection {
             .await
             .with_context(|| format!("cannot connect to {}", address.url))?;
         stream.set_nodelay(true)?;
+        let stream = encrypted(stream, address).await?;
         let authorization = address.token.as_ref().map(|token| format!("Authorization: Bearer {token}\r\n"));
         let common = format!(
             "Host: {}:{}\r\nAccept: application/json\r\n{}",
@@ -81,6 +85,7 @@ impl HttpConnection {
 
     async fn exchange_without_limit(&mut self) -> anyhow::Result<Answer> {
         self.stream.write_all(self.request.as_bytes()).await?;
+        self.stream.flush().await?;
         let end = loop {
             if let Some(at) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at;
@@ -106,6 +111,17 @@ impl HttpConnection {
         }
         Ok(())
     }
+}
+
+/// The same connection, encrypted where the address asks for it.
+async fn encrypted(stream: TcpStream, address: &Address) -> anyhow::Result<MaybeTlsStream<TcpStream>> {
+    let Some(config) = address.tls.as_ref().and_then(|trusted| trusted.tls.config()) else {
+        return Ok(MaybeTlsStream::Plain(stream));
+    };
+    let name = ServerName::try_from(address.host.clone()).context("the host is no name of a server")?;
+    let agreed = TlsConnector::from(config).connect(name, stream).await;
+    let stream = agreed.with_context(|| format!("{} speaks no TLS that is trusted", address.url))?;
+    Ok(MaybeTlsStream::Rustls(stream))
 }
 
 impl Head {

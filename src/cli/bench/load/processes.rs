@@ -104,6 +104,10 @@ impl Process {
             Some(token) => shell.env("GLEITZEIT_TOKEN", token),
             None => shell.env_remove("GLEITZEIT_TOKEN"),
         };
+        match &told.address.tls {
+            Some(trusted) => shell.env("GLEITZEIT_CA", &trusted.ca),
+            None => shell.env_remove("GLEITZEIT_CA"),
+        };
         let mut child = shell
             .stdin(Stdio::null())
             .stdout(Stdio::null())

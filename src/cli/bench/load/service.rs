@@ -111,7 +111,10 @@ impl Service {
         window: usize,
         tally: Arc<Tally>,
     ) -> anyhow::Result<Self> {
-        let options = ConnectOptions::new(address.url.as_str()).read_buffer_bytes(READ_BUFFER_BYTES);
+        let mut options = ConnectOptions::new(address.url.as_str()).read_buffer_bytes(READ_BUFFER_BYTES);
+        if let Some(trusted) = &address.tls {
+            options = options.tls(trusted.tls.clone());
+        }
         let (mut reader, mut writer) = Connection::open(&options).await?.split();
         if let Some(token) = &address.token {
             let hello = json!({
