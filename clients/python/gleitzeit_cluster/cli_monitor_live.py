@@ -24,6 +24,7 @@ if __package__ in (None, ""):
 
 from gleitzeit_cluster.core.errors import GleitzeitError, ServerUnreachable, TokenRefused
 from gleitzeit_cluster.core.rest import unreachable
+from gleitzeit_cluster.core.trust import websocket_options
 
 NAMESPACE = "/cluster"
 ANSWER_SECONDS = 10
@@ -67,7 +68,12 @@ def main(arguments: Optional[List[str]] = None) -> int:
 
 async def follow(url: str, token: Optional[str], screen: Screen, *, once: bool) -> None:
     """Until it is interrupted, or with `once` until one picture is shown. A server that restarts is waited for."""
-    sio = socketio.AsyncClient(reconnection_delay=0.5, reconnection_delay_max=5, handle_sigint=False)
+    sio = socketio.AsyncClient(
+        reconnection_delay=0.5,
+        reconnection_delay_max=5,
+        handle_sigint=False,
+        websocket_extra_options=websocket_options(),
+    )
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def fail(error: GleitzeitError) -> None:

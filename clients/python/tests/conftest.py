@@ -27,7 +27,7 @@ class House:
 
     def __init__(self, server: Server):
         self.server = server
-        self.api = Api(server.url, server.token)
+        self.api = Api(server.url, server.token, server.ca)
         self._guests: list = []
 
     @property

@@ -5,6 +5,7 @@ import time
 import uuid
 from typing import Any
 
+import aiohttp
 import socketio
 
 from .patience import PATIENCE
@@ -17,13 +18,19 @@ POLLING = ("polling",)
 class Peer:
     """One python-socketio AsyncClient whose events wait in an inbox until a test asks for them."""
 
-    def __init__(self, url: str, transports: tuple[str, ...] = WEBSOCKET, token: str | None = "demo_token"):
+    def __init__(
+        self,
+        url: str,
+        transports: tuple[str, ...] = WEBSOCKET,
+        token: str | None = "demo_token",
+        session: aiohttp.ClientSession | None = None,
+    ):
         self.url = url
         self.transports = list(transports)
         self.token = token
         self.inbox: list[tuple[str, Any]] = []
         self._news = asyncio.Event()
-        self.sio = socketio.AsyncClient(reconnection=False)
+        self.sio = socketio.AsyncClient(reconnection=False, http_session=session)
         self.sio.on("*", self._record, namespace=NAMESPACE)
         self.sio.on("disconnect", self._disconnected, namespace=NAMESPACE)
 

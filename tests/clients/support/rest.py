@@ -1,11 +1,13 @@
 """A caller of the REST interface."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from .patience import PATIENCE, until
+from .tls import trusting
 
 ENDED = {"completed", "failed", "cancelled"}
 
@@ -18,10 +20,11 @@ class Answer:
 
 
 class Api:
-    def __init__(self, url: str, token: str | None = None):
+    def __init__(self, url: str, token: str | None = None, ca: Path | None = None):
         self.base = f"{url}/api/v1"
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.session = aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=PATIENCE))
+        limit = aiohttp.ClientTimeout(total=PATIENCE)
+        self.session = aiohttp.ClientSession(headers=headers, timeout=limit, connector=trusting(ca) if ca else None)
 
     async def close(self) -> None:
         await self.session.close()

@@ -4,6 +4,8 @@ import uuid
 from datetime import datetime, timezone
 from typing import Any
 
+import aiohttp
+
 from .peer import WEBSOCKET, Peer
 
 # Which task types a capability stands for; the earlier clients work this out at registration.
@@ -70,8 +72,9 @@ class Worker(Peer):
         fences: bool = True,
         transports: tuple[str, ...] = WEBSOCKET,
         token: str | None = "demo_token",
+        session: aiohttp.ClientSession | None = None,
     ):
-        super().__init__(url, transports, token)
+        super().__init__(url, transports, token, session)
         self.name = name
         self.node_id = node_id or f"{name}-{uuid.uuid4().hex[:8]}"
         self.fences = fences

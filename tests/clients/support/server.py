@@ -12,8 +12,9 @@ from pathlib import Path
 
 from .address import Reserved
 from .patience import PATIENCE
+from .tls import self_signed
 
-LISTENING = re.compile(r"gleitzeit listening on (http://127\.0\.0\.1:(\d+))")
+LISTENING = re.compile(r"gleitzeit listening on (https?://127\.0\.0\.1:(\d+))")
 # Generous: a debug build on a loaded machine.
 START_SECONDS = STOP_SECONDS = PATIENCE
 
@@ -40,11 +41,18 @@ class Server:
         self.url = ""
         self._address = Reserved()
         self.port = self._address.port
+        self.ca: Path | None = None
         self._process: subprocess.Popen | None = None
         if config:
             path = folder / "gleitzeit.toml"
             path.write_text(config)
             self.args += ["--config", str(path)]
+
+    def encrypt(self, folder: Path) -> "Server":
+        """It speaks TLS, with a certificate of its own that is `ca`."""
+        self.ca, key = self_signed(folder)
+        self.args += ["--tls-cert", str(self.ca), "--tls-key", str(key)]
+        return self
 
     def command(self) -> list[str]:
         port = str(self.port)

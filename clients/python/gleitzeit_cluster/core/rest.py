@@ -24,6 +24,7 @@ from .errors import (
     WaitTimeout,
 )
 from .result import WorkflowStatus
+from .trust import trusted
 
 # The oldest server that has what this package asks for.
 OLDEST_SERVER = (0, 1)
@@ -49,7 +50,7 @@ class RestClient:
         # A proxy of the environment is not meant for this machine.
         trust_env = not is_loopback(self.url)
         limits = httpx.Timeout(timeout, connect=5.0)
-        self._http = httpx.AsyncClient(headers=headers, timeout=limits, trust_env=trust_env)
+        self._http = httpx.AsyncClient(headers=headers, timeout=limits, trust_env=trust_env, verify=trusted() or True)
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -12,6 +12,7 @@ import socketio
 
 from .errors import GleitzeitError, ServerUnreachable
 from .rest import RestClient
+from .trust import websocket_options
 
 log = logging.getLogger("gleitzeit_cluster")
 
@@ -94,7 +95,7 @@ class Watcher:
             reconnection_delay=0.25,
             reconnection_delay_max=15,
             handle_sigint=False,
-            websocket_extra_options={"max_msg_size": 64 * 1024 * 1024},
+            websocket_extra_options={"max_msg_size": 64 * 1024 * 1024, **websocket_options()},
         )
         self._sio.on("connect", self._again, namespace=NAMESPACE)
         self._sio.on("watch:frame", self._frame, namespace=NAMESPACE)

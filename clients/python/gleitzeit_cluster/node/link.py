@@ -18,6 +18,7 @@ import socketio
 from engineio.payload import Payload
 
 from ..core.errors import KEY_HINT, TOO_MANY_WRONG_KEYS, GleitzeitError, ServerUnreachable, TokenRefused
+from ..core.trust import trusted
 
 log = logging.getLogger("gleitzeit_cluster")
 
@@ -120,8 +121,11 @@ class Link:
         return link
 
     async def _connect(self, url: str, transports: List[str]) -> None:
+        context = trusted()
         self._http = aiohttp.ClientSession(
-            ws_response_class=_websocket_class(self), timeout=aiohttp.ClientTimeout(total=60, sock_connect=10)
+            ws_response_class=_websocket_class(self),
+            timeout=aiohttp.ClientTimeout(total=60, sock_connect=10),
+            connector=None if context is None else aiohttp.TCPConnector(ssl=context),
         )
         self._sio = socketio.AsyncClient(
             reconnection=False,
