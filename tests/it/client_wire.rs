@@ -139,7 +139,7 @@ async fn tls_trusts_whom_it_is_told_to() {
     let mut server = ScriptedServer::start_with_tls().await;
     let options = ConnectOptions::new(format!("https://localhost:{}", server.port));
     let error = Connection::open(&options).await.unwrap_err();
-    assert!(matches!(error, WireError::Handshake { .. }), "{error}");
+    assert!(matches!(error, WireError::Untrusted { .. }), "{error}");
 
     let trusting = options.tls(Tls::only(&certificate()).unwrap());
     let (socket, _events) = Socket::connect(&trusting).await.unwrap();

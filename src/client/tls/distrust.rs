@@ -19,10 +19,12 @@ pub(in crate::client) fn distrust(error: &(dyn Error + 'static)) -> Option<Strin
     None
 }
 
-/// An error of the system may hold one of TLS, which it does not name as its source.
+/// An error of the system may hold one of TLS, or another that does, which it does not name as its source.
 fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.downcast_ref().or_else(|| held?.downcast_ref())
+    if let Some(tls) = error.downcast_ref() {
+        return Some(tls);
+    }
+    of_tls(error.downcast_ref::<io::Error>()?.get_ref()?)
 }
 
 fn in_words(error: &rustls::Error) -> Option<String> {
