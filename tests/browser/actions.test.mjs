@@ -48,13 +48,13 @@ test('a run is paused, the message takes it back, and it is paused and resumed',
   await house.status(id, 'running');
   await press('Pause');
   await house.status(id, 'paused');
-  await page.locator('header .s-paused').first().waitFor();
+  await page.locator('header .title .s-paused').first().waitFor();
   await press('Resume');
   await house.status(id, 'running');
   await until(() => gates.has('pausing'), 'First runs');
   gates.get('pausing')();
   await house.status(id, 'completed');
-  await page.locator('header .s-completed').first().waitFor();
+  await page.locator('header .title .s-completed').first().waitFor();
 });
 
 test('a run is cancelled only after a word of confirmation, and runs again', async () => {

@@ -62,7 +62,7 @@ test('10,000 tasks', async () => {
   // All of it runs to its end while the page looks on.
   release();
   await house.status(id, 'completed');
-  await page.locator('header .s-completed').first().waitFor();
+  await page.locator('header .title .s-completed').first().waitFor();
   await page.getByText('10,000 completed').waitFor();
   console.log(`10,000 tasks on the timeline: ${await timeline(page, id)} ms`);
   assert.deepEqual(notes, { errors: [], foreign: [], violations: [] });

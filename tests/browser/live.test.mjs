@@ -39,7 +39,7 @@ test('a run that goes on is followed without a look at the server again', async 
   await until(() => gates.has('second'), 'Second runs');
   gates.get('second')();
   await row('Third').getByText('Completed').waitFor();
-  await page.locator('header .s-completed').first().waitFor();
+  await page.locator('header .title .s-completed').first().waitFor();
   assert.equal(graphs, 0);
   assert.deepEqual(notes, { errors: [], foreign: [], violations: [] });
   await context.close();

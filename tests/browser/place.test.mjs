@@ -49,7 +49,7 @@ test('the walk through a graph goes on after the run was read again', async () =
     await page.getByText(new RegExp(`^${name}, `)).waitFor({ state: 'attached' });
   }
   await restart('walked', id, workshop.registrations);
-  await page.locator('header .s-completed').first().waitFor();
+  await page.locator('header .title .s-completed').first().waitFor();
   await graph.press('ArrowDown');
   await page.getByText('Four, Completed').waitFor({ state: 'attached' });
   assert.deepEqual(notes, { errors: [], foreign: [], violations: [] });
@@ -93,7 +93,7 @@ test('the row of a table is kept while the run is read again and its order chang
   await grid.press('ArrowDown');
   await on(page, 'Two');
   await restart('sorted', id, workshop.registrations);
-  await page.locator('header .s-completed').first().waitFor();
+  await page.locator('header .title .s-completed').first().waitFor();
   await until(async () => (await page.getByRole('row').nth(1).textContent()).includes('Five'), 'what started last comes first');
   await on(page, 'Two');
   await grid.press('Enter');
