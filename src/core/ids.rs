@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
 /// A position in the log: the one number that REST, server-sent events and Socket.IO share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -38,8 +38,7 @@ impl Timestamp {
     }
 }
 
-/// A workflow. Generated ids are version 7 UUIDs, so their order is the order of their creation. See
-/// [`WorkflowId::generated`].
+/// A workflow. Generated ids are version 7 UUIDs, so their order is the order of their creation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct WorkflowId(pub u128);
 
@@ -50,31 +49,12 @@ impl WorkflowId {
         canonical_uuid(text).map_or_else(|| Self(hashed(text)), Self)
     }
 
-    /// A new id: a version 7 UUID of this time and of 50 of these random bits. Its last 24 bits follow from the others,
-    /// so that it can be told from a version 7 UUID that a submitter chose, whose time may be any.
-    pub fn generated(at: Timestamp, random: &[u8; 10]) -> Self {
-        let uuid = Builder::from_unix_timestamp_millis(at.0, random).into_uuid().as_u128();
-        Self(uuid & !STAMP | stamp(uuid))
-    }
-
-    /// Milliseconds since the Unix epoch inside a generated id.
+    /// Milliseconds since the Unix epoch inside a generated (version 7) id.
     pub fn generated_at(self) -> Option<Timestamp> {
-        let generated = Uuid::from_u128(self.0).get_version_num() == 7 && self.0 & STAMP == stamp(self.0);
-        generated.then(|| Timestamp(u64::try_from(self.0 >> 80).expect("48 bits fit into 64")))
+        let uuid = Uuid::from_u128(self.0);
+        (uuid.get_version_num() == 7)
+            .then(|| Timestamp(u64::try_from(self.0 >> 80).expect("48 bits fit into 64")))
     }
-}
-
-/// The part of a generated id that follows from the rest.
-const STAMP: u128 = 0xff_ffff;
-
-/// A quick mixture of the first 104 bits. Whoever forges one on purpose disorders the list of their own workflows.
-fn stamp(id: u128) -> u128 {
-    let half = |bits: u128| u64::try_from(bits & u128::from(u64::MAX)).expect("64 bits");
-    let mut mixed = half(id >> 64) ^ half(id >> 24).rotate_left(29);
-    for factor in [0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb] {
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(factor);
-    }
-    u128::from(mixed >> 40)
 }
 
 impl fmt::Display for WorkflowId {
@@ -276,13 +256,6 @@ mod tests {
         assert_eq!(WorkflowId::from_text(uuid).to_string(), uuid);
         assert_ne!(WorkflowId::from_text(&uuid.to_uppercase()), WorkflowId::from_text("a"));
         assert!(WorkflowId::from_text("a").generated_at().is_none());
-        assert_eq!(WorkflowId::from_text(uuid).generated_at(), None, "somebody chose it");
-        for random in [[0; 10], [7; 10], [255; 10]] {
-            let id = WorkflowId::generated(Timestamp(0x0192_f0c0_0000), &random);
-            assert_eq!(id.generated_at(), Some(Timestamp(0x0192_f0c0_0000)));
-            assert_eq!(WorkflowId::from_text(&id.to_string()), id);
-            assert_eq!(WorkflowId(id.0 ^ 1).generated_at(), None);
-            assert_eq!(WorkflowId(id.0 ^ 1 << 90).generated_at(), None, "the time is part of it");
-        }
+        assert_eq!(WorkflowId::from_text(uuid).generated_at(), Some(Timestamp(0x0192_f0c0_0000)));
     }
 }

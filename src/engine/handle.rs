@@ -112,7 +112,7 @@ impl EngineHandle {
     pub fn fresh_workflow_id(&self) -> WorkflowId {
         let random = Uuid::new_v4().into_bytes();
         let tail = random.last_chunk::<10>().expect("a UUID has 16 bytes");
-        WorkflowId::generated(self.clock.now(), tail)
+        WorkflowId(uuid::Builder::from_unix_timestamp_millis(self.clock.now().0, tail).into_uuid().as_u128())
     }
 
     pub fn fresh_key_id(&self) -> KeyId {

@@ -10,9 +10,6 @@ mod access;
 mod backup;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
-mod chosen_ids;
-#[cfg(test)]
-#[cfg(all(feature = "client", feature = "server"))]
 mod cli;
 #[cfg(feature = "client")]
 mod client_node;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gleitzeit::core::command::{Command, Drain, Edit, FailureReport, Verdict};
 use gleitzeit::core::event::Note;
-use gleitzeit::core::ids::{Fingerprint, TaskId, Timestamp, WorkflowId};
+use gleitzeit::core::ids::{Fingerprint, TaskId, WorkflowId};
 use gleitzeit::core::payload::{Payload, Stored};
 use gleitzeit::core::spec::WorkflowSpec;
 use gleitzeit::core::state::Workflow;
@@ -180,9 +180,10 @@ impl World {
     }
 }
 
-/// An id of this moment.
+/// A version 7 id of this moment.
 fn generated(now: u64, rng: &mut Rng) -> WorkflowId {
-    let mut random = [0; 10];
-    random[2..].copy_from_slice(&rng.next().to_be_bytes());
-    WorkflowId::generated(Timestamp(now), &random)
+    let random = u128::from(rng.next());
+    let id =
+        (u128::from(now) << 80) | (7 << 76) | ((random >> 52) << 64) | (2 << 62) | (random & ((1 << 62) - 1));
+    WorkflowId(id)
 }
