@@ -22,7 +22,7 @@ export function RunEvents({ run, id, source }) {
         events = [...events, ...fresh].slice(-KEPT);
         setState({ events, error: null });
       },
-      read: (since) => readEvents(since, { workflow: id, max: KEPT, signal: abort.signal }),
+      read: (since) => readEvents(since, { workflow: id, max: Infinity, signal: abort.signal }),
       failed: (error) => setState({ events, error: events.length > 0 ? null : error }),
     });
     // An empty list says that something was missed.

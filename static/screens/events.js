@@ -86,8 +86,12 @@ function follow(since, names, held, setState, setLate) {
       }
       show();
       const at = events.length > 0 ? events[events.length - 1].seq : stats.log.durable_seq;
-      // What is no longer kept need not be read.
-      stop = watch(null, at, inOrder({ seq: at, add, read: (from) => read(Math.max(from, lastSeq.value - KEPT), 2 * KEPT), signal: abort.signal }));
+      stop = watch(null, at, inOrder({
+        seq: at, add, signal: abort.signal,
+        // What is no longer kept need not be read.
+        read: (from) => read(Math.max(from, lastSeq.value - KEPT), Infinity),
+        failed: (error) => setState({ events, ready: true, error }),
+      }));
     } catch (error) {
       if (!abort.signal.aborted) setState({ events: [], ready: true, error });
     }

@@ -148,6 +148,11 @@ test('the server restarts in the middle: a banner, and then everything that happ
     await events.getByRole('searchbox', { name: 'Filter events' }).fill(words);
     await events.getByRole('row', { name }).last().waitFor();
   }
+  // In the order of the log, each once.
+  await events.getByRole('searchbox', { name: 'Filter events' }).fill('');
+  const seqs = () => events.locator('.line > :first-child').allTextContents();
+  await until(async () => (await seqs()).length > 10, 'all events are shown');
+  assert.ok((await seqs()).every((seq, at, all) => /^\d+$/.test(seq) && (at === 0 || Number(seq) > Number(all[at - 1]))), (await seqs()).join());
   await page.bringToFront();
   await page.goto(`${house.url}/dashboard`);
   await page.getByText('Newcomer').waitFor();

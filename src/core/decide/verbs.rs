@@ -11,11 +11,15 @@ use crate::core::command::Edit;
 use crate::core::effect::{Effect, First, Receipt};
 use crate::core::errors;
 use crate::core::event::{Event, Note};
-use crate::core::ids::{Fingerprint, TaskId, WorkflowId};
+use crate::core::ids::{Fingerprint, TaskId, Timestamp, WorkflowId};
 use crate::core::presence::Presence;
 use crate::core::rejection::Rejection;
 use crate::core::spec::{ErrorStrategy, WorkflowSpec};
 use crate::core::state::{SkipCause, State, StatusKind, TaskStatus, Workflow, WorkflowStatus};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Clocks of two machines may differ, and one may be set right while something is on its way.
+const ID_AHEAD_MAX_MS: u64 = 2 * DAY_MS;
 
 pub(super) fn submit(
     state: &State,
@@ -46,10 +50,27 @@ pub(super) fn submit(
         let answer = Ok(Receipt::Submitted { workflow, first: First::Repeated });
         return Ok(Decision { answer, ..Decision::nothing() });
     }
+    refuse_future(id, inputs.now)?;
     taken_task_id(state, spec)?;
     let events = vec![Event::WorkflowSubmitted { workflow: id, spec: Arc::clone(spec), body, key }];
     let answer = Ok(Receipt::Submitted { workflow: id, first: First::Created });
     Ok(Decision { events, effects: Vec::new(), answer })
+}
+
+/// A version 7 UUID tells its place in lists, and how early it is let go. One of the future would stand before all others, and
+/// would never go.
+fn refuse_future(id: WorkflowId, now: Timestamp) -> Result<(), Rejection> {
+    let latest = now.plus(ID_AHEAD_MAX_MS);
+    id.generated_at().filter(|at| *at > latest).map_or(Ok(()), |at| {
+        Err(Rejection::new(
+            errors::INVALID_ARGUMENT,
+            format!(
+                "the id {id} is a version 7 UUID of a time that is {} days ahead of the server's clock; check the clocks, \
+                 or choose another id",
+                at.since(now) / DAY_MS
+            ),
+        ))
+    })
 }
 
 /// A UUID names one task in the whole system.

@@ -53,7 +53,7 @@ export function Acts() {
   };
   const text = (route.value.search.get('text') ?? '').toLowerCase();
   const shown = useMemo(() => state.acts.filter((act) => !text || `${LOOKS[act.type]?.[1]} ${what(act, names)} ${act.by} ${act.by_key ?? ''} ${act.key ?? ''}`.toLowerCase().includes(text)), [state.acts, text, names]);
-  if (state.error && !state.ready) return html`<${Failure} error=${state.error} what="What was done"><button class="button" onClick=${() => setTurn(turn + 1)}>Try again</button></${Failure}>`;
+  if (state.error) return html`<${Failure} error=${state.error} what="What was done"><button class="button" onClick=${() => setTurn(turn + 1)}>Try again</button></${Failure}>`;
   if (!state.ready) return html`<${Loading} what="the log" />`;
   const more = state.from > state.first;
   const columns = [
@@ -84,10 +84,10 @@ function what(act, names) {
   }
 }
 
-/** The acts from a position on, in pages, oldest first. @param {number} since */
-async function* pages(since) {
+/** The acts from a position on, in pages, oldest first. @param {number} since @param {number} [most] pages of them */
+async function* pages(since, most = Infinity) {
   let next = since;
-  for (let page = 0; page < PAGES_MAX; page += 1) {
+  for (let page = 0; page < most; page += 1) {
     const { items, next_cursor: cursor } = await get(`/events?about=access&since=${next}&limit=1000`);
     yield items;
     if (cursor === null) return;
@@ -99,7 +99,7 @@ async function* pages(since) {
 async function read(from, end) {
   /** @type {LogEvent[]} */
   const found = [];
-  for await (const page of pages(from)) {
+  for await (const page of pages(from, PAGES_MAX)) {
     found.push(...page.filter((act) => act.seq < end));
     if (page.length > 0 && page[page.length - 1].seq >= end) break;
   }
@@ -114,6 +114,7 @@ function follow(setState) {
     const fresh = events.filter((event) => ACTS.has(event.type));
     if (fresh.length > 0) setState((before) => ({ ...before, acts: [...fresh.reverse(), ...before.acts].slice(0, KEPT) }));
   };
+  const failed = (error) => { if (!abort.signal.aborted) setState((before) => ({ ...before, error })); };
   const begin = async () => {
     try {
       const { log } = await get('/stats');
@@ -121,9 +122,9 @@ function follow(setState) {
       const acts = await read(from, log.durable_seq + 1);
       if (abort.signal.aborted) return;
       setState({ acts: acts.reverse().slice(0, KEPT), from, first: log.first_seq, ready: true, error: null });
-      stop = watch(null, log.durable_seq, inOrder({ seq: log.durable_seq, add, read: pages, signal: abort.signal }));
+      stop = watch(null, log.durable_seq, inOrder({ seq: log.durable_seq, add, read: pages, failed, signal: abort.signal }));
     } catch (error) {
-      if (!abort.signal.aborted) setState((before) => ({ ...before, error }));
+      failed(error);
     }
   };
   begin();

@@ -25,6 +25,20 @@ fn a_workflow_may_be_called_like_a_verb() {
 }
 
 #[test]
+fn an_id_may_tell_a_time_that_was_and_none_that_is_far() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let rest = server.rest();
+    let body = |id: &str| json!({"id": id, "name": id, "tasks": [external("t", &[])]});
+    let (past, far) = ("0192f0c0-0000-7000-8000-0000000000a1", "ffffffff-ffff-7fff-8fff-ffffffffffa3");
+    assert_eq!(post(&rest, "/workflows", &body(past)).status, 201);
+    let answer = post(&rest, "/workflows", &body(far));
+    assert_eq!((answer.status, &answer.body["code"]), (400, &json!("GZ7001")), "{}", answer.body);
+    assert!(answer.body["detail"].as_str().unwrap().contains("days ahead"), "{}", answer.body);
+    assert_eq!(rest.get(&format!("/workflows/{far}")).unwrap().status, 404);
+}
+
+#[test]
 fn a_retry_of_what_cannot_run_again_is_a_conflict() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import abc
+import uuid
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 from .rest import HELD_BACK_SECONDS, RestClient
 from .result import WorkflowResult
-from .workflow import Workflow, new_workflow_id
+from .workflow import Workflow
 
 
 class Batches(abc.ABC):
@@ -64,7 +65,7 @@ class Batches(abc.ABC):
     ) -> WorkflowResult:
         """One task for each file of a folder in the server's files root, and `aggregate_results`. `settings` are those
         of a workflow of the type `batch`: prompt, model, function, extensions, recursive, ..."""
-        body = {"id": new_workflow_id(), "name": name, "type": "batch", "folder": folder, **settings}
+        body = {"id": str(uuid.uuid4()), "name": name, "type": "batch", "folder": folder, **settings}
         answer = await self.rest.submit(body, HELD_BACK_SECONDS if timeout is None else int(timeout))
         await self.rest.wait_for(answer["id"], timeout)
         return WorkflowResult.of(await self.rest.results(answer["id"]))

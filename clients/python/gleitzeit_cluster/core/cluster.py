@@ -244,7 +244,12 @@ class GleitzeitCluster(Batches):
         return [{"workflow_id": item["id"], **item} for item in page["items"]]
 
     async def list_services(self) -> List[Dict[str, Any]]:
-        return list((await self.rest.request("GET", "/api/v1/services"))["items"])
+        page = await self.rest.request("GET", "/api/v1/services")
+        services = list(page["items"])
+        while page["next_cursor"] is not None:
+            page = await self.rest.request("GET", "/api/v1/services", params={"cursor": page["next_cursor"]})
+            services.extend(page["items"])
+        return services
 
     async def get_cluster_stats(self) -> Dict[str, Any]:
         """Figures of the server, its health, and what this object has started."""

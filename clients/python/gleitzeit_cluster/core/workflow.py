@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import enum
-import os
 import re
-import time
 import uuid
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Union
@@ -33,14 +31,6 @@ class WorkflowErrorStrategy(enum.Enum):
     SKIP_FAILED_TASKS = "skip"
 
 
-def new_workflow_id() -> str:
-    """A version 7 UUID: the server lists workflows in the order of their ids."""
-    milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & ((1 << 48) - 1)) << 80 | 7 << 76 | (random >> 68 & 0xFFF) << 64
-    return str(uuid.UUID(int=value | 2 << 62 | random & ((1 << 62) - 1)))
-
-
 class Workflow:
     """A workflow in the making.
 
@@ -61,7 +51,7 @@ class Workflow:
         tags: Sequence[str] = (),
         metadata: Optional[Dict[str, Any]] = None,
     ):
-        self.id = id or new_workflow_id()
+        self.id = id or str(uuid.uuid4())
         self.name = name
         self.description = description
         self.version = version
