@@ -15,7 +15,7 @@ use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::opened::Opened;
 use super::{Exit, telemetry};
@@ -201,6 +201,12 @@ fn places(data_dir: &DataDir) -> Places {
 fn guard(config: &Config, state: &State) -> anyhow::Result<Guard> {
     let guard = if config.token.is_some() || state.access.has_begun() { Guard::Keys } else { Guard::None };
     config.check_guard(guard)?;
+    if config.is_guessable() {
+        warn!(
+            "the token is short enough to be found by trying, and others reach this address: make keys with \
+             `gleitzeit auth init`, or give it a longer one, such as `openssl rand -hex 16` prints"
+        );
+    }
     match guard {
         Guard::Keys => info!("whoever connects has to show a key"),
         Guard::None => info!(

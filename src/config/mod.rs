@@ -15,6 +15,7 @@ mod tls;
 mod traces;
 mod webhooks;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
@@ -41,6 +42,11 @@ const DEFAULT_HOST: &str = "127.0.0.1";
 pub const DEFAULT_PORT: u16 = 8000;
 const DEFAULT_DATA_DIR: &str = "./gleitzeit-data";
 const DEFAULT_SEGMENT_SIZE: u64 = 64 << 20;
+
+/// A token below either of these was made up by somebody: that of a word and a number has some ten letters. What `openssl rand -hex 16`
+/// makes has 32, of sixteen kinds.
+const TOKEN_BYTES_MIN: usize = 20;
+const TOKEN_LETTERS_MIN: usize = 8;
 
 /// The flags of `gleitzeit serve`; each can also be given by the environment or the file.
 #[derive(Debug, Clone, Default, Args)]
@@ -204,6 +210,14 @@ impl Config {
             return Err(ConfigError::setting("host", &self.address.ip().to_string(), fix));
         }
         Ok(())
+    }
+
+    /// Whether others reach a server whose token can be found by trying.
+    pub fn is_guessable(&self) -> bool {
+        let is_short = |token: &String| token.len() < TOKEN_BYTES_MIN;
+        let is_even = |token: &String| token.bytes().collect::<BTreeSet<u8>>().len() < TOKEN_LETTERS_MIN;
+        let weak = self.token.as_ref().is_some_and(|token| is_short(token) || is_even(token));
+        weak && !self.address.ip().is_loopback()
     }
 
     /// From where browsers may speak to the server.

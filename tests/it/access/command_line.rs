@@ -114,3 +114,31 @@ fn another_address_needs_keys() {
     server.wait().expect("it ends");
     assert!(line.starts_with("gleitzeit listening on http://0.0.0.0:"), "{line}");
 }
+
+/// What others reach is not guarded by a word.
+#[test]
+fn a_token_that_can_be_guessed_is_warned_of_where_others_reach_it() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let long = "0123456789abcdef0123456789abcdef";
+    for (host, token, is_warned) in [
+        ("0.0.0.0", "hunter2", true),
+        ("0.0.0.0", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", true),
+        ("0.0.0.0", long, false),
+        ("127.0.0.1", "hunter2", false),
+    ] {
+        let mut command = gleitzeit();
+        command
+            .args(["serve", "--host", host, "--port", "0", "--token", token, "--data-dir"])
+            .arg(folder.path());
+        let mut server =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary can be started");
+        let mut line = String::new();
+        let mut out = BufReader::new(server.stdout.take().expect("a pipe"));
+        out.read_line(&mut line).expect("it can be read");
+        server.kill().expect("it can be ended");
+        let said = server.wait_with_output().expect("it ends").stderr;
+        assert!(line.starts_with("gleitzeit listening on "), "{line}");
+        assert_eq!(text(&said).contains("found by trying"), is_warned, "{host} {token}: {}", text(&said));
+        assert!(!text(&said).contains(token), "it does not repeat the token");
+    }
+}
