@@ -327,14 +327,17 @@ catalogue! {
         "The body has a key that means nothing here."
         "Correct the key; the message names the nearest known one."
     7004 METHOD_OR_PATH_UNKNOWN Validation Error false 404
-        "There is nothing at this path, or not with this method."
-        "Compare the path with the API's documentation."
+        "There is nothing at this path, or no event of this name."
+        "Compare the path, or the event, with the documentation."
     7005 UNSUPPORTED_MEDIA_TYPE Validation Error false 415
         "The content type is neither JSON nor YAML."
         "Send `Content-Type: application/json` or `application/yaml`."
     7006 REQUIRED_FIELD_MISSING Validation Error false 422
         "A required field is missing."
         "Add the field that the message names."
+    7007 METHOD_NOT_ALLOWED Validation Error false 405
+        "There is something at this path, but not with this method."
+        "Use one of the methods that the header `Allow` of the answer names."
     7010 YAML_PARSE_ERROR Validation Error false 400
         "The body is not valid YAML."
         "Mend the line and column that the message names."

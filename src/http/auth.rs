@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::App;
-use super::problem::{Failed, nothing_here};
+use super::problem::{Failed, not_so, nothing_here};
 use super::routes::Route;
 use crate::core::access::{AccessOrder, Principal, Role};
 use crate::core::command::Command;
@@ -31,7 +31,7 @@ pub async fn admit(
     let principal = identify(&app, &request)?;
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
     let Some(route) = Route::find(request.method(), path) else {
-        return Err(nothing_here(request.method().clone(), request.uri().clone()).await);
+        return Err(not_so(request.method().clone(), request.uri().clone()).await);
     };
     if !route.is_open_to(principal.role) {
         return Err(denied(route, &principal).into());
@@ -74,6 +74,14 @@ pub async fn count_stranger(
 pub async fn nothing_for_strangers(State(app): State<Arc<App>>, request: Request) -> Failed {
     match app.rates.stranger(address(request.extensions())) {
         Ok(()) => nothing_here(request.method().clone(), request.uri().clone()).await,
+        Err(refused) => refused.into(),
+    }
+}
+
+/// The answer where a route fits, but not with this method.
+pub async fn not_so_for_strangers(State(app): State<Arc<App>>, request: Request) -> Failed {
+    match app.rates.stranger(address(request.extensions())) {
+        Ok(()) => not_so(request.method().clone(), request.uri().clone()).await,
         Err(refused) => refused.into(),
     }
 }

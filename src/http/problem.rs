@@ -44,6 +44,12 @@ pub async fn nothing_here(method: Method, uri: Uri) -> Failed {
     Rejection::new(errors::METHOD_OR_PATH_UNKNOWN, format!("nothing answers to {method} {path}")).into()
 }
 
+/// The answer where a route fits, but not with this method. The router adds with which ones it does.
+pub async fn not_so(method: Method, uri: Uri) -> Failed {
+    let path = uri.path();
+    Rejection::new(errors::METHOD_NOT_ALLOWED, format!("{path} does not answer to {method}")).into()
+}
+
 /// A bad value in the path or the query.
 pub fn invalid(message: impl Into<String>) -> Failed {
     Rejection::new(errors::INVALID_ARGUMENT, message).into()

@@ -266,14 +266,14 @@ pub fn router(app: Arc<App>) -> Router {
     let open = open.layer(strangers());
     // Whoever has the URL may call back, under whatever name the server is known outside.
     let callbacks = callbacks
-        .method_not_allowed_fallback(problem::nothing_here)
+        .method_not_allowed_fallback(problem::not_so)
         .layer(DefaultBodyLimit::max(app.callbacks.body_bytes_max()))
         .layer(strangers());
     guarded
         .merge(open)
         .merge(signs_of_life)
         .fallback(auth::nothing_for_strangers)
-        .method_not_allowed_fallback(auth::nothing_for_strangers)
+        .method_not_allowed_fallback(auth::not_so_for_strangers)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), auth::refuse_foreign_pages))
         .merge(callbacks)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), request_id::carry))

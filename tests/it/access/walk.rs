@@ -77,8 +77,14 @@ fn what_is_open_needs_no_key_and_everything_else_is_nowhere() {
         [("PUT", "/api/v1/workflows"), ("DELETE", "/api/v1/stats"), ("POST", "/api/v1/whoami")]
     {
         for caller in [&nobody, &admin] {
-            refused(&caller.ask(method, path, &Value::Null), 404, "GZ7004", path);
+            refused(&caller.ask(method, path, &Value::Null), 405, "GZ7007", path);
         }
     }
     refused(&admin.get("/api/v1/nothing"), 404, "GZ7004", "no route");
+    let put =
+        ureq::put(format!("{}/api/v1/workflows", server.url())).config().http_status_as_error(false).build();
+    let allowed = put.send("{}").expect("it is answered").headers()["allow"].clone();
+    let mut allowed: Vec<&str> = allowed.to_str().expect("it is text").split(',').collect();
+    allowed.sort_unstable();
+    assert_eq!(allowed, ["GET", "HEAD", "POST"], "an answer to the wrong method names the right ones");
 }
