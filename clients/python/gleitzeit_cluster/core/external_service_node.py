@@ -119,15 +119,16 @@ class ExternalServiceNode:
     async def start(self) -> None:
         """Serves until it is stopped: by `stop`, by SIGTERM, which lets running tasks finish, or by the server's
         `cluster:shutdown`. A server that is not there yet, or restarts, is waited for."""
-        worker = await self.open()
-        try:
-            with _show_log(), self._on_sigterm(worker):
-                await asyncio.shield(asyncio.wrap_future(worker.stopped))
-        except asyncio.CancelledError:
-            # The program ends, for instance by Ctrl-C: the server is told, so that others take over at once.
-            worker.stop(1.0)
-            await worker.until_stopped()
-            raise
+        with _show_log():
+            worker = await self.open()
+            try:
+                with self._on_sigterm(worker):
+                    await asyncio.shield(asyncio.wrap_future(worker.stopped))
+            except asyncio.CancelledError:
+                # The program ends, for instance by Ctrl-C: the server is told, so that others take over at once.
+                worker.stop(1.0)
+                await worker.until_stopped()
+                raise
 
     def run(self) -> None:
         """`start` for programs without an event loop. Blocks."""
