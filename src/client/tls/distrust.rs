@@ -39,3 +39,19 @@ fn in_words(error: &rustls::Error) -> Option<String> {
     }
     Some(reason.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_found_however_deep_it_lies() {
+        let unknown = || rustls::Error::from(CertificateError::UnknownIssuer);
+        let deep = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, unknown()));
+        assert!(distrust(&deep).is_some_and(|why| why.contains("vouches")));
+        assert!(distrust(&unknown()).is_some());
+        let other = io::Error::other(rustls::Error::HandshakeNotComplete);
+        assert_eq!(distrust(&other), None);
+        assert_eq!(distrust(&io::Error::from(io::ErrorKind::ConnectionRefused)), None);
+    }
+}
