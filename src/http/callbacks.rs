@@ -8,6 +8,7 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 
 use super::App;
+use super::auth::address;
 use super::body::Body;
 use super::problem::Failed;
 use crate::core::callback::{Earlier, SameResult, Verdict, compare, earlier};
@@ -51,7 +52,11 @@ impl FromRequestParts<Arc<App>> for Named {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failed> {
         let path = Path::<String>::from_request_parts(parts, app).await;
         let opened = path.ok().and_then(|Path(token)| app.callbacks.key.open(&token));
-        let (task, attempt) = opened.ok_or_else(unknown)?;
+        let Some((task, attempt)) = opened else {
+            // Whoever has a URL is known by it; whoever makes one up is a stranger.
+            app.rates.stranger(address(&parts.extensions))?;
+            return Err(unknown().into());
+        };
         Ok(Self { task, attempt })
     }
 }

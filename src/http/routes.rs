@@ -10,8 +10,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::{
     App, access, assets, auth, batch, bulk, callbacks, definition, errors, events, functions, graph, latency,
-    letters, metrics, openapi, problem, request_id, results, services, stats, system, tasks, upkeep,
-    webhooks, workflows,
+    letters, metrics, openapi, request_id, results, services, stats, system, tasks, upkeep, webhooks,
+    workflows,
 };
 use crate::core::access::Role;
 use openapi::Document;
@@ -262,13 +262,11 @@ pub fn router(app: Arc<App>) -> Router {
     let guarded = guarded
         .layer(DefaultBodyLimit::max(app.limits.body_bytes_max))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), auth::admit));
-    let strangers = || middleware::from_fn_with_state(Arc::clone(&app), auth::count_stranger);
-    let open = open.layer(strangers());
+    let open = open.layer(middleware::from_fn_with_state(Arc::clone(&app), auth::count_stranger));
     // Whoever has the URL may call back, under whatever name the server is known outside.
     let callbacks = callbacks
-        .method_not_allowed_fallback(problem::not_so)
-        .layer(DefaultBodyLimit::max(app.callbacks.body_bytes_max()))
-        .layer(strangers());
+        .method_not_allowed_fallback(auth::not_so_for_strangers)
+        .layer(DefaultBodyLimit::max(app.callbacks.body_bytes_max()));
     guarded
         .merge(open)
         .merge(signs_of_life)
