@@ -8,6 +8,8 @@ from typing import Any, Dict, Optional
 DENIED = "GZ4021"
 # Wrong keys that came from the same address keep it out for a while.
 TOO_MANY_WRONG_KEYS = "GZ4022"
+# More came with one key, or from one address, than the server takes in a second.
+RATE_LIMITED = "GZ4023"
 KEY_HINT = "Give one that counts: auth_token=..., or GLEITZEIT_TOKEN in the environment"
 
 

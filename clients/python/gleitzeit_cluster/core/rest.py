@@ -14,6 +14,7 @@ from ..node.reports import encode
 from .errors import (
     DENIED,
     KEY_HINT,
+    RATE_LIMITED,
     ApiError,
     NotAGleitzeitServer,
     NotFound,
@@ -64,17 +65,25 @@ class RestClient:
         body: Any = None,
         headers: Optional[Dict[str, str]] = None,
     ) -> Any:
-        """The answer's JSON. A refusal is an `ApiError`, silence a `ServerUnreachable`."""
+        """The answer's JSON. A refusal is an `ApiError`, silence a `ServerUnreachable`. Where a key has a rate, what
+        came too early is sent again when the server says so."""
         content = None if body is None else encode(body).encode()
         sent = dict(headers or {})
         if content is not None:
             sent.setdefault("Content-Type", "application/json")
         given = {key: value for key, value in (params or {}).items() if value is not None}
-        try:
-            answer = await self._http.request(method, self.url + path, params=given, content=content, headers=sent)
-        except httpx.TransportError as error:
-            raise unreachable(self.url, error) from None
-        return self._read(answer)
+        give_up = time.monotonic() + REPEAT_SECONDS
+        while True:
+            try:
+                answer = await self._http.request(method, self.url + path, params=given, content=content, headers=sent)
+            except httpx.TransportError as error:
+                raise unreachable(self.url, error) from None
+            try:
+                return self._read(answer)
+            except ApiError as error:
+                if error.code != RATE_LIMITED or time.monotonic() > give_up:
+                    raise
+                await asyncio.sleep(_seconds(error.problem.get("retry_after")))
 
     def _read(self, answer: httpx.Response) -> Any:
         try:
