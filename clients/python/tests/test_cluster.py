@@ -17,7 +17,7 @@ from gleitzeit_cluster import (
     WorkflowStatus,
 )
 
-from conftest import TOKEN, House
+from conftest import TOKEN, House, work
 from model import Model
 from support.patience import PATIENCE, until
 from support.server import Server
@@ -286,6 +286,21 @@ def test_without_an_event_loop(tmp_path):
             assert "Work" in cluster.why(second.id)
     finally:
         asyncio.run(server.stop())
+
+
+async def test_a_service_is_told_by_the_environment_where_its_server_is(guarded_house, monkeypatch):
+    monkeypatch.setenv("GLEITZEIT_TOKEN", TOKEN)
+    monkeypatch.setenv("GLEITZEIT_URL", f"{guarded_house.url}/")
+    node = guarded_house.node("told", lambda task: "done", cluster_url=None, auth_token=None)
+    assert node.cluster_url == guarded_house.url
+    await node.open()
+    await node.registered(PATIENCE)
+    workflow = await guarded_house.api.submit([work("work")])
+    assert await guarded_house.api.completed(workflow) == {"work": "done"}
+    # What the program says counts more, and without both it is this machine.
+    assert guarded_house.node("named", cluster_url="http://elsewhere:1/").cluster_url == "http://elsewhere:1"
+    monkeypatch.delenv("GLEITZEIT_URL")
+    assert guarded_house.node("alone", cluster_url=None).cluster_url == "http://localhost:8000"
 
 
 async def test_the_token_is_asked_for_and_used(guarded_house, monkeypatch):

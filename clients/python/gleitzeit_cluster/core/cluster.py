@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type,
 from ..node.facts import EXECUTOR, NodeFacts
 from ..node.handlers import Functions
 from ..node.worker import Worker
+from .address import server_url
 from .batch import Batches
 from .errors import ApiError, GleitzeitError, NotFound, ServerUnreachable
 from .launcher import LaunchedServer
@@ -24,7 +25,6 @@ from .workflow import Workflow
 
 log = logging.getLogger("gleitzeit_cluster")
 
-DEFAULT_URL = "http://localhost:8000"
 PAUSE_SECONDS = 0.05
 STOP_SECONDS = 5.0
 
@@ -85,7 +85,7 @@ class GleitzeitCluster(Batches):
             # The first argument of earlier versions.
             url = None
         on_port = f"http://localhost:{socketio_port}" if socketio_port else None
-        self.url = (url or socketio_url or on_port or os.environ.get("GLEITZEIT_URL") or DEFAULT_URL).rstrip("/")
+        self.url = server_url(url, socketio_url, on_port)
         self._token = auth_token or os.environ.get("GLEITZEIT_TOKEN")
         self._start_server, self._binary, self._data_dir = start_server, binary, data_dir
         self._workers = python_executor_workers

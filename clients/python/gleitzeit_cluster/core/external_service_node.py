@@ -15,6 +15,7 @@ from ..node.context import TaskContext
 from ..node.facts import EXTERNAL_SERVICE, NodeFacts, task_types_of
 from ..node.handlers import Handlers
 from ..node.worker import Worker
+from .address import server_url
 from .errors import Fatal, Retryable, TaskCancelled
 
 __all__ = [
@@ -68,7 +69,7 @@ class ExternalServiceNode:
         self,
         service_name: str,
         service_id: Optional[str] = None,
-        cluster_url: str = "http://localhost:8000",
+        cluster_url: Optional[str] = None,
         capabilities: Optional[Sequence[Union[ExternalServiceCapability, str]]] = None,
         max_concurrent_tasks: int = 10,
         heartbeat_interval: float = 30,
@@ -81,7 +82,8 @@ class ExternalServiceNode:
         drain_seconds: float = DRAIN_SECONDS,
         transports: Tuple[str, ...] = ("websocket", "polling"),
     ):
-        """`service_name` is what workflows call the service. A service that shall be the same node after a restart of
+        """`service_name` is what workflows call the service. `cluster_url` or GLEITZEIT_URL is the address of the server,
+        `auth_token` or GLEITZEIT_TOKEN its key. A service that shall be the same node after a restart of
         its process gives a `service_id`. `task_types` are types beyond those of the capabilities. `tags`, `models` and
         `has_gpu` are compared with the requirements of tasks."""
         if not service_name:
@@ -90,7 +92,7 @@ class ExternalServiceNode:
             raise ValueError("max_concurrent_tasks must be at least 1, or no task could ever run")
         self.service_name = service_name
         self.service_id = service_id or f"{service_name}-{uuid.uuid4().hex[:12]}"
-        self.cluster_url = cluster_url
+        self.cluster_url = server_url(cluster_url)
         self.capabilities: List[Union[ExternalServiceCapability, str]] = list(capabilities or [])
         self.max_concurrent_tasks = max_concurrent_tasks
         self.heartbeat_interval = heartbeat_interval
@@ -220,7 +222,7 @@ class ExternalServiceNode:
         return NodeFacts(
             node_id=self.service_id,
             name=self.service_name,
-            url=self.cluster_url.rstrip("/"),
+            url=self.cluster_url,
             token=self.auth_token or os.environ.get("GLEITZEIT_TOKEN"),
             kind=EXTERNAL_SERVICE,
             capabilities=capabilities,
