@@ -71,6 +71,7 @@ pub struct FileConfig {
 pub struct FileLimits {
     accept_timeout_seconds: Option<f64>,
     disconnect_grace_seconds: Option<f64>,
+    confirm_timeout_seconds: Option<f64>,
     liveness_seconds: Option<f64>,
     release_grace_seconds: Option<f64>,
     idempotency_hours: Option<f64>,
@@ -146,6 +147,12 @@ impl FileLimits {
             &mut limits.disconnect_grace_ms,
             "limits.disconnect_grace_seconds",
             self.disconnect_grace_seconds,
+            1e3,
+        )?;
+        set_time(
+            &mut limits.confirm_ms,
+            "limits.confirm_timeout_seconds",
+            self.confirm_timeout_seconds,
             1e3,
         )?;
         set_time(&mut limits.liveness_ms, "limits.liveness_seconds", self.liveness_seconds, 1e3)?;

@@ -9,6 +9,9 @@ pub struct Limits {
     pub accept_ms: u64,
     /// A worker whose connection broke keeps its attempts for this long.
     pub disconnect_grace_ms: u64,
+    /// A worker that came back without saying what it still works on has this long to show it. Earlier clients count their tasks
+    /// in heartbeats 30 s apart, the first of which comes a whole interval late; half an interval more is for a busy machine.
+    pub confirm_ms: u64,
     /// A worker must be heard of at least this often, or every second of its own heartbeats if that is longer.
     pub liveness_ms: u64,
     /// A worker that was told to stop keeps its slot for this long unless it confirms.
@@ -85,6 +88,7 @@ impl Default for Limits {
         Self {
             accept_ms: 10_000,
             disconnect_grace_ms: 30_000,
+            confirm_ms: 45_000,
             liveness_ms: 60_000,
             release_grace_ms: 30_000,
             refusal_backoff_ms: 100,

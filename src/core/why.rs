@@ -4,7 +4,7 @@ mod reason;
 
 use std::sync::Arc;
 
-use super::ids::{TaskId, Timestamp, WorkerId};
+use super::ids::{AttemptNo, TaskId, Timestamp, WorkerId};
 use super::match_workers::can_run;
 use super::nearest::nearest;
 use super::presence::{Bar, Presence, Present};
@@ -69,7 +69,8 @@ pub fn explain(
             vec![running(workflow, presence, id, worker, *since, false)]
         }
         TaskStatus::Processing { worker, since } => {
-            vec![running(workflow, presence, id, worker, *since, true)]
+            let doubted = doubted(presence, id, task.attempt, worker);
+            vec![doubted.unwrap_or_else(|| running(workflow, presence, id, worker, *since, true))]
         }
         TaskStatus::Retrying { due } => vec![Reason::Backoff {
             until: *due,
@@ -95,6 +96,13 @@ fn dependencies(workflow: &Workflow, index: u32) -> Reason {
         waiting_on: u32::try_from(waiting.len()).expect("bounded by the number of tasks"),
         listed: listed.map(|at| (*at, workflow.name_of(*at), workflow.task(*at).status.kind())).collect(),
     }
+}
+
+/// Whether nobody knows if the worker, which came back, still works on it.
+fn doubted(presence: &Presence, id: TaskId, attempt: AttemptNo, worker: &WorkerId) -> Option<Reason> {
+    let known = presence.worker(worker).filter(|known| known.is_connected())?;
+    let until = known.doubted_until(id, attempt, &presence.limits)?;
+    Some(Reason::Unconfirmed { worker: worker.clone(), since: known.connected_at, until })
 }
 
 fn running(

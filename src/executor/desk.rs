@@ -109,6 +109,7 @@ impl Desk {
             heartbeat_ms: None,
             fences: true,
             restart_aware: true,
+            instance: None,
             allowed_types: None,
         }
     }

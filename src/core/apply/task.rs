@@ -134,7 +134,7 @@ impl State {
         let code = match reason {
             LostReason::Silent | LostReason::Disconnected => errors::NODE_HEARTBEAT_TIMEOUT,
             LostReason::NotAccepted => errors::TASK_ACCEPT_TIMEOUT,
-            LostReason::Forgotten | LostReason::Abandoned => errors::TASK_NOT_HELD,
+            LostReason::Forgotten | LostReason::Abandoned | LostReason::Unconfirmed => errors::TASK_NOT_HELD,
         };
         self.note(id, attempt, Some(worker), code, Arc::from(reason.text()), at);
         if let Some(task) = self.task_mut(id) {

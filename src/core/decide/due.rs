@@ -3,13 +3,13 @@
 use super::Inputs;
 use super::end::{cancel_effect, ending, loss, release_until};
 use super::report::failed;
-use super::worker::{gone, silent};
+use super::worker::{gone, silent, without};
 use crate::core::command::WorkerKind;
 use crate::core::effect::Effect;
 use crate::core::errors;
 use crate::core::event::{AfterFailure, Event, Failure, GrantAfter, LostReason, Outcome};
 use crate::core::ids::{TaskId, WorkerId};
-use crate::core::presence::{Due, OfferDeadline, Presence};
+use crate::core::presence::{Due, OfferDeadline, Presence, Resolved};
 use crate::core::retry;
 use crate::core::state::{Phase, State, Timer};
 
@@ -70,6 +70,7 @@ pub fn decide_due(
         Due::Offer(offer) => not_accepted(state, presence, inputs, offer),
         Due::Silence(worker) => unheard(state, presence, inputs, worker),
         Due::Wake(_) => (Vec::new(), Vec::new()),
+        Due::Doubt(worker) => doubted(state, presence, inputs, worker),
     }
 }
 
@@ -106,6 +107,20 @@ fn unheard(state: &State, presence: &Presence, inputs: &Inputs, id: &WorkerId) -
     }
     let grant = GrantAfter::ReleasingUntil(release_until(presence, id, inputs.now));
     silent(state, presence, worker, grant)
+}
+
+/// What a worker held before it came back, and has not shown any sign of.
+fn doubted(state: &State, presence: &Presence, inputs: &Inputs, id: &WorkerId) -> (Vec<Event>, Vec<Effect>) {
+    let Some(worker) = presence.worker(id) else { return (Vec::new(), Vec::new()) };
+    let due: Vec<_> = worker.doubts_due(state, inputs.now).collect();
+    let of = |wanted: Resolved| {
+        let fitting = due.iter().filter(move |(_, _, resolved)| *resolved == wanted);
+        fitting.map(|(older, _, _)| (older.task, older.attempt))
+    };
+    let effects = of(Resolved::Tell).filter_map(|(task, attempt)| cancel_effect(worker, task, attempt));
+    let reason = if worker.low_counts == 0 { LostReason::Unconfirmed } else { LostReason::Forgotten };
+    let events = without(state, presence, id, of(Resolved::Gone).collect(), reason);
+    (events, effects.collect())
 }
 
 fn seconds(ms: u64) -> String {

@@ -189,7 +189,9 @@ pub(super) fn fail(
         }
         Meaning::NoHandler => no_handler(state, presence, worker, task, attempt),
         Meaning::Cancelled => {
-            loss(state, presence, inputs.now, task, attempt, LostReason::Abandoned, GrantAfter::Freed)
+            let asked = worker.was_told_in_doubt(task, attempt);
+            let reason = if asked { LostReason::Unconfirmed } else { LostReason::Abandoned };
+            loss(state, presence, inputs.now, task, attempt, reason, GrantAfter::Freed)
         }
         Meaning::AtCapacity | Meaning::Failed => reported_failure(state, inputs, task, attempt, report),
     };

@@ -1,5 +1,6 @@
 //! Workers that come, are heard of, and go.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Decision;
@@ -22,6 +23,54 @@ pub(super) fn register(
     active: Option<&[Held]>,
     claim: Claim,
 ) -> Result<Decision, Rejection> {
+    may_register(state, presence, session, facts, claim)?;
+    let id = &facts.worker;
+    let mut events = Vec::new();
+    if state.workers.get(id) != Some(&facts.name) {
+        events.push(Event::WorkerNamed { worker: id.clone(), name: Arc::clone(&facts.name) });
+    }
+    let mut effects = Vec::new();
+    let old = presence.worker(id).and_then(|worker| worker.session).filter(|old| *old != session);
+    effects.extend(old.map(|session| Effect::CloseSession { session }));
+    effects.push(Effect::AnnounceWorker { facts: Arc::clone(facts) });
+    let mut held: Vec<(TaskId, AttemptNo)> = current(state, id).collect();
+    let is_back = presence.of_session(session).is_none();
+    let active = active.or_else(|| (is_back && is_another_process(presence, facts)).then_some(&[]));
+    if active.is_none() && is_back {
+        match facts.kind {
+            WorkerKind::BuiltIn => effects.extend(undelivered(state, id, session)),
+            WorkerKind::Executor | WorkerKind::Service => effects.extend(told_again(state, id, session)),
+        }
+    }
+    if let Some(active) = active {
+        let named = named(state, id, active);
+        let mut missing: Vec<(TaskId, AttemptNo)> = match presence.of_session(session) {
+            // What was sent on this very connection may be on its way.
+            Some(known) => unnamed(state, known).collect(),
+            None => held.clone(),
+        };
+        missing.retain(|held| !named.contains(held));
+        if is_back {
+            events.extend(released(state, id, &named));
+        }
+        effects.extend(stop_strays(state, id, session, &named));
+        held.retain(|held| !missing.contains(held));
+        events.extend(losses(state, presence, missing, LostReason::Forgotten, GrantAfter::Freed));
+    }
+    let liveness_ms = presence.limits.liveness_ms.max(2 * facts.heartbeat_ms.unwrap_or_default());
+    let held =
+        held.into_iter().filter_map(|(task, _)| Some(state.workflow(task.workflow)?.wire_id(task.index)));
+    let receipt = Receipt::Registered { held: held.collect(), liveness_ms };
+    Ok(Decision { events, effects, answer: Ok(receipt) })
+}
+
+fn may_register(
+    state: &State,
+    presence: &Presence,
+    session: SessionId,
+    facts: &WorkerFacts,
+    claim: Claim,
+) -> Result<(), Rejection> {
     let id = &facts.worker;
     // The name is reserved like the id: tasks that the server itself hands on ask for it.
     let reserved = id.is_built_in() || WorkerId(Arc::clone(&facts.name)).is_built_in();
@@ -54,38 +103,21 @@ pub(super) fn register(
         )
         .retry_after(30_000));
     }
-    let mut events = Vec::new();
-    if state.workers.get(id) != Some(&facts.name) {
-        events.push(Event::WorkerNamed { worker: id.clone(), name: Arc::clone(&facts.name) });
-    }
-    let mut effects = Vec::new();
-    let old = presence.worker(id).and_then(|worker| worker.session).filter(|old| *old != session);
-    effects.extend(old.map(|session| Effect::CloseSession { session }));
-    effects.push(Effect::AnnounceWorker { facts: Arc::clone(facts) });
-    let mut held: Vec<(TaskId, AttemptNo)> = current(state, id).collect();
-    if facts.kind == WorkerKind::BuiltIn && active.is_none() && presence.of_session(session).is_none() {
-        effects.extend(undelivered(state, id, session));
-    }
-    if let Some(active) = active {
-        let named = named(state, id, active);
-        let mut missing: Vec<(TaskId, AttemptNo)> = match presence.of_session(session) {
-            // What was sent on this very connection may be on its way.
-            Some(known) => unnamed(state, known).collect(),
-            None => held.clone(),
-        };
-        missing.retain(|held| !named.contains(held));
-        if presence.of_session(session).is_none() {
-            events.extend(released(state, id, &named));
-        }
-        effects.extend(stop_strays(state, id, session, &named));
-        held.retain(|held| !missing.contains(held));
-        events.extend(losses(state, presence, missing, LostReason::Forgotten, GrantAfter::Freed));
-    }
-    let liveness_ms = presence.limits.liveness_ms.max(2 * facts.heartbeat_ms.unwrap_or_default());
-    let held =
-        held.into_iter().filter_map(|(task, _)| Some(state.workflow(task.workflow)?.wire_id(task.index)));
-    let receipt = Receipt::Registered { held: held.collect(), liveness_ms };
-    Ok(Decision { events, effects, answer: Ok(receipt) })
+    Ok(())
+}
+
+/// What the process held that was known by this node id before, this one does not hold.
+fn is_another_process(presence: &Presence, facts: &WorkerFacts) -> bool {
+    let before = presence.worker(&facts.worker).and_then(|known| known.facts.instance.as_ref());
+    before.is_some() && facts.instance.is_some() && before != facts.instance.as_ref()
+}
+
+/// The word to stop may have been said to a connection that did not carry it any more.
+fn told_again(state: &State, worker: &WorkerId, session: SessionId) -> Vec<Effect> {
+    let stopped = state.grants.of(worker).filter(|(_, _, grant)| !grant.phase.is_current());
+    stopped
+        .map(|(task, attempt, _)| Effect::SendCancel { session, worker: worker.clone(), task, attempt })
+        .collect()
 }
 
 /// A worker inside the binary that does not say what it holds when it comes keeps it over a restart. What it had not handed on
@@ -142,14 +174,36 @@ pub(super) fn heartbeat(
 ) -> Result<Decision, Rejection> {
     let worker = reporter(presence, session)?;
     let id = &worker.facts.worker;
-    let forgotten: Vec<(TaskId, AttemptNo)> = match &heartbeat.active {
+    let missing: Vec<(TaskId, AttemptNo)> = match &heartbeat.active {
         Some(active) => {
             let named = named(state, id, active);
-            unnamed(state, worker).filter(|held| !named.contains(held)).collect()
+            let older = worker.older(state).map(|(older, _)| (older.task, older.attempt));
+            let all: BTreeSet<_> = unnamed(state, worker).chain(older).collect();
+            all.into_iter().filter(|held| !named.contains(held)).collect()
         }
         None => uncounted(state, worker, heartbeat),
     };
-    Ok(Decision::events(losses(state, presence, forgotten, LostReason::Forgotten, GrantAfter::Freed)))
+    Ok(Decision::events(without(state, presence, id, missing, LostReason::Forgotten)))
+}
+
+/// What follows for attempts that the worker turns out not to have, whether they still count or not.
+pub(super) fn without(
+    state: &State,
+    presence: &Presence,
+    worker: &WorkerId,
+    attempts: Vec<(TaskId, AttemptNo)>,
+    reason: LostReason,
+) -> Vec<Event> {
+    let counts = |held: &(TaskId, AttemptNo)| {
+        state.grants.get(worker, held.0, held.1).is_some_and(|grant| grant.phase.is_current())
+    };
+    let (current, stopped): (Vec<_>, Vec<_>) = attempts.into_iter().partition(counts);
+    let mut events: Vec<Event> = stopped
+        .into_iter()
+        .map(|(task, attempt)| Event::GrantReleased { task, attempt, worker: worker.clone() })
+        .collect();
+    events.extend(losses(state, presence, current, reason, GrantAfter::Freed));
+    events
 }
 
 /// What a heartbeat's list must name: attempts accepted before the heartbeat before it. A list may have been
@@ -163,12 +217,12 @@ fn unnamed<'a>(state: &'a State, worker: &'a Present) -> impl Iterator<Item = (T
 }
 
 /// A count does not say which attempts a worker holds. After a reconnect, two heartbeats in a row that count no
-/// more than was accepted since show that everything older is lost.
+/// more than was accepted since show that nothing older is left.
 fn uncounted(state: &State, worker: &Present, heartbeat: &Heartbeat) -> Vec<(TaskId, AttemptNo)> {
     if worker.low_counts == 0 || !worker.counts_too_few(state, heartbeat.active_count) {
         return Vec::new();
     }
-    worker.accepted_before(state).collect()
+    worker.older(state).map(|(older, _)| (older.task, older.attempt)).collect()
 }
 
 pub(super) fn set_status(

@@ -16,6 +16,8 @@ pub enum LostReason {
     Forgotten,
     /// The worker stopped it although nobody had asked.
     Abandoned,
+    /// The worker came back and did not say that it still works on it.
+    Unconfirmed,
 }
 
 impl LostReason {
@@ -26,6 +28,7 @@ impl LostReason {
             Self::NotAccepted => "not_accepted",
             Self::Forgotten => "forgotten",
             Self::Abandoned => "abandoned",
+            Self::Unconfirmed => "unconfirmed",
         }
     }
 
@@ -36,6 +39,7 @@ impl LostReason {
             Self::NotAccepted => "the worker did not accept the task in time",
             Self::Forgotten => "the worker came back without the task",
             Self::Abandoned => "the worker stopped the task although nobody had asked",
+            Self::Unconfirmed => "the worker came back and did not say that it still works on the task",
         }
     }
 }

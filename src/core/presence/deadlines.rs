@@ -13,6 +13,8 @@ pub struct Deadlines {
     watched: BTreeMap<WorkerId, Timestamp>,
     /// When a worker that was left alone may be asked again.
     wakes: BTreeSet<(Timestamp, WorkerId)>,
+    /// When something in doubt of a worker that came back may be due.
+    doubts: BTreeSet<(Timestamp, WorkerId)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,7 @@ pub enum Due {
     Offer(OfferDeadline),
     Silence(WorkerId),
     Wake(WorkerId),
+    Doubt(WorkerId),
 }
 
 impl Deadlines {
@@ -58,11 +61,16 @@ impl Deadlines {
         self.wakes.insert((at, worker.clone()));
     }
 
+    pub(super) fn doubt(&mut self, at: Timestamp, worker: &WorkerId) {
+        self.doubts.insert((at, worker.clone()));
+    }
+
     pub(super) fn next(&self) -> Option<Timestamp> {
         let offer = self.offers.front().map(|(at, _)| *at);
         let silence = self.silence.first().map(|(at, _)| *at);
         let wake = self.wakes.first().map(|(at, _)| *at);
-        [offer, silence, wake].into_iter().flatten().min()
+        let doubt = self.doubts.first().map(|(at, _)| *at);
+        [offer, silence, wake, doubt].into_iter().flatten().min()
     }
 
     /// Takes one thing out that is due.
@@ -78,6 +86,9 @@ impl Deadlines {
         if self.wakes.first().is_some_and(|(at, _)| *at <= now) {
             return self.wakes.pop_first().map(|(_, worker)| Due::Wake(worker));
         }
+        if self.doubts.first().is_some_and(|(at, _)| *at <= now) {
+            return self.doubts.pop_first().map(|(_, worker)| Due::Doubt(worker));
+        }
         None
     }
 
@@ -85,7 +96,9 @@ impl Deadlines {
         for (at, _) in &mut self.offers {
             *at = at.plus(gap_ms);
         }
-        self.silence = self.silence.iter().map(|(at, worker)| (at.plus(gap_ms), worker.clone())).collect();
+        let later = |(at, worker): &(Timestamp, WorkerId)| (at.plus(gap_ms), worker.clone());
+        self.silence = self.silence.iter().map(later).collect();
+        self.doubts = self.doubts.iter().map(later).collect();
         for at in self.watched.values_mut() {
             *at = at.plus(gap_ms);
         }

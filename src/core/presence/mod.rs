@@ -3,6 +3,7 @@
 
 mod bars;
 mod deadlines;
+mod doubt;
 mod follow;
 mod observe;
 mod pulse;
@@ -17,6 +18,7 @@ use rustc_hash::FxHashMap;
 
 pub use bars::Bar;
 pub use deadlines::{Deadlines, Due, OfferDeadline};
+pub(in crate::core) use doubt::{Older, Resolved};
 pub use slots::Slots;
 pub use worker::{Present, Refusal, Refused};
 
@@ -89,6 +91,7 @@ impl Presence {
     /// A process that was suspended blames nobody for the silence meanwhile.
     pub fn shift_deadlines(&mut self, gap_ms: u64, now: Timestamp) {
         self.deadlines.shift(gap_ms);
+        self.shift_doubts(gap_ms);
         for worker in self.workers.values_mut() {
             // Whoever has been heard since is not ahead of the clock.
             worker.last_seen = worker.last_seen.plus(gap_ms).min(now);
@@ -128,6 +131,7 @@ impl Presence {
                 }
                 self.refresh(id, state, now);
             }
+            Due::Doubt(id) => self.after_doubts(id, state, now),
         }
     }
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::worker::accepted;
-use super::{OfferDeadline, Presence, Present};
-use crate::core::command::{Command, Disconnected, Drain, Heartbeat, Progress, WorkerFacts, WorkerStatus};
+use super::{OfferDeadline, Older, Presence, Present};
+use crate::core::command::{
+    Command, Disconnected, Drain, Heartbeat, Held, Progress, WorkerFacts, WorkerStatus,
+};
 use crate::core::ids::{SessionId, TaskId, Timestamp, WorkerId};
 use crate::core::match_workers::can_run;
 use crate::core::state::{Phase, State};
@@ -13,7 +15,9 @@ impl Presence {
     /// Follows a command that was not rejected, after its events have been applied.
     pub fn observe(&mut self, state: &State, command: &Command, now: Timestamp) {
         match command {
-            Command::RegisterWorker { session, facts, .. } => self.register(*session, facts, state, now),
+            Command::RegisterWorker { session, facts, active, .. } => {
+                self.register(*session, facts, active.as_deref(), state, now);
+            }
             Command::Heartbeat { session, heartbeat } => self.heartbeat(*session, heartbeat, state, now),
             Command::SetWorkerStatus { session, status } => self.set_status(*session, *status, state, now),
             Command::DrainWorker { worker, drain } => self.set_drained(worker, *drain, state, now),
@@ -83,6 +87,9 @@ impl Presence {
         if attempt.is_some() {
             worker.learn_fencing();
         }
+        if let Command::ReportProgress { task, .. } | Command::AcceptTask { task, .. } = command {
+            worker.show_life(state, task, attempt);
+        }
         if worker.hear(now) {
             let id = id.clone();
             self.refresh(&id, state, now);
@@ -90,21 +97,38 @@ impl Presence {
     }
 
     /// A worker's connection is its registration: an older connection of the same worker no longer counts.
-    fn register(&mut self, session: SessionId, facts: &Arc<WorkerFacts>, state: &State, now: Timestamp) {
+    fn register(
+        &mut self,
+        session: SessionId,
+        facts: &Arc<WorkerFacts>,
+        active: Option<&[Held]>,
+        state: &State,
+        now: Timestamp,
+    ) {
         let id = facts.worker.clone();
-        let known_session = self.workers.get(&id).and_then(|worker| worker.session);
+        self.withdraw(&id);
+        let known = self.workers.remove(&id);
+        let known_session = known.as_ref().and_then(|known| known.session);
         if let Some(old) = known_session {
             self.sessions.remove(&old);
         }
-        self.withdraw(&id);
-        let drained = self.workers.get(&id).is_some_and(|worker| worker.drained);
         let mut worker = Present::new(session, Arc::clone(facts), now);
-        worker.drained = drained;
-        if known_session == Some(session) {
-            // Lists that follow on this connection were made later, as after a heartbeat.
-            worker.accepted_by_heartbeat = accepted(state, &id).collect();
+        let is_same_process = known.as_ref().is_some_and(|known| {
+            known.session == Some(session)
+                || facts.instance.is_some() && known.facts.instance == facts.instance
+        });
+        if let Some(known) = known {
+            worker.drained = known.drained;
+            worker.pulse = known.pulse.again(now);
+            if known_session == Some(session) {
+                // Lists that follow on this connection were made later, as after a heartbeat.
+                worker.accepted_by_heartbeat = accepted(state, &id).collect();
+                (worker.older, worker.low_counts) = (known.older, known.low_counts);
+            }
         }
-        worker.accepted_before_connection = accepted(state, &id).collect();
+        if known_session != Some(session) {
+            worker.older = Older::all(state, &id);
+        }
         worker.serves =
             state.ready.routes().filter(|(_, route)| can_run(facts, route)).map(|(id, _)| id).collect();
         let limit = worker.silence_limit(&self.limits);
@@ -112,6 +136,9 @@ impl Presence {
         self.sessions.insert(session, id.clone());
         self.next_class = self.next_class.max(state.ready.next_class());
         self.deadlines.watch(&id, now.plus(limit));
+        if active.is_none() && !is_same_process {
+            self.doubt(&id, state, now);
+        }
         // Offers of an earlier run or connection get the whole time again.
         for (task, attempt, grant) in state.grants.of(&id) {
             if grant.phase == Phase::Offered {
@@ -149,6 +176,12 @@ impl Presence {
         let Some(worker) = self.workers.get_mut(id) else { return };
         let low = worker.counts_too_few(state, heartbeat.active_count);
         worker.low_counts = if low { worker.low_counts + 1 } else { 0 };
+        if heartbeat.active.is_some() {
+            // It has named what it holds of them; of the rest nothing is left.
+            worker.older.clear();
+        } else if heartbeat.active_count.is_some() && !low {
+            worker.settle_doubts();
+        }
         worker.last_heartbeat = Some(now);
         let limit = worker.silence_limit(&self.limits);
         worker.pulse.beat(now);

@@ -20,6 +20,11 @@ impl Pulse {
         Self { latest: registered, beats: 0, longest_ms: 0 }
     }
 
+    /// The worker is back on another connection, as often heard of as before unless it shows otherwise.
+    pub(super) const fn again(self, registered: Timestamp) -> Self {
+        Self { longest_ms: self.longest_ms, ..Self::new(registered) }
+    }
+
     pub(super) fn beat(&mut self, now: Timestamp) {
         self.longest_ms = self.longest_ms.max(now.since(self.latest)).min(HEARTBEAT_MS_MAX);
         self.latest = now;
@@ -35,7 +40,7 @@ impl Pulse {
         self.beats >= KNOWN_AFTER
     }
 
-    /// The longest pause between two heartbeats so far.
+    /// The longest pause between two heartbeats so far, those of earlier connections included.
     pub(super) const fn interval_ms(self) -> u64 {
         self.longest_ms
     }

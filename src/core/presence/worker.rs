@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::doubt::Older;
 use super::pulse::Pulse;
 use crate::core::command::{Progress, Reported, WorkerFacts, WorkerKind, WorkerStatus};
 use crate::core::ids::{AttemptNo, SessionId, TaskId, Timestamp, WorkerId};
@@ -42,8 +43,8 @@ pub struct Present {
     /// It was silent for too long or left an offer unanswered, and gets nothing until it is heard of again.
     unheard: bool,
     pub(super) pulse: Pulse,
-    /// What it had accepted when it came back with this connection.
-    pub(super) accepted_before_connection: Vec<(TaskId, AttemptNo)>,
+    /// What it held when this connection began.
+    pub(super) older: Vec<Older>,
     /// Heartbeats in a row that count no more than was accepted since.
     pub(in crate::core) low_counts: u32,
     pub(super) refusals: FxHashMap<TaskId, Refusal>,
@@ -86,7 +87,7 @@ impl Present {
             no_room: None,
             unheard: false,
             pulse: Pulse::new(now),
-            accepted_before_connection: Vec::new(),
+            older: Vec::new(),
             low_counts: 0,
             refusals: FxHashMap::default(),
             no_handler: FxHashSet::default(),
@@ -117,6 +118,7 @@ impl Present {
             fences: false,
             restart_aware: false,
             allowed_types: None,
+            instance: None,
         };
         Self { session: None, status: WorkerStatus::Offline, ..Self::new(SessionId(0), Arc::new(facts), now) }
     }
@@ -165,25 +167,13 @@ impl Present {
         self.unheard
     }
 
-    /// What it accepted before this connection and has not ended yet.
-    pub(in crate::core) fn accepted_before(
-        &self,
-        state: &State,
-    ) -> impl Iterator<Item = (TaskId, AttemptNo)> {
-        let id = &self.facts.worker;
-        let older = self.accepted_before_connection.iter().copied();
-        older.filter(move |(task, attempt)| {
-            state.grants.get(id, *task, *attempt).is_some_and(|grant| grant.phase == Phase::Accepted)
-        })
-    }
-
     /// Whether a heartbeat counts no more tasks than were accepted on this connection. The events of a connection
     /// are handled in their order, so what it accepted before the heartbeat is known exactly; what is only offered
     /// may still be on its way, and is not in the count.
     pub(in crate::core) fn counts_too_few(&self, state: &State, count: Option<u32>) -> bool {
         let all = accepted(state, &self.facts.worker).count();
-        let newer = all - self.accepted_before(state).count();
-        count.is_some_and(|count| count as usize <= newer)
+        let older = self.older(state).filter(|(_, grant)| grant.phase == Phase::Accepted).count();
+        count.is_some_and(|count| count as usize <= all - older)
     }
 
     /// Slots it has at all, as far as is known now.

@@ -84,6 +84,13 @@ pub enum Reason {
         connected: bool,
         run_until: Option<Timestamp>,
     },
+    /// The worker holds it from before it came back, and has not shown since then that it still works on it.
+    Unconfirmed {
+        worker: WorkerId,
+        /// When it came back.
+        since: Timestamp,
+        until: Timestamp,
+    },
     /// A worker that was told to stop an attempt has not confirmed it yet; its slot is kept so long.
     Releasing {
         worker: WorkerId,
@@ -101,6 +108,9 @@ pub struct Busy {
     pub capacity: u32,
     pub takes_work: bool,
 }
+
+const UNCONFIRMED: &str = "has not said that it still works on this: unless a report or a heartbeat shows that it does, it is \
+                           handed out again";
 
 impl Reason {
     /// A stable word for programs.
@@ -122,6 +132,7 @@ impl Reason {
             Self::Backoff { .. } => "backoff",
             Self::InLine { .. } => "in_line",
             Self::Running { .. } => "running",
+            Self::Unconfirmed { .. } => "unconfirmed",
             Self::Releasing { .. } => "releasing",
             Self::Ended => "ended",
         }
@@ -136,17 +147,14 @@ impl Reason {
                     .to_owned()
             }
             Self::Dependencies { waiting_on, listed } => {
-                let names: Vec<String> =
-                    listed.iter().map(|(_, name, status)| format!("{name} ({})", status.name())).collect();
-                format!("waits for {waiting_on} of its dependencies: {}", names.join(", "))
+                format!("waits for {waiting_on} of its dependencies: {}", open(listed))
             }
             Self::WorkflowPaused { .. } => "its workflow is paused; resume it".to_owned(),
             Self::ParallelLimit { limit } => {
                 format!("its workflow runs {limit} tasks at once, which is its limit")
             }
             Self::NoWorker { wanted, connected, advice, nearest, remarks } => {
-                let near = nearest.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default();
-                let said = said(remarks);
+                let (near, said) = (hint(nearest.as_deref()), said(remarks));
                 format!(
                     "waits for {wanted}; none of the {connected} connected workers offers it{near}{advice}{said}"
                 )
@@ -191,6 +199,10 @@ impl Reason {
                 let lost = if *connected { "" } else { ", which is not connected at the moment" };
                 format!("{what} {worker}{lost}")
             }
+            Self::Unconfirmed { worker, since, until } => {
+                let ago = now.since(*since) / 1_000;
+                format!("worker {worker} came back {ago} s ago and {UNCONFIRMED} in {}", in_seconds(until))
+            }
             Self::Releasing { worker, attempt, until } => format!(
                 "worker {worker} was told to stop attempt {attempt} and has {} to confirm it",
                 in_seconds(until)
@@ -210,4 +222,13 @@ impl Busy {
 fn said(remarks: &[(WorkerId, Arc<str>)]) -> String {
     let said = remarks.iter().map(|(worker, remark)| format!("; {worker} says: {remark}"));
     said.collect::<Vec<_>>().concat()
+}
+
+fn open(listed: &[(u32, Arc<str>, StatusKind)]) -> String {
+    let names = listed.iter().map(|(_, name, status)| format!("{name} ({})", status.name()));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
 }

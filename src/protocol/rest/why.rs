@@ -99,6 +99,9 @@ fn facts(workflow: &Workflow, reason: &Reason) -> Value {
         Reason::Releasing { worker, attempt, until } => {
             json!({"worker": &*worker.0, "attempt": attempt.0, "until": time(until)})
         }
+        Reason::Unconfirmed { worker, since, until } => {
+            json!({"worker": &*worker.0, "since": time(since), "until": time(until)})
+        }
         Reason::InLine { waiting } => json!({"waiting": waiting}),
         Reason::Running { worker, since, accepted, connected, run_until } => json!({
             "worker": &*worker.0, "since": time(since), "accepted": accepted, "connected": connected,

@@ -35,6 +35,7 @@ pub struct RegisterPayload<'a> {
     capabilities: Option<Capabilities<'a>>,
     heartbeat_ms: Option<Figure>,
     restart_aware: Option<bool>,
+    instance: Option<Text<'a>>,
     active: Option<Vec<ActiveTask<'a>>>,
 }
 
@@ -78,6 +79,9 @@ impl RegisterPayload<'_> {
             ));
         }
         let capabilities = list("service_capabilities", given.of_service.as_deref())?;
+        if let Some(instance) = &self.instance {
+            check("instance", instance)?;
+        }
         let models = given.available_models.as_deref().or(given.models.as_deref());
         let heartbeat_ms = self.heartbeat_ms.map(Figure::count);
         Ok(WorkerFacts {
@@ -103,6 +107,7 @@ impl RegisterPayload<'_> {
             // Whoever can name its attempts knows what an attempt is.
             fences: self.active.is_some(),
             restart_aware: self.restart_aware.unwrap_or_default(),
+            instance: self.instance.as_ref().map(Text::to_arc),
         })
     }
 

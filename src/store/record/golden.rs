@@ -256,6 +256,7 @@ fn about_tasks() -> Vec<Event> {
         lost(LostReason::NotAccepted),
         lost(LostReason::Forgotten),
         lost(LostReason::Abandoned),
+        lost(LostReason::Unconfirmed),
         refused(RefusalReason::AtCapacity),
         refused(RefusalReason::NoHandler),
         refused(RefusalReason::NoRoom),

@@ -62,7 +62,7 @@ impl World {
     /// A receiver knows an attempt that it has seen before.
     fn receive(&mut self, index: usize, task: TaskId, attempt: AttemptNo) {
         let wire_id: Arc<str> = Arc::from(task.to_string());
-        let job = Job { reference: reference(task, &wire_id, task.workflow), wire_id };
+        let job = Job { reference: reference(task, &wire_id, task.workflow), wire_id, taken_at: self.now };
         let known = self.workers[index].jobs.insert((task, attempt), job).is_some();
         if !known && !self.rng.chance(50) {
             let work = self.rng.range(5, 40_000);

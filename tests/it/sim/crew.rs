@@ -274,7 +274,9 @@ impl World {
             // It knows one attempt of a task at most.
             worker.jobs.retain(|(known, _), _| *known != task);
         }
-        worker.jobs.insert((task, attempt), Job { reference, wire_id: assigned.wire_id() });
+        worker
+            .jobs
+            .insert((task, attempt), Job { reference, wire_id: assigned.wire_id(), taken_at: self.now });
         let life = worker.life;
         let delay = self.rng.range(manners.accept_ms.0, manners.accept_ms.1);
         self.after(delay, Happening::Worker { index, act: Act::Accept(life, task, attempt) });

@@ -17,6 +17,7 @@
 
 mod admins;
 mod checker;
+mod comebacks;
 mod courier;
 mod crew;
 mod difference;
@@ -72,10 +73,10 @@ fn size(seed: u64) -> Size {
 }
 
 fn run(seed: u64, planted: Option<Planted>, trace: Trace) -> Told {
-    tell(seed, World::new(seed, size(seed), planted, trace))
+    tell(seed, &mut World::new(seed, size(seed), planted, trace))
 }
 
-fn tell(seed: u64, mut world: World) -> Told {
+fn tell(seed: u64, world: &mut World) -> Told {
     let verdict = catch_unwind(AssertUnwindSafe(|| world.run())).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -152,7 +153,7 @@ fn seeds() {
 #[test]
 fn short_histories() {
     let seeds = number("GLEITZEIT_SIM_SHORT").unwrap_or(SHORT);
-    let short = |seed| tell(seed, World::new(seed, short_size(seed), None, Trace::default()));
+    let short = |seed| tell(seed, &mut World::new(seed, short_size(seed), None, Trace::default()));
     judge(&run_many(seeds, short));
 }
 
@@ -194,7 +195,7 @@ fn every_moment_to_die_is_survived() {
     let until = |death: Death| {
         let mut world = World::new(SEED, size, None, Trace::default());
         world.death = Some(death);
-        tell(SEED, world)
+        tell(SEED, &mut world)
     };
     let undisturbed = until(Death { operation: u64::MAX, power_cut: false });
     assert!(undisturbed.records >= 200 && undisturbed.crashes == 0, "{undisturbed:?}");

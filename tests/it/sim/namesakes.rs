@@ -6,7 +6,7 @@ use gleitzeit::core::limits::Limits;
 use gleitzeit::engine::Assigned;
 
 use super::checker::{Checker, Verdict};
-use super::worker::Worker;
+use super::worker::{Job, Worker};
 use super::world::World;
 
 impl World {
@@ -19,11 +19,26 @@ impl World {
         }
         let wire_id = assigned.wire_id();
         let namesakes = jobs.iter().filter(|(_, job)| job.wire_id == wire_id);
-        for ((task, attempt), _) in namesakes {
+        for ((task, attempt), job) in namesakes {
+            if self.kept_it_to_itself(index, (*task, *attempt), job) {
+                continue;
+            }
             let (old, new) = ((*task, *attempt), (assigned.task, assigned.attempt));
             self.checker.was_given_up_long_ago(&facts.worker, old, new)?;
         }
         Ok(())
+    }
+
+    /// A worker that came back, says nothing of what it holds, and did not stop in time when it was told to on this connection.
+    fn kept_it_to_itself(&self, index: usize, (task, attempt): (TaskId, AttemptNo), job: &Job) -> bool {
+        let Worker { manners, heartbeat_ms, session, connected_at, .. } = &self.workers[index];
+        let (limits, passed) = (&self.limits, |since: u64| self.now - since);
+        let counts_in_time = manners.counts_active && manners.heartbeats && *heartbeat_ms < limits.confirm_ms;
+        let told = session.and_then(|session| self.told.get(&(session, task, attempt)));
+        !counts_in_time
+            && job.taken_at < *connected_at
+            && passed(*connected_at) >= limits.confirm_ms
+            && told.is_some_and(|told| passed(*told) >= limits.accept_ms)
     }
 }
 

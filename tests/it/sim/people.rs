@@ -11,6 +11,7 @@ use gleitzeit::core::state::Workflow;
 use gleitzeit::engine::{Answer, Views};
 
 use super::checker::Asked;
+use super::comebacks;
 use super::rng::Rng;
 use super::specs;
 use super::world::{Caller, Happening, World};
@@ -118,6 +119,9 @@ impl World {
     fn new_submission(&mut self) -> Submission {
         let unique = self.people.submissions.len() as u64;
         let mut spec = specs::workflow(&mut self.rng, self.size.tasks_max, unique);
+        if self.killings_ms.is_some() {
+            spec.policies.iter_mut().for_each(|policy| policy.run_timeout_ms = comebacks::RUN_TIMEOUT_MS);
+        }
         let workflow = if self.rng.chance(300) {
             let label = format!("order {unique}");
             spec.label = Some(Arc::from(label.as_str()));

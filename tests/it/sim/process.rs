@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use gleitzeit::core::command::Command;
 use gleitzeit::core::ids::{Seq, SessionId, Timestamp, WorkflowId};
 use gleitzeit::core::invariants;
-use gleitzeit::core::limits::Limits;
 use gleitzeit::core::state::State;
 use gleitzeit::engine::{
     Admission, Answer, Engine, Input, Output, ReplayError, Turn, Views, Writing, Written, replay,
@@ -56,7 +55,8 @@ impl World {
         if self.process.is_some() {
             return Ok(());
         }
-        if self.trouble && self.death.is_none() && self.rng.chance(50) {
+        let any_trouble = self.trouble && self.death.is_none() && self.killings_ms.is_none();
+        if any_trouble && self.rng.chance(50) {
             self.plan_a_fault(30);
         }
         let (log, report, state) = match self.open() {
@@ -78,7 +78,7 @@ impl World {
         let wall = self.now.saturating_add_signed(self.wall_offset);
         let base = Timestamp(wall).max(state.now);
         let views: Arc<dyn Views> = Arc::clone(&self.store.views) as Arc<dyn Views>;
-        let mut engine = Engine::new(state, Limits::default(), views, self.rng.next());
+        let mut engine = Engine::new(state, self.limits.clone(), views, self.rng.next());
         engine.record_bytes_max = log.limits().record;
         let turn = engine.recover(base);
         let writing = Writing::new(log.next_seq());
@@ -294,6 +294,7 @@ impl World {
                 Output::Assign(assignment) => self.assign(*assignment)?,
                 Output::Cancel { session, stopped } => {
                     let (task, attempt) = (stopped.task, stopped.attempt);
+                    self.told.insert((session, task, attempt), self.now);
                     self.tell_worker(session, ToWorker::Cancel { task, attempt });
                 }
                 Output::Close(session) => self.tell_worker(session, ToWorker::Close),
@@ -354,6 +355,10 @@ impl World {
             self.store.killed();
         }
         self.lose_connections();
+        if self.killings_ms.is_some() {
+            let down = self.rng.range(50, 60_000);
+            return self.after(down, Happening::Restart);
+        }
         let down = if self.rng.chance(30) { DAY } else { self.rng.range(50, 20_000) };
         if self.rng.chance(100) {
             let day = i64::try_from(DAY).unwrap();

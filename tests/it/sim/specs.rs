@@ -57,6 +57,7 @@ impl Trade {
             heartbeat_ms,
             fences,
             restart_aware: false,
+            instance: None,
             allowed_types: None,
         }
     }

@@ -21,7 +21,8 @@ impl World {
         if let Some(death) = self.death {
             self.disk.plan(FaultPlan { die_at: Some(death.operation), fail_at: None });
         } else {
-            let first = self.rng.range(1_000, 2 * self.size.trouble_ms);
+            let often = self.killings_ms.unwrap_or(self.size.trouble_ms);
+            let first = self.rng.range(1_000, 2 * often);
             self.after(first, Happening::Trouble);
         }
         self.start()?;
@@ -44,6 +45,9 @@ impl World {
         self.workers.push(Worker::new(Trade::Courier, courier, 0, keeps));
         for number in 0..self.size.workers {
             let mut worker = Worker::random(&mut self.rng, usize::try_from(number).unwrap());
+            if self.killings_ms.is_some() {
+                worker = Worker::mortal(&mut self.rng, usize::try_from(number).unwrap());
+            }
             if self.death.is_some() {
                 worker.manners = Manners { fail: 100, ..Manners::healthy() };
             }
@@ -58,6 +62,11 @@ impl World {
     pub fn make_trouble(&mut self) {
         if !self.trouble {
             return;
+        }
+        if let Some(often) = self.killings_ms {
+            let next = self.rng.range(1, 2 * often);
+            self.after(next, Happening::Trouble);
+            return self.crash();
         }
         let next = self.rng.range(1, 2 * self.size.trouble_ms);
         self.after(next, Happening::Trouble);

@@ -119,6 +119,7 @@ pub struct Job {
     pub reference: TaskRef,
     /// What an earlier client knows it by, and nothing else.
     pub wire_id: Arc<str>,
+    pub taken_at: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -156,6 +157,22 @@ impl Worker {
         let facts =
             trade.facts(&format!("worker-{number}"), capacity, fences, fences.then_some(heartbeat_ms));
         Self::new(trade, facts, heartbeat_ms, manners)
+    }
+
+    /// A service of the base protocol in good health that is killed from time to time, or only cut off, and comes back under its
+    /// node id.
+    pub fn mortal(rng: &mut Rng, number: usize) -> Self {
+        let trade = *rng.pick(&Trade::REMOTE);
+        let manners = Manners {
+            names_active: false,
+            sends_again: false,
+            counts_active: rng.chance(500),
+            work_ms: (1_000, 120_000),
+            breaks_ms: Some(rng.range(60_000, 240_000)),
+            forgets: *rng.pick(&[500, 1_000]),
+            ..Manners::healthy()
+        };
+        Self::new(trade, trade.facts(&format!("worker-{number}"), 3, false, None), 30_000, manners)
     }
 
     pub fn is_mute(&self, now: u64) -> bool {

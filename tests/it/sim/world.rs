@@ -8,6 +8,7 @@ use std::time::Duration;
 use gleitzeit::core::command::Command;
 use gleitzeit::core::event::Record;
 use gleitzeit::core::ids::{AttemptNo, Seq, SessionId, TaskId, WorkflowId};
+use gleitzeit::core::limits::Limits;
 use gleitzeit::engine::{Answer, Assigned, Found, Lookup};
 use gleitzeit::log::LogOptions;
 use gleitzeit::log::sim::SimDisk;
@@ -171,6 +172,11 @@ pub struct World {
     pub trouble: bool,
     /// The only trouble: the machine dies in one operation of its disk.
     pub death: Option<Death>,
+    /// The only trouble: services of the base protocol are killed, and so is the server about this often.
+    pub killings_ms: Option<u64>,
+    pub limits: Limits,
+    /// When a worker was told on a connection to stop an attempt.
+    pub told: BTreeMap<(SessionId, TaskId, AttemptNo), u64>,
     pub planted: Option<Planted>,
     pub trace: Trace,
     pub seen_tasks: BTreeSet<TaskId>,
@@ -230,6 +236,9 @@ impl World {
             checker: Checker::default(),
             trouble: true,
             death: None,
+            killings_ms: None,
+            limits: Limits::default(),
+            told: BTreeMap::new(),
             planted,
             trace,
             seen_tasks: BTreeSet::new(),

@@ -2,6 +2,7 @@
 #![expect(clippy::needless_raw_string_hashes, reason = "expected outputs are written alike")]
 mod breaker;
 mod by_hand;
+mod comebacks;
 mod hooks;
 mod silence;
 mod spec;

@@ -5,9 +5,9 @@
 //! | `submit stop a b(a) c!(a,b)` | a workflow with a strategy and tasks; `!` runs whatever became of the dependencies, `~` has one try, `^` is urgent |
 //! | `worker w1`, `legacy w1` | registers, with two slots; a legacy one sends no attempt numbers |
 //! | `accept w1 a`, `done w1 a`, `fail w1 a`, `refuse w1 a`, `stopped w1 a`, `nohandler w1 a` | reports; `a#1` names an attempt |
+//! | `process w1 one`, `progress w1 a`, `why a` | a legacy one that names its process; a report of progress; what keeps a task |
 //! | `later w1 a`, `huge w1 a` | a failure that asks for a pause of 7 s; a result that is too large |
 //! | `unreadable a` | the disk cannot be read when the parameters are filled |
-//! | `drain w1`, `undrain w1` | the operator's word |
 //! | `beat w1 a b` | a heartbeat whose list names these tasks |
 //! | `a@` | a task that is handed on to a receiver outside |
 //! | `courier` | the desk that hands on registers, and keeps what it held |
@@ -15,18 +15,18 @@
 //! | `again w1 a b` | registers again on the same connection, with such a list |
 //! | `centuries w1 a` | a failure that asks for a pause of centuries before the next try |
 //! | `count w1 2` | a heartbeat that says how many tasks it holds |
-//! | `break w1`, `bye w1` | the connection breaks, or ends with a goodbye |
+//! | `break w1`, `bye w1`, `drain w1`, `undrain w1` | the connection breaks, or ends with a goodbye; the operator's word |
 //! | `cancel a`, `retry a`, `cancel`, `retry`, `pause`, `resume` | what people ask for |
 //! | `complete a`, `fail a`, `skip a`, `skipwith a` | what people decide by hand; the last one gives a value |
-//! | `+10s` | time passes, with a turn every second |
+//! | `+10s`, `sleep 60s` | time passes, with a turn every second, or without any |
 //! | `stale a` | a retry with parameters that were written over others than those of now |
 //! | `full`, `free`, `history a` | the disk is full, or has room again; what is remembered of a task's unsuccessful attempts |
-//! | `sleep 60s` | time passes without a turn |
 //! | `restart 5s`, `archive` | the process is down for a while, and the log is replayed; ended workflows leave memory |
 //! | `hook`, `hook off`, `hook takes e1`, ... | a webhook, and how its receiver takes the first end; see `hooks` |
 //! | `hooked`, `carry` | what is remembered of the webhook; services and webhooks are written again |
 //! | `checkpoint` | a picture is taken from which the next restart begins |
 
+mod comebacks;
 mod hooks;
 mod outside;
 mod words;
@@ -177,6 +177,7 @@ impl Teller {
                     claim: Claim::Any,
                 });
             }
+            ("process" | "progress" | "why", rest) => self.come_back(verb, rest),
             ("courier" | "taken" | "untaken" | "callback", rest) => self.outside(verb, rest),
             ("break" | "bye", [name]) => {
                 let how = if verb == "bye" { Disconnected::Cleanly } else { Disconnected::Broken };
