@@ -246,6 +246,8 @@ pub struct WorkerFacts {
     pub fences: bool,
     /// It understands `cluster:shutdown {restart: true}`.
     pub restart_aware: bool,
+    /// The user whose key registered it, where keys are asked for.
+    pub owner: Option<Arc<str>>,
     /// Its process, by whatever name that chose when it began: another one holds nothing of what this one held.
     pub instance: Option<Arc<str>>,
 }

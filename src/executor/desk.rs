@@ -110,6 +110,7 @@ impl Desk {
             fences: true,
             restart_aware: true,
             instance: None,
+            owner: None,
             allowed_types: None,
         }
     }

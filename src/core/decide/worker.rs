@@ -87,6 +87,16 @@ fn may_register(
             format!("the node id {id} belongs to the service {name}, for which this key is not"),
         ));
     }
+    let foreign = |known: &Present| known.facts.owner.is_some() && known.facts.owner != facts.owner;
+    if presence.worker(id).is_some_and(foreign) {
+        return Err(Rejection::new(
+            errors::RBAC_PERMISSION_DENIED,
+            format!(
+                "the node id {id} was registered with the key of another user: take another node id, or wait until that \
+                 node is gone"
+            ),
+        ));
+    }
     if let Some(other) = presence.of_session(session).filter(|other| other.facts.worker != *id) {
         return Err(Rejection::new(
             errors::INVALID_ARGUMENT,

@@ -119,6 +119,7 @@ impl Present {
             restart_aware: false,
             allowed_types: None,
             instance: None,
+            owner: None,
         };
         Self { session: None, status: WorkerStatus::Offline, ..Self::new(SessionId(0), Arc::new(facts), now) }
     }

@@ -107,6 +107,7 @@ impl RegisterPayload<'_> {
             // Whoever can name its attempts knows what an attempt is.
             fences: self.active.is_some(),
             restart_aware: self.restart_aware.unwrap_or_default(),
+            owner: None,
             instance: self.instance.as_ref().map(Text::to_arc),
         })
     }

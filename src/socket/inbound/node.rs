@@ -31,6 +31,9 @@ fn try_register(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) ->
     let session = &caller.connection.session;
     facts.capacity = facts.capacity.min(server.config.limits.worker_capacity_max);
     let claim = within_scope(session, &mut facts)?;
+    if server.config.doorkeeper.is_guarded() {
+        facts.owner = session.principal().map(|principal| principal.actor.user);
+    }
     let facts = Arc::new(facts);
     session.announce();
     // Whoever registers is there, whatever was thought of the connection before.

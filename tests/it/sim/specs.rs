@@ -58,6 +58,7 @@ impl Trade {
             fences,
             restart_aware: false,
             instance: None,
+            owner: None,
             allowed_types: None,
         }
     }
