@@ -50,6 +50,10 @@ impl Peer {
         Self { address, line: Arc::new(line) }
     }
 
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// What stands for the address where addresses are counted.
     pub fn network(&self) -> IpAddr {
         network(self.address.ip())

@@ -24,6 +24,7 @@ mod rooms;
 mod session;
 mod sessions;
 mod short_polls;
+mod turned_away;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -113,6 +114,7 @@ struct Server {
     rooms: rooms::Rooms,
     live: live::LiveHandle,
     monitor: monitor::Monitor,
+    turned_away: turned_away::TurnedAway,
 }
 
 #[derive(Debug)]
@@ -163,6 +165,7 @@ impl SocketServer {
         let (live, questions) = live::LiveHandle::new();
         let server = Arc::new(Server {
             monitor: monitor::Monitor::new(),
+            turned_away: turned_away::TurnedAway::default(),
             config,
             engine,
             sessions: sessions::Sessions::default(),

@@ -166,3 +166,23 @@ def test_mistakes_are_told_before_the_start(tmp_path, flags, said):
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     assert ended.returncode not in (0, -signal.SIGKILL) and said in ended.stderr, ended
     assert not (tmp_path / "data").exists()
+
+
+async def test_a_service_that_is_turned_away_has_a_line_and_no_secret(started):
+    """Bad fields and bad keys, with the address, the node and the reason; a flood of them has a bound."""
+    house = await started(("--log-format", "json"), token="gzt_house")
+    wrong = await house.stranger()
+    await wrong.call("authenticate", {"token": CANARY, "client_type": "external_service", "client_id": "locked-out"})
+    peer = await house.observer(token="gzt_house")
+    for _ in range(30):
+        answer = await peer.call("node:register", {"node_id": "odd-1", "capabilities": {"max_concurrent_tasks": 0}})
+        assert answer["ok"] is False
+    assert (await peer.call("node:register", {"name": "no id"}))["ok"] is False
+    await house.server.stop()
+    told = [line for line in lines(house) if line["message"] == "a service was turned away"]
+    assert [line["fields"]["node"] for line in told[:2]] == ["locked-out", "odd-1"]
+    assert "GZ40" in told[0]["fields"]["reason"] and "max_concurrent_tasks" in told[1]["fields"]["reason"]
+    assert all(line["level"] == "WARN" and line["fields"]["address"].startswith("127.0.0.1:") for line in told)
+    # Ten a minute; the minute may pass while this test runs.
+    assert 10 <= len(told) < 32
+    assert CANARY not in house.server.log()

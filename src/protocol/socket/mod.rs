@@ -35,7 +35,7 @@ pub use metrics::{
     QueueMetrics, ServiceMetrics, Subscribed, SystemMetrics, TaskMetrics, UPDATE_INTERVAL_SECONDS,
     Unsubscribed,
 };
-pub use register::RegisterPayload;
+pub use register::{Caption, RegisterPayload};
 pub use reports::{AcceptedPayload, CompletedPayload, FailedPayload, ProgressPayload};
 pub use requests::{
     AuthenticatePayload, GetMetricsPayload, MetricKind, StatsPayload, SubscribePayload, WatchPayload,

@@ -39,6 +39,14 @@ pub struct RegisterPayload<'a> {
     active: Option<Vec<ActiveTask<'a>>>,
 }
 
+/// What a worker calls itself whose registration may be wrong in every other respect.
+#[derive(Debug, Default, Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+pub struct Caption<'a> {
+    #[serde(default)]
+    pub node_id: MaybeText<'a>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(
     expecting = "an object with `task_types`, `max_concurrent_tasks`, ...",

@@ -31,6 +31,9 @@ pub(in crate::socket) fn authenticate(server: &Arc<Server>, caller: &Caller, pay
         }
         Err(rejection) => rejection,
     };
+    let named: AuthenticatePayload<'_> = optional(payload).unwrap_or_default();
+    let name = named.client_id.0.or(named.service_name.0);
+    server.turned_away.tell(caller, name.as_deref(), &rejection);
     caller.emit(AuthenticationFailed::EVENT, &AuthenticationFailed::from(&rejection));
     caller.answer(&Refused::from(&rejection));
     if session.count_wrong_token() >= WRONG_TOKENS_MAX {

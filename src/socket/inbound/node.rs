@@ -11,7 +11,7 @@ use crate::core::errors::RBAC_PERMISSION_DENIED;
 use crate::core::rejection::Rejection;
 use crate::engine::{Accepted, Reply};
 use crate::protocol::socket::{
-    HeartbeatPayload, RegisterPayload, RegisteredNode, StatusPayload, TaskMetrics,
+    Caption, HeartbeatPayload, RegisterPayload, RegisteredNode, StatusPayload, TaskMetrics,
 };
 use crate::protocol::task_types;
 use crate::protocol::time::NaiveUtc;
@@ -21,6 +21,8 @@ use crate::socket::session::Session;
 
 pub(in crate::socket) fn register(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) {
     if let Err(rejection) = try_register(server, caller, payload) {
+        let caption: Caption<'_> = required(payload).unwrap_or_default();
+        server.turned_away.tell(caller, caption.node_id.0.as_deref(), &rejection);
         caller.refuse(&rejection);
     }
 }
@@ -45,7 +47,10 @@ fn try_register(server: &Arc<Server>, caller: &Caller, payload: Option<&str>) ->
             to_note.sessions.note_worker(registrant.connection.session.id);
             answer_registered(&registrant, &registered.worker.0, accepted);
         }
-        Err(rejection) => registrant.refuse(&rejection),
+        Err(rejection) => {
+            to_note.turned_away.tell(&registrant, Some(&registered.worker.0), &rejection);
+            registrant.refuse(&rejection);
+        }
     });
     let command = Command::RegisterWorker { session: session.id, facts, active: payload.active(), claim };
     server.engine.report(command, Some(reply))
