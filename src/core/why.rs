@@ -5,7 +5,7 @@ mod reason;
 use std::sync::Arc;
 
 use super::ids::{AttemptNo, TaskId, Timestamp, WorkerId};
-use super::match_workers::can_run;
+use super::match_workers::{can_run, lacks, offers_work, required};
 use super::nearest::nearest;
 use super::presence::{Bar, Presence, Present};
 use super::spec::Route;
@@ -148,7 +148,9 @@ fn queued(
             Some((worker.facts.worker.clone(), Arc::clone(worker.facts.remarks.get(&route.task_type)?)))
         };
         let remarks = connected().filter_map(remark).take(LISTED_MAX).collect();
-        return vec![Reason::NoWorker { wanted, connected: connected().count(), advice, nearest, remarks }];
+        let lacking = lacking(connected(), route);
+        let connected = connected().count();
+        return vec![Reason::NoWorker { wanted, connected, advice, nearest, remarks, lacking }];
     }
     let mut reasons: Vec<Reason> =
         able.iter().filter_map(|worker| obstacle(state, presence, worker, (id, route), now)).collect();
@@ -211,14 +213,21 @@ fn wanted(route: &Route) -> String {
     if let Some(function) = &route.function {
         text = format!("{text} and function {function}");
     }
-    if let Some(requirements) = &route.requirements {
-        text.push_str(" and the task's requirements");
-        let models = requirements.required_models.join(", ");
-        if !models.is_empty() {
-            text = format!("{text} (models: {models})");
-        }
+    let required = route.requirements.as_ref().map(required).unwrap_or_default();
+    if !required.is_empty() {
+        text = format!("{text}, on a worker with {}", required.join(", "));
     }
     text
+}
+
+/// Of the workers that offer the work and do not meet its requirements: the one that lacks least, and what that is.
+fn lacking<'a>(workers: impl Iterator<Item = &'a Present>, route: &Route) -> Option<(WorkerId, Vec<String>)> {
+    let requirements = route.requirements.as_ref()?;
+    let offering = workers.filter(|worker| offers_work(&worker.facts, route));
+    let all = offering.map(|worker| (worker.facts.worker.clone(), lacks(&worker.facts, requirements)));
+    let (worker, mut lacks) = all.min_by_key(|(_, lacks)| lacks.len())?;
+    lacks.truncate(LISTED_MAX);
+    Some((worker, lacks))
 }
 
 impl Busy {

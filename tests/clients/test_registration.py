@@ -141,3 +141,17 @@ async def test_a_registration_that_makes_no_sense_is_refused_by_name(house):
     await worker.register()
     await asyncio.sleep(0)
     assert (await worker.heartbeat())["ok"] is True
+
+
+async def test_why_names_the_requirements_that_nobody_meets(house):
+    """What is wanted, and what the nearest worker lacks of it."""
+    far = await house.worker("far")
+    near = await house.unregistered("near")
+    offers = {**near.registration["capabilities"], "cpu_cores": 2, "has_gpu": True, "tags": ["blue"]}
+    await near.register(capabilities=offers)
+    required = {"cpu_cores": 8, "requires_gpu": True, "required_models": ["mistral"], "node_tags": ["blue"]}
+    workflow = await house.api.submit([task("work", requirements=required)])
+    why = await house.api.why(workflow, "work")
+    assert "on a worker with 8 CPU cores, a GPU, the model mistral, the tag blue" in why, why
+    assert f"the nearest is {near.node_id}, which lacks 8 CPU cores (it has 2), the model mistral" in why, why
+    assert far.node_id not in why

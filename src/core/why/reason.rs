@@ -31,6 +31,8 @@ pub enum Reason {
         nearest: Option<String>,
         /// What connected workers say about this type of task.
         remarks: Vec<(WorkerId, Arc<str>)>,
+        /// Who would do it but for the requirements of the task, and what it lacks of them.
+        lacking: Option<(WorkerId, Vec<String>)>,
     },
     /// All who could run it are busy, draining or unhealthy.
     WorkersBusy {
@@ -153,10 +155,10 @@ impl Reason {
             Self::ParallelLimit { limit } => {
                 format!("its workflow runs {limit} tasks at once, which is its limit")
             }
-            Self::NoWorker { wanted, connected, advice, nearest, remarks } => {
-                let (near, said) = (hint(nearest.as_deref()), said(remarks));
+            Self::NoWorker { wanted, connected, advice, nearest, remarks, lacking } => {
+                let (hints, said) = (hints(lacking.as_ref(), nearest.as_deref()), said(remarks));
                 format!(
-                    "waits for {wanted}; none of the {connected} connected workers offers it{near}{advice}{said}"
+                    "waits for {wanted}; none of the {connected} connected workers offers it{hints}{advice}{said}"
                 )
             }
             Self::WorkersBusy { workers } => {
@@ -229,6 +231,9 @@ fn open(listed: &[(u32, Arc<str>, StatusKind)]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-fn hint(nearest: Option<&str>) -> String {
-    nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+fn hints(lacking: Option<&(WorkerId, Vec<String>)>, nearest: Option<&str>) -> String {
+    let short =
+        lacking.map(|(worker, lacks)| format!("; the nearest is {worker}, which lacks {}", lacks.join(", ")));
+    let near = nearest.map(|name| format!("; did you mean {name}?"));
+    [short, near].into_iter().flatten().collect()
 }

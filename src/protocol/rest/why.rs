@@ -65,12 +65,17 @@ fn facts(workflow: &Workflow, reason: &Reason) -> Value {
         }
         Reason::DiskFull | Reason::WorkflowPaused { .. } | Reason::Ended => json!({}),
         Reason::ParallelLimit { limit } => json!({"limit": limit}),
-        Reason::NoWorker { wanted, connected, advice: _, nearest, remarks } => {
+        Reason::NoWorker { wanted, connected, advice: _, nearest, remarks, lacking } => {
             let said: Vec<Value> = remarks
                 .iter()
                 .map(|(worker, remark)| json!({"worker": &*worker.0, "remark": &**remark}))
                 .collect();
-            json!({"wanted": wanted, "connected_workers": connected, "nearest": nearest, "remarks": said})
+            let lacking =
+                lacking.as_ref().map(|(worker, lacks)| json!({"worker": &*worker.0, "lacks": lacks}));
+            json!({
+                "wanted": wanted, "connected_workers": connected, "nearest": nearest, "remarks": said,
+                "lacking": lacking,
+            })
         }
         Reason::WorkersBusy { workers } => {
             let busy: Vec<Value> = workers
