@@ -245,6 +245,7 @@ fn spec(label: Option<String>) -> WorkflowSpec {
         routes: vec![route],
         policies: vec![policy],
         tasks: vec![task],
+        imported: None,
     }
 }
 

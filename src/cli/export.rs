@@ -1,5 +1,6 @@
 //! `gleitzeit export`: one workflow as one file.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -7,21 +8,23 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::Exit;
 use super::remote::Remote;
 use crate::client::{Client, ClientError, FeedEvent, PageRequest, TaskInfo, WorkflowInfo};
+use crate::protocol::EXPORT_FORMAT;
 
-/// What this program writes and reads.
-const EXPORT_FORMAT: u32 = 1;
+/// Tasks that had not ended of which the file says what they waited for. The reasons of more repeat themselves.
+const WHY_MAX: usize = 1_000;
 /// Tasks and events that are asked for at once.
 const PAGE: u32 = 1_000;
 
 /// Write everything that is known of one workflow into one file.
 ///
 /// The workflow, every task with its parameters, attempts and result, and every event that the log still has: for whoever
-/// helps you, or to keep. `gleitzeit inspect FILE` shows it, without a server. Read it before you pass it on: parameters and
-/// results are in it as they are.
+/// helps you, or to keep. `gleitzeit inspect FILE` shows it, without a server; `gleitzeit import FILE` takes it into another
+/// one. Read it before you pass it on: parameters and results are in it as they are.
 #[derive(Debug, Args)]
 pub(super) struct Export {
     /// The id of a workflow.
@@ -47,7 +50,13 @@ pub(super) struct Exported {
     /// The version of the server.
     pub(super) version: String,
     pub(super) workflow: WorkflowInfo,
+    /// As it can be submitted again; its parameters are those of the tasks.
+    #[serde(default)]
+    definition: Map<String, Value>,
     pub(super) tasks: Vec<TaskInfo>,
+    /// By task id, what a task that had not ended waited for.
+    #[serde(default)]
+    why: BTreeMap<String, String>,
     pub(super) events: Vec<FeedEvent>,
     /// Why there are no events, or not all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,11 +99,18 @@ impl Exported {
 
 async fn gather(client: &Client, id: &str) -> Result<Exported, ClientError> {
     let workflow = client.workflow(id).await?;
-    let (mut tasks, mut request) = (Vec::new(), PageRequest { cursor: None, limit: Some(PAGE) });
+    let definition = without_parameters(client.definition(id).await?);
+    let (mut tasks, mut why) = (Vec::new(), BTreeMap::new());
+    let mut request = PageRequest { cursor: None, limit: Some(PAGE) };
     loop {
         let page = client.tasks(id, &request).await?;
         for task in page.items {
-            tasks.push(client.task(&task.id).await?);
+            let task = client.task(&task.id).await?;
+            let ended = matches!(task.status.as_str(), "completed" | "failed" | "cancelled" | "skipped");
+            if !ended && why.len() < WHY_MAX {
+                why.insert(task.id.clone(), client.why(&task.id).await?.summary);
+            }
+            tasks.push(task);
         }
         request.cursor = page.next_cursor;
         if request.cursor.is_none() {
@@ -108,7 +124,16 @@ async fn gather(client: &Client, id: &str) -> Result<Exported, ClientError> {
         Err(error) => return Err(error),
     };
     let version = client.health().await?.version;
-    Ok(Exported { export: EXPORT_FORMAT, version, workflow, tasks, events, events_missing })
+    Ok(Exported { export: EXPORT_FORMAT, version, workflow, definition, tasks, why, events, events_missing })
+}
+
+/// The tasks have them, without the secret that signs tasks which are handed on.
+fn without_parameters(mut definition: Map<String, Value>) -> Map<String, Value> {
+    let tasks = definition.get_mut("tasks").and_then(Value::as_array_mut);
+    for task in tasks.into_iter().flatten().filter_map(Value::as_object_mut) {
+        task.remove("parameters");
+    }
+    definition
 }
 
 async fn events(client: &Client, id: &str) -> Result<Vec<FeedEvent>, ClientError> {

@@ -29,6 +29,8 @@ mod graph;
 #[cfg(feature = "client")]
 mod health;
 #[cfg(feature = "client")]
+mod import;
+#[cfg(feature = "client")]
 mod inspect;
 #[cfg(feature = "client")]
 mod latency;
@@ -197,6 +199,8 @@ enum Verb {
 #[derive(Debug, Subcommand)]
 enum Care {
     Auth(auth::Auth),
+    #[cfg(feature = "client")]
+    Import(import::Import),
     #[cfg(feature = "server")]
     Store(store::Store),
     #[cfg(feature = "server")]
@@ -210,6 +214,8 @@ impl Care {
     fn run(self) -> anyhow::Result<Exit> {
         match self {
             Self::Auth(auth) => auth.run(),
+            #[cfg(feature = "client")]
+            Self::Import(import) => import.run(),
             #[cfg(feature = "server")]
             Self::Store(store) => store.run(),
             #[cfg(feature = "server")]

@@ -54,7 +54,7 @@ impl Submit {
     }
 }
 
-fn receipt(submitted: &Submitted) -> String {
+pub(super) fn receipt(submitted: &Submitted) -> String {
     let Submitted { id, name, status, total_tasks, .. } = submitted;
     table(
         &["WORKFLOW", "NAME", "STATUS", "TASKS"],

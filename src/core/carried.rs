@@ -101,20 +101,35 @@ impl CarriedWorkflow {
             }
         };
         if !moved.is_empty() {
-            Arc::make_mut(&mut self.spec).tasks.iter_mut().for_each(|task| follow(&mut task.parameters));
+            Arc::make_mut(&mut self.spec).payloads_mut().for_each(follow);
             self.first.tasks.iter_mut().flat_map(Task::payloads_mut).for_each(follow);
         }
     }
 
     /// Every payload of a workflow that lies before `up_to` in the log.
     pub fn references_below(workflow: &Workflow, up_to: Seq) -> Vec<(Seq, u32)> {
-        let parameters = workflow.spec.tasks.iter().map(|task| &task.parameters);
+        let submitted = workflow.spec.payloads();
         let kept = workflow.tasks.iter().flat_map(Task::payloads);
         let below = |stored: &Stored| match stored {
             Stored::Logged { seq, part, .. } if *seq < up_to => Some((*seq, *part)),
             Stored::Logged { .. } | Stored::Inline(_) | Stored::Own(_) => None,
         };
-        parameters.chain(kept).filter_map(below).collect()
+        submitted.chain(kept).filter_map(below).collect()
+    }
+
+    /// Takes the large payloads out, for the record at `seq`, and refers to them there.
+    pub fn lay_out(&mut self, seq: Seq) -> Vec<Stored> {
+        let mut texts = Vec::new();
+        let mut next_part = 0;
+        let tasks = self.first.tasks.iter_mut().flat_map(Task::payloads_mut);
+        for stored in Arc::make_mut(&mut self.spec).payloads_mut().chain(tasks) {
+            if let Some(text) = stored.own_text().cloned() {
+                let own = Stored::fresh(text, &mut next_part);
+                *stored = own.settled(seq);
+                texts.push(own);
+            }
+        }
+        texts
     }
 
     /// The records in which the workflow is written.
@@ -173,21 +188,19 @@ impl CarriedTasks {
 /// A specification whose large parameters are seen from outside the record at `seq`.
 pub fn settled_spec(spec: &Arc<WorkflowSpec>, seq: Seq) -> Arc<WorkflowSpec> {
     let own = |stored: &Stored| matches!(stored, Stored::Own(_));
-    if !spec.tasks.iter().any(|task| own(&task.parameters)) {
+    if !spec.payloads().any(own) {
         return Arc::clone(spec);
     }
     let mut spec = WorkflowSpec::clone(spec);
-    for task in &mut spec.tasks {
-        task.parameters = task.parameters.settled(seq);
+    for stored in spec.payloads_mut() {
+        *stored = stored.settled(seq);
     }
     Arc::new(spec)
 }
 
 /// A specification with large parameters is shared with nobody: the state has one without their texts.
 pub(super) fn drop_spec_texts(spec: &mut Arc<WorkflowSpec>) {
-    if spec.tasks.iter().any(|task| task.parameters.own_text().is_some()) {
-        for task in &mut Arc::make_mut(spec).tasks {
-            task.parameters.drop_text();
-        }
+    if spec.payloads().any(|stored| stored.own_text().is_some()) {
+        Arc::make_mut(spec).payloads_mut().for_each(Stored::drop_text);
     }
 }

@@ -155,6 +155,10 @@ pub enum Command {
         by: Actor,
         order: AccessOrder,
     },
+    /// A workflow that another server ran is taken in, to be looked at. Its large payloads come with it.
+    ImportWorkflow {
+        workflow: Box<CarriedWorkflow>,
+    },
     /// An attempt comes back that nobody has begun.
     ReturnAttempt {
         task: TaskId,

@@ -239,6 +239,9 @@ catalogue! {
     3010 DEPENDENCY_NOT_SATISFIED Permanent Warning false 409
         "A task that this one depends on did not succeed, so it was skipped."
         "Retry the failed dependency; this task then runs as well."
+    3011 WORKFLOW_IMPORTED Permanent Info false 409
+        "The workflow ran on another server and was imported to be looked at; it never runs here."
+        "Submit its definition again (`GET /api/v1/workflows/{id}/definition`) to run it here as a new workflow."
     3012 NO_FILES_ROOT Validation Error false 422
         "The batch is about a folder of the server, and this server has no files root."
         "Set `root` under [files] in its configuration, or use `gleitzeit run --batch-folder` for a folder of yours."

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::payload::{Payload, Stored};
+use super::state::WorkflowStatus;
 
 /// A workflow as submitted. Routes and policies are tables, because thousands of tasks share a few of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,9 +28,33 @@ pub struct WorkflowSpec {
     pub routes: Vec<Route>,
     pub policies: Vec<Policy>,
     pub tasks: Vec<TaskSpec>,
+    /// Present where another server ran it: here it is looked at, and never runs.
+    pub imported: Option<Box<Imported>>,
+}
+
+/// What only the server that ran a workflow knew of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// When it was exported.
+    pub status: WorkflowStatus,
+    /// Of that server.
+    pub version: Arc<str>,
+    /// What had happened to it, as that server showed it: a JSON array in the order of its log.
+    pub events: Stored,
 }
 
 impl WorkflowSpec {
+    /// Every payload that belongs to the specification.
+    pub fn payloads(&self) -> impl Iterator<Item = &Stored> {
+        let parameters = self.tasks.iter().map(|task| &task.parameters);
+        parameters.chain(self.imported.iter().map(|imported| &imported.events))
+    }
+
+    pub(in crate::core) fn payloads_mut(&mut self) -> impl Iterator<Item = &mut Stored> {
+        let parameters = self.tasks.iter_mut().map(|task| &mut task.parameters);
+        parameters.chain(self.imported.iter_mut().map(|imported| &mut imported.events))
+    }
+
     /// # Panics
     /// When `index` is not a task of this workflow, which a valid task id excludes.
     pub fn task(&self, index: u32) -> &TaskSpec {

@@ -41,6 +41,7 @@ impl Kind {
     pub(super) fn of(command: &Command, state: &State) -> Self {
         match command {
             Command::SubmitWorkflow { .. }
+            | Command::ImportWorkflow { .. }
             | Command::RetryWorkflow { .. }
             | Command::RetryTask { .. }
             | Command::SettleTask { .. }

@@ -45,6 +45,9 @@ impl Engine {
             Command::SubmitWorkflow { workflow, key, .. } => {
                 existing.submitted = self.views.find_submission(*workflow, *key, now)?;
             }
+            Command::ImportWorkflow { workflow } => {
+                existing.submitted = self.views.find_submission(workflow.id, None, now)?;
+            }
             Command::CarryArchived { workflow, .. } => {
                 existing.archived_end = self.views.archived_end(workflow.id)?;
             }
@@ -91,6 +94,7 @@ pub(super) fn may_be_archived(command: &Command) -> Option<WorkflowId> {
             Some(task.workflow)
         }
         Command::SubmitWorkflow { .. }
+        | Command::ImportWorkflow { .. }
         | Command::RegisterWorker { .. }
         | Command::Heartbeat { .. }
         | Command::SetWorkerStatus { .. }

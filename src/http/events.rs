@@ -18,6 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::App;
 use super::body::{Params, Path};
 use super::encoding;
+use super::imports;
 use super::problem::{Failed, invalid};
 use crate::core::access::{Principal, Role};
 use crate::core::event::{Event, Record};
@@ -45,19 +46,21 @@ pub async fn of_workflow(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     Params(query): Params<EventsQuery>,
-) -> Result<Json<Page<EventView>>, Failed> {
+) -> Result<Response, Failed> {
     let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
-    let from = Seq(query.cursor.or(query.since).unwrap_or(0)).max(workflow.spec_seq);
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
+    let from = query.cursor.or(query.since).unwrap_or(0);
+    if let Some(imported) = &workflow.spec.imported {
+        return imports::events(&app.engine.payload(&imported.events).await?, from, limit);
+    }
+    let from = Seq(from).max(workflow.spec_seq);
     let id = workflow.id;
     let (found, next) =
         app.engine.read_events(from, limit, move |record| record.event.workflow() == Some(id)).await?;
     // An ended workflow has no events beyond a few reports that came late.
     let more = found.len() == limit || next < app.engine.feed().durable_end();
-    Ok(Json(Page {
-        items: found.iter().map(|(seq, record)| EventView::of(*seq, record)).collect(),
-        next_cursor: more.then(|| next.0.to_string()),
-    }))
+    let items: Vec<EventView> = found.iter().map(|(seq, record)| EventView::of(*seq, record)).collect();
+    Ok(Json(Page { items, next_cursor: more.then(|| next.0.to_string()) }).into_response())
 }
 
 #[derive(Debug, Deserialize)]

@@ -16,6 +16,7 @@ mod errors;
 mod events;
 mod functions;
 mod graph;
+mod imports;
 mod latency;
 mod letters;
 mod metrics;

@@ -19,17 +19,26 @@ static LARGE: Semaphore = Semaphore::const_new(1);
 /// What is wrong with the workflow, and where.
 pub async fn parse(app: &Arc<App>, content_type: ContentType, body: Bytes) -> Result<Submission, Rejection> {
     let held = Arc::clone(app);
-    let read = move |body: &[u8]| parse_with_files(body, content_type, &held.limits, &held.files.0);
+    aside(body, move |body| parse_with_files(body, content_type, &held.limits, &held.files.0)).await
+}
+
+/// Reads a body where it disturbs nobody.
+///
+/// # Errors
+/// What is wrong with it.
+pub async fn aside<T: Send + 'static>(
+    body: Bytes,
+    read: impl FnOnce(&[u8]) -> Result<T, Rejection> + Send + 'static,
+) -> Result<T, Rejection> {
     if body.len() <= SMALL_BYTES {
         return read(&body);
     }
     let turn = LARGE.acquire().await.expect("it is never closed");
     let reading = tokio::task::spawn_blocking(move || {
-        let submission = read(&body);
+        let found = read(&body);
         drop(turn);
-        submission
+        found
     });
-    let broken =
-        |error| Rejection::new(errors::INTERNAL_ERROR, format!("the workflow cannot be read: {error}"));
+    let broken = |error| Rejection::new(errors::INTERNAL_ERROR, format!("the body cannot be read: {error}"));
     reading.await.map_err(broken)?
 }

@@ -9,8 +9,8 @@ use axum::middleware;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::{
-    App, access, assets, auth, batch, bulk, callbacks, definition, errors, events, functions, graph, latency,
-    letters, metrics, openapi, request_id, results, services, stats, system, tasks, upkeep, webhooks,
+    App, access, assets, auth, batch, bulk, callbacks, definition, errors, events, functions, graph, imports,
+    latency, letters, metrics, openapi, request_id, results, services, stats, system, tasks, upkeep, webhooks,
     workflows,
 };
 use crate::core::access::Role;
@@ -160,6 +160,7 @@ routes! {
     Get    Readonly   "/api/v1/workflows"                  workflows::list         [openapi::workflows::list];
     Post   User       "/api/v1/workflows"                  workflows::submit       [openapi::workflows::submit];
     Post   User       "/api/v1/validate"                   workflows::validate     [openapi::workflows::validate];
+    Post   Operator   "/api/v1/import"                     imports::import         [openapi::workflows::import];
     Post   User       "/api/v1/workflows/batch"            batch::submit           [openapi::workflows::batch];
     Post   User       "/api/v1/workflows/cancel"           bulk::cancel_workflows  [openapi::bulk::cancel_workflows];
     Post   User       "/api/v1/workflows/retry"            bulk::retry_workflows   [openapi::bulk::retry_workflows];

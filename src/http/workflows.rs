@@ -72,7 +72,18 @@ pub async fn submit(
     if wait.is_some() || first == First::Repeated {
         answer.status = app.engine.workflow(workflow).await?.status.name();
     }
-    let status = if first == First::Created { StatusCode::CREATED } else { StatusCode::OK };
+    stored(&accepted.receipt, answer)
+}
+
+/// 201 with the place of what was made, or 200 where it had been made before.
+pub(super) fn stored(receipt: &Receipt, answer: Submitted) -> Result<Response, Failed> {
+    let status = match receipt {
+        Receipt::Submitted { first: First::Created, .. } => StatusCode::CREATED,
+        Receipt::Submitted { first: First::Repeated, .. } => StatusCode::OK,
+        Receipt::Done | Receipt::Carried { .. } | Receipt::Registered { .. } | Receipt::Tried { .. } => {
+            return Err(invalid("the engine answered a submission with something else"));
+        }
+    };
     let location = format!("/api/v1/workflows/{}", encoded(&answer.id));
     let mut response = (status, Json(answer)).into_response();
     if let Ok(location) = HeaderValue::from_str(&location) {

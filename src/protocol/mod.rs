@@ -8,6 +8,8 @@ mod callback;
 mod fault;
 pub mod fields;
 #[cfg(feature = "server")]
+mod import;
+#[cfg(feature = "server")]
 mod outcome;
 #[cfg(feature = "server")]
 pub mod rest;
@@ -23,3 +25,8 @@ pub mod time;
 
 #[cfg(feature = "server")]
 pub use callback::{CallbackTaken, parse_callback};
+#[cfg(feature = "server")]
+pub use import::parse_import;
+
+/// The format of an exported run that this program writes, and up to which it reads.
+pub const EXPORT_FORMAT: u32 = 1;

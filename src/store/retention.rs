@@ -61,7 +61,8 @@ impl Store {
             if place.0 >= before {
                 return Choice::Stop;
             }
-            let ended = head.summary(place).ended_at < Some(before);
+            // An imported workflow is kept from its import on, which is what its time counts from.
+            let ended = head.summary(place).ended_at < Some(before) && head.timed_from(place) < before;
             if ended { Choice::Take } else { Choice::Leave }
         })
     }

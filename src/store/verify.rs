@@ -127,9 +127,9 @@ impl Store {
                 workflow.id, workflow.spec_seq.0
             ));
         }
-        let parameters = workflow.spec.tasks.iter().map(|task| &task.parameters);
+        let submitted = workflow.spec.payloads();
         let kept = workflow.tasks.iter().flat_map(Task::payloads);
-        for stored in parameters.chain(kept) {
+        for stored in submitted.chain(kept) {
             let Stored::Logged { seq, part, len } = stored else { continue };
             report.payloads += 1;
             match self.log.part(*seq, *part) {

@@ -56,7 +56,7 @@ export function RunActions({ workflow, id, failed }) {
   return html`<div class="row flow">
     ${acts && !ended && status !== 'paused' && html`<button class="button" onClick=${() => hold(id, name, 'pause')}><${Icon} name="pause" />Pause</button>`}
     ${acts && status === 'paused' && html`<button class="button primary" onClick=${() => hold(id, name, 'resume')}><${Icon} name="play" />Resume</button>`}
-    ${acts && (failed > 0 || status === 'failed' || status === 'cancelled') && html`<button class=${`button${ended ? ' primary' : ''}`} onClick=${() => retryRun(id, name)}><${Icon} name="again" />Retry</button>`}
+    ${acts && !workflow.imported && (failed > 0 || status === 'failed' || status === 'cancelled') && html`<button class=${`button${ended ? ' primary' : ''}`} onClick=${() => retryRun(id, name)}><${Icon} name="again" />Retry</button>`}
     ${acts && !ended && html`<button class="button danger" onClick=${() => cancelRun(id, name)}><${Icon} name="ban" />Cancel</button>`}
     ${acts && html`<a class="button" href=${address(['submit'], { from: id })}><${Icon} name="edit" />Run as new</a>`}
     <button class="button quiet small" onClick=${() => copy(cli(['watch', id]), 'Command copied')}>Copy CLI</button>

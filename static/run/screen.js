@@ -91,5 +91,6 @@ function Head({ run, shown, id }) {
       ${workflow.tags.map((tag) => html`<a key=${tag} class="tag clip" href=${address(['workflows'], { tag })}>${tag}</a>`)}
     </div>
     ${workflow.description && html`<p class="muted wrap">${workflow.description}</p>`}
+    ${workflow.imported && html`<p class="note">Imported ${ago(workflow.imported.at, now.value)}. It ran on another server, where it was ${workflow.imported.status} when it was exported, and never runs here.</p>`}
   </header>`;
 }

@@ -60,6 +60,9 @@ mod harness;
 mod http_task;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod imports;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod memory;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]

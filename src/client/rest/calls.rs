@@ -4,6 +4,7 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Client;
@@ -68,6 +69,20 @@ impl Client {
         set_body(&mut request.headers, format);
         request.body = body;
         Ok(request)
+    }
+
+    /// Has the server take in a run of another server, from the file that `gleitzeit export` wrote.
+    pub async fn import(&self, file: Vec<u8>) -> Result<Submitted, ClientError> {
+        let mut request = self.post(&["api", "v1", "import"]);
+        request.repeatable = true;
+        set_body(&mut request.headers, TextFormat::Json);
+        request.body = file;
+        self.fetch(request).await
+    }
+
+    /// A workflow as it can be submitted again.
+    pub async fn definition(&self, id: &str) -> Result<Map<String, Value>, ClientError> {
+        self.fetch(self.get(&["api", "v1", "workflows", id, "definition"])).await
     }
 
     /// Has the server check a workflow without storing anything; what is wrong comes back as a problem.

@@ -8,6 +8,7 @@ mod due;
 mod edit;
 mod end;
 mod held;
+mod import;
 mod report;
 mod schedule;
 mod subscription;
@@ -83,6 +84,7 @@ pub fn decide(
         Command::SubmitWorkflow { workflow, spec, body, key } => {
             verbs::submit(state, presence, inputs, *workflow, spec, *body, *key)
         }
+        Command::ImportWorkflow { workflow } => import::import(state, inputs, workflow),
         Command::CancelWorkflow { workflow } => verbs::cancel_workflow(state, presence, inputs, *workflow),
         Command::PauseWorkflow { workflow } => verbs::pause(state, inputs, *workflow),
         Command::ResumeWorkflow { workflow } => verbs::resume(state, inputs, *workflow),

@@ -74,7 +74,7 @@ fn refuse_future(id: WorkflowId, now: Timestamp) -> Result<(), Rejection> {
 }
 
 /// A UUID names one task in the whole system.
-fn taken_task_id(state: &State, spec: &WorkflowSpec) -> Result<(), Rejection> {
+pub(super) fn taken_task_id(state: &State, spec: &WorkflowSpec) -> Result<(), Rejection> {
     let taken = spec
         .tasks
         .iter()
@@ -298,6 +298,12 @@ fn reopened(
 pub(super) fn written_again(state: &State, workflow: &Workflow) -> Result<Vec<Event>, Rejection> {
     if !workflow.status.has_ended() {
         return Ok(Vec::new());
+    }
+    if workflow.spec.imported.is_some() {
+        return Err(Rejection::new(
+            errors::WORKFLOW_IMPORTED,
+            format!("workflow {} ran on another server and does not run here", workflow.label()),
+        ));
     }
     if state.workflow(workflow.id).is_none() {
         taken_task_id(state, &workflow.spec)?;

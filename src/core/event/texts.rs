@@ -8,9 +8,7 @@ impl Event {
     /// The large payloads of this event, in the order of their part numbers.
     pub fn own_texts(&self) -> Vec<&Payload> {
         match self {
-            Self::WorkflowSubmitted { spec, .. } => {
-                spec.tasks.iter().filter_map(|task| task.parameters.own_text()).collect()
-            }
+            Self::WorkflowSubmitted { spec, .. } => spec.payloads().filter_map(Stored::own_text).collect(),
             Self::TaskCompleted { result, .. } => result.own_text().into_iter().collect(),
             Self::PayloadsCarried { payloads, .. } => payloads.iter().filter_map(Stored::own_text).collect(),
             Self::TaskSettledByHand { how, .. } => {

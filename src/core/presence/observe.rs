@@ -28,6 +28,7 @@ impl Presence {
             | Command::RefuseResult { .. }
             | Command::FailTask { .. }
             | Command::SubmitWorkflow { .. }
+            | Command::ImportWorkflow { .. }
             | Command::CancelWorkflow { .. }
             | Command::PauseWorkflow { .. }
             | Command::ResumeWorkflow { .. }
@@ -63,6 +64,7 @@ impl Presence {
             | Command::DrainWorker { .. }
             | Command::Disconnect { .. }
             | Command::SubmitWorkflow { .. }
+            | Command::ImportWorkflow { .. }
             | Command::CancelWorkflow { .. }
             | Command::PauseWorkflow { .. }
             | Command::ResumeWorkflow { .. }

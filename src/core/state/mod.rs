@@ -23,7 +23,7 @@ pub use grants::{Grant, Grants, Phase};
 pub(in crate::core) use ready::Standing;
 pub use ready::{ClassId, Ready, Turn};
 pub use services::{Breaker, ServiceTotals};
-pub use task::{AttemptNote, Edited, SkipCause, StatusKind, Task, TaskStatus, Trouble};
+pub use task::{AttemptNote, Edited, HISTORY_MAX, SkipCause, StatusKind, Task, TaskStatus, Trouble};
 pub use timers::{Timer, Timers};
 pub use workflow::{Counts, Workflow, WorkflowStatus};
 

@@ -16,8 +16,8 @@ use crate::core::state::StatusKind;
 use crate::http::definition::Definition;
 use crate::http::workflows::Validated;
 use crate::protocol::rest::{
-    BatchAnswer, Done, EventView, GraphView, ResultsView, RetryWorkflowRequest, Submitted, TaskView,
-    WorkflowBody, WorkflowDetail, WorkflowView,
+    BatchAnswer, Done, EventView, ExportedRun, GraphView, ResultsView, RetryWorkflowRequest, Submitted,
+    TaskView, WorkflowBody, WorkflowDetail, WorkflowView,
 };
 
 const ID: &str = "The generated id, or the submitter's own.";
@@ -76,6 +76,26 @@ fn of_submission(id: &'static str, summary: &'static str, example: &(&str, &str,
             UNSUPPORTED_MEDIA_TYPE,
             WORKFLOW_VALIDATION_FAILED,
             YAML_PARSE_ERROR,
+        ])
+}
+
+pub fn import() -> Document {
+    let file = json!({
+        "export": 1, "version": env!("CARGO_PKG_VERSION"), "workflow": examples::workflow_in_full(),
+        "definition": examples::submission(), "tasks": [examples::task_in_full()], "events": [examples::event()],
+    });
+    Document::new(Tag::Workflows, "import_workflow", "Take in a run of another server, to look at it")
+        .describe(
+            "The body is a file that `gleitzeit export` wrote. The workflow keeps its id and never runs here: a task that \
+             had not ended appears as cancelled with GZ3011, which says what it was and what it waited for. The same \
+             file again is answered with 200.",
+        )
+        .takes::<ExportedRun>(Required::True, &[("run", "A run of one task", file)])
+        .answers::<Submitted>(201, "It is stored.", examples::submitted())
+        .answers::<Submitted>(200, "It had been stored before.", examples::submitted())
+        .refuses([
+            WORKFLOW_CONFLICT, WORKFLOW_VALIDATION_FAILED, CIRCULAR_DEPENDENCY, REQUIRED_FIELD_MISSING,
+            PARAMETER_SUBSTITUTION_FAILED, DISK_SPACE_FULL,
         ])
 }
 

@@ -45,7 +45,7 @@ pub use requests::{
     CompleteRequest, FailRequest, RetryTaskRequest, RetryWorkflowRequest, SkipRequest, parse_request,
 };
 pub use service::{ReportedView, ServiceView, breaker, node_type};
-pub use shapes::{BatchAnswer, CallbackReport, MetricsView, ResultsView, Stopping};
+pub use shapes::{BatchAnswer, CallbackReport, ExportedRun, MetricsView, ResultsView, Stopping};
 pub use stats::{DiskStats, Health, LogStats, Stats, TaskStats};
 pub use store::StoreReport;
 pub use submission::{RequirementsBody, RetryBody, TaskBody, WorkflowBody};

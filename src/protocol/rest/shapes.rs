@@ -81,3 +81,26 @@ pub struct Stopping {
     /// `stopping`.
     pub status: &'static str,
 }
+
+/// What `gleitzeit export` writes. Other members mean nothing.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExportedRun {
+    /// The format of the file.
+    pub export: u32,
+    /// Of the server that ran it.
+    pub version: String,
+    #[schema(value_type = Object)]
+    pub workflow: Value,
+    /// As of `GET /api/v1/workflows/{id}/definition`; the parameters of its tasks are taken from `tasks`.
+    #[schema(value_type = Object)]
+    pub definition: Value,
+    /// Each as of `GET /api/v1/tasks/{id}`, in the order of the definition.
+    #[schema(value_type = Vec<Object>)]
+    pub tasks: Vec<Value>,
+    /// By task id, what a task that had not ended waited for.
+    #[schema(required = false)]
+    pub why: BTreeMap<String, String>,
+    /// In the order of their `seq`.
+    #[schema(value_type = Vec<Object>)]
+    pub events: Vec<Value>,
+}

@@ -184,6 +184,11 @@ impl ErrorView {
     pub fn of(workflow: &Workflow, index: u32) -> Option<Self> {
         let task = workflow.task(index);
         match &task.status {
+            // What it was where it ran stands in its last note.
+            TaskStatus::Cancelled { code } if *code == errors::WORKFLOW_IMPORTED => {
+                let note = task.trouble.as_ref().and_then(|trouble| trouble.history.last());
+                Some(Self::plain(*code, note.map_or(code.entry().what, |note| &note.message)))
+            }
             TaskStatus::Cancelled { code } => Some(Self::plain(*code, code.entry().what)),
             TaskStatus::Skipped { cause: SkipCause::Dependency(cause) } => {
                 let cause = workflow.name_of(*cause);

@@ -75,6 +75,19 @@ pub struct WorkflowDetail {
     pub task_counts: BTreeMap<&'static str, u32>,
     /// Share of tasks that have ended, 0 to 100.
     pub progress_percentage: f64,
+    /// Only of a workflow that another server ran: here it is looked at, and never runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imported: Option<ImportedView>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ImportedView {
+    pub at: Rfc3339,
+    /// Of the workflow when it was exported. What had not ended then is cancelled here.
+    #[schema(schema_with = words::workflow_status)]
+    pub status: &'static str,
+    /// Of the server that ran it.
+    pub version: Arc<str>,
 }
 
 impl From<&Workflow> for WorkflowDetail {
@@ -96,6 +109,11 @@ impl From<&Workflow> for WorkflowDetail {
                 .map(|kind| (kind.name(), workflow.counts.of(kind)))
                 .collect(),
             progress_percentage: f64::from(ended) * 100.0 / f64::from(total.max(1)),
+            imported: spec.imported.as_ref().map(|imported| ImportedView {
+                at: Rfc3339(workflow.timed_from),
+                status: imported.status.name(),
+                version: Arc::clone(&imported.version),
+            }),
         }
     }
 }

@@ -227,6 +227,7 @@ impl<'a, 'l> Builder<'a, 'l> {
             routes: self.routes.into_rows(),
             policies: self.policies.into_rows(),
             tasks: self.tasks,
+            imported: None,
         };
         Ok((id, spec))
     }

@@ -19,8 +19,8 @@ use crate::core::event::{
 use crate::core::ids::{AttemptNo, Fingerprint, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
 use crate::core::payload::{Payload, Stored};
 use crate::core::spec::{
-    ErrorStrategy, Policy, Priority, Requirements, RetryPolicy, RetryStrategy, Route, TaskSpec, Trigger,
-    WorkflowSpec,
+    ErrorStrategy, Imported, Policy, Priority, Requirements, RetryPolicy, RetryStrategy, Route, TaskSpec,
+    Trigger, WorkflowSpec,
 };
 use crate::core::state::{
     AttemptNote, Edited, Grant, Phase, ServiceTotals, SkipCause, Task, TaskStatus, Trouble, WorkflowStatus,
@@ -119,6 +119,7 @@ fn spec() -> WorkflowSpec {
             policy(Priority::Low, Trigger::OnEnd, RetryStrategy::Fixed),
         ],
         tasks: vec![plain("a", small(), 0), plain("b", large(), 1)],
+        imported: None,
     }
 }
 
@@ -162,9 +163,11 @@ fn carried() -> CarriedWorkflow {
     ];
     let phases = [Phase::Offered, Phase::Accepted, Phase::Delivered, Phase::Releasing { until: LATER }];
     let grant = |phase| (worker(), self::task(), FIRST, Grant { phase, since: AT });
+    let imported = Imported { status: WorkflowStatus::Running, version: Arc::from("0.1.0"), events: large() };
+    let spec = WorkflowSpec { imported: Some(Box::new(imported)), ..spec() };
     CarriedWorkflow {
         id: WORKFLOW,
-        spec: settled_spec(&Arc::new(spec()), Seq(5)),
+        spec: settled_spec(&Arc::new(spec), Seq(5)),
         body: Fingerprint(7),
         key: Some(Fingerprint(8)),
         status: WorkflowStatus::Paused,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::base::Base;
 use super::task::StoredTasks;
-use crate::core::ids::{Fingerprint, Seq, canonical_uuid};
+use crate::core::ids::{Fingerprint, Seq, Timestamp, canonical_uuid};
 use crate::core::listing::{Label, Place, Summary};
 use crate::core::payload::Stored;
 use crate::core::state::{StatusKind, Workflow, WorkflowStatus};
@@ -133,10 +133,10 @@ fn lowest_seq(workflow: &Workflow) -> Seq {
         Stored::Logged { seq, .. } => Some(*seq),
         Stored::Inline(_) | Stored::Own(_) => None,
     };
-    let parameters = workflow.spec.tasks.iter().filter_map(|task| logged(&task.parameters));
+    let submitted = workflow.spec.payloads().filter_map(logged);
     let kept =
         workflow.tasks.iter().flat_map(|task| task.payloads().filter_map(logged).chain(task.ended_seq));
-    parameters.chain(kept).min().map_or(workflow.spec_seq, |lowest| lowest.min(workflow.spec_seq))
+    submitted.chain(kept).min().map_or(workflow.spec_seq, |lowest| lowest.min(workflow.spec_seq))
 }
 
 impl<'a> Head<'a> {
@@ -170,6 +170,10 @@ impl<'a> Head<'a> {
     /// The earliest record that the workflow refers to.
     pub const fn lowest_seq(&self, place: Place) -> Seq {
         self.base(place).seq(self.lowest_seq)
+    }
+
+    pub const fn timed_from(&self, place: Place) -> Timestamp {
+        self.base(place).time(self.timed_from)
     }
 
     pub const fn has_failures(&self) -> bool {

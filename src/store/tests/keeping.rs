@@ -55,6 +55,18 @@ fn expired_workflows_leave_nothing_behind() {
     world.store.check_content().unwrap();
 }
 
+/// Whoever takes in a run of last year wants to look at it tomorrow.
+#[test]
+fn an_imported_workflow_expires_by_the_day_of_its_import() {
+    let mut world = World::new();
+    let mut old = world.finished("old", 2);
+    old.timed_from = old.ended_at.unwrap().plus(1_000);
+    world.archive(&old);
+    let day = old.timed_from;
+    assert_eq!(world.store.expire(day, 10).unwrap(), 0);
+    assert_eq!(world.store.expire(day.plus(1), 10).unwrap(), 1);
+}
+
 /// Appends a workflow again, as the release of its log demands.
 fn carry(world: &mut World, id: WorkflowId) {
     let loaded = world.store.load(id).unwrap().unwrap();

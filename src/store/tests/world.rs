@@ -229,6 +229,7 @@ pub fn spec(name: &str, tasks: u32) -> WorkflowSpec {
         routes: vec![route],
         policies: vec![policy],
         tasks,
+        imported: None,
     }
 }
 

@@ -22,6 +22,7 @@ mod courier;
 mod crew;
 mod difference;
 mod hooks;
+mod imports;
 mod keeper;
 mod mischief;
 mod model;

@@ -72,6 +72,7 @@ impl World {
             }
             13 => self.keep(),
             14 if self.rng.chance(500) => self.hook(),
+            14 if self.rng.chance(200) => self.import(),
             14 => self.administer(),
             _ => {
                 let remote = self.rng.range(1, self.workers.len() as u64 - 1);
@@ -185,7 +186,7 @@ impl World {
 }
 
 /// A version 7 id of this moment.
-fn generated(now: u64, rng: &mut Rng) -> WorkflowId {
+pub fn generated(now: u64, rng: &mut Rng) -> WorkflowId {
     let random = u128::from(rng.next());
     let id =
         (u128::from(now) << 80) | (7 << 76) | ((random >> 52) << 64) | (2 << 62) | (random & ((1 << 62) - 1));

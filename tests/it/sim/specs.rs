@@ -141,6 +141,7 @@ pub fn workflow(rng: &mut Rng, tasks_max: u64, unique: u64) -> WorkflowSpec {
         routes,
         policies,
         tasks,
+        imported: None,
     }
 }
 

@@ -74,5 +74,6 @@ pub fn workflow(strategy: &str, tasks: &[&str]) -> WorkflowSpec {
             })
             .collect(),
         tasks: tasks.iter().map(task).collect(),
+        imported: None,
     }
 }
