@@ -51,9 +51,43 @@ pub fn folder_bytes(path: &Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).map(|file| file.blocks() * 512).sum()
 }
 
+/// The disk below a path, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskSpace {
+    pub free: u64,
+    pub total: u64,
+}
+
+/// A twentieth of the disk is little, but no more than this: large disks have time enough with it.
+const LOW_PART: u64 = 20;
+const LOW_BYTES_MAX: u64 = 10 << 30;
+
+impl DiskSpace {
+    /// Nothing where the system does not say.
+    pub fn of(path: &Path) -> Option<Self> {
+        let disk = rustix::fs::statvfs(path).ok()?;
+        let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+        Some(Self { free: bytes(disk.f_bavail), total: bytes(disk.f_blocks) })
+    }
+
+    /// Whether it is time to do something.
+    pub fn is_low(self) -> bool {
+        self.free < self.low()
+    }
+
+    /// Whether nothing need be done any more: a quarter more than what is low, so that nobody hears of it again and again.
+    pub fn is_well(self) -> bool {
+        self.free >= self.low().saturating_add(self.low() / 4)
+    }
+
+    fn low(self) -> u64 {
+        (self.total / LOW_PART).min(LOW_BYTES_MAX)
+    }
+}
+
 /// What is free on the disk below `path`, in bytes; 0 where the system does not say.
 pub fn disk_free_bytes(path: &Path) -> u64 {
-    rustix::fs::statvfs(path).map_or(0, |disk| disk.f_bavail * disk.f_frsize)
+    DiskSpace::of(path).map_or(0, |disk| disk.free)
 }
 
 /// Share of the machine's memory that is in use, in percent; 0 where the system does not say.

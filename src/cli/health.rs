@@ -40,5 +40,5 @@ impl Health {
 
 fn described(health: &Answer) -> String {
     let head = pairs(&[("status", health.status.clone()), ("version", health.version.clone())]);
-    head + &lines(health.problems.iter().map(|problem| format!("  {problem}")))
+    head + &lines(health.problems.iter().chain(&health.warnings).map(|problem| format!("  {problem}")))
 }

@@ -1,5 +1,6 @@
 //! `gleitzeit serve`: the composition root, the only place that knows every module.
 
+mod disk;
 mod followers;
 mod network;
 mod reload;
@@ -22,7 +23,9 @@ use super::{Exit, telemetry};
 use crate::clock::EngineClock;
 use crate::config::{Config, FilesConfig, Guard, RawConfig};
 use crate::core::state::State;
-use crate::engine::{self, Doorkeeper, EngineHandle, EngineParts, Keep, Prepared, Retention, Traces, Views};
+use crate::engine::{
+    self, Doorkeeper, EngineHandle, EngineParts, Keep, Prepared, Retention, Scrub, Scrubbing, Traces, Views,
+};
 use crate::executor::file::Root;
 use crate::executor::outbound::Outbound;
 use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools};
@@ -60,7 +63,12 @@ impl Serve {
         runtime.block_on(async {
             let server = start(config, self.static_dir.map_or(Assets::Embedded, Assets::OnDisk)).await?;
             let (keep, poke) = (Arc::clone(&server.keep), server.keep_retention.clone());
-            let reload = Reload::watch(given, (keep, poke), server.tls.clone(), server.closing.subscribe())?;
+            let reload = Reload::watch(
+                given,
+                (keep, poke, server.scrubbing.bell()),
+                server.tls.clone(),
+                server.closing.subscribe(),
+            )?;
             tokio::spawn(reload.run());
             // Whoever reads the line may ask for the end at once.
             let terminate = signal(SignalKind::terminate())?;
@@ -80,6 +88,8 @@ pub struct Server {
     sockets: SocketServer,
     store: JoinHandle<()>,
     retention: JoinHandle<()>,
+    scrubbing: Scrubbing,
+    doorkeeper: Doorkeeper,
     /// Dropped to end the thread.
     keep_retention: SyncSender<()>,
     keep: Arc<Keep>,
@@ -114,6 +124,7 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
     let on_archived = prepared.on_archived();
     let upkeep = upkeep::upkeep(prepared.handle(), Arc::clone(&store), snapshots.clone(), &data_dir);
     let keep = Arc::new(Keep::new(reload::terms(&config.retention)));
+    let scrub = Scrub { engine: prepared.handle(), files: snapshots.clone() };
     let retention = retention(prepared.handle(), &store, reader, snapshots, &keep);
     let archiver =
         Archiver { store, jobs: store_jobs, status: store_status, directory: data_dir.path().to_path_buf() };
@@ -138,12 +149,14 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
     followers::start(&subscriptions, &handle, config.traces.as_ref(), &doorkeeper).await?;
     let (keep_retention, stop) = sync_channel(1);
     let retention = thread("retention", move || retention.run(&stop))?;
+    let scrubbing = scrub.start()?;
+    tokio::spawn(disk::watch(handle.clone(), data_dir.log()));
 
     let (shutdown, requests) = mpsc::channel(1);
     let callbacks = Callbacks { key: callback_key, limits: config.limits.clone() };
     let webhooks = Webhooks { seal, reach: receivers(&subscriptions) };
     let seen = (files, models, upkeep, assets, places(&data_dir));
-    let app = app(&config, handle, (doorkeeper, guard, &rates), callbacks, webhooks, shutdown, seen);
+    let app = app(&config, handle, (doorkeeper.clone(), guard, &rates), callbacks, webhooks, shutdown, seen);
     let (closing, closed) = watch::channel(false);
     let router = http::for_pages(http::router(app).layer(layer), &config.allowed_origins);
     let http = tokio::spawn(network.listen(router, config.connections, rates, closed));
@@ -155,6 +168,8 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
         sockets,
         store,
         retention,
+        scrubbing,
+        doorkeeper,
         keep_retention,
         keep,
         http,
@@ -351,10 +366,15 @@ impl Server {
         if tokio::time::timeout(DRAIN, self.http).await.is_err() {
             info!("some connections were still open");
         }
-        let (engine, store, retention) = (self.engine, self.store, self.retention);
+        // A full disk takes it only when there is room again, and a stop does not wait for that.
+        if tokio::time::timeout(DRAIN, self.doorkeeper.write_last_uses()).await.is_err() {
+            info!("when keys were last used could not be written down");
+        }
+        let (engine, store, retention, scrubbing) = (self.engine, self.store, self.retention, self.scrubbing);
         drop(self.keep_retention);
         let stopped = tokio::task::spawn_blocking(move || {
             engine.stop();
+            scrubbing.stop();
             retention.join().and_then(|()| store.join())
         });
         if !matches!(stopped.await, Ok(Ok(()))) {

@@ -180,6 +180,35 @@ impl AccessFact {
     }
 }
 
+impl Key {
+    pub fn has_expired(&self, now: Times) -> bool {
+        self.expires_at.is_some_and(|end| end <= now.of(self))
+    }
+}
+
+/// What the time is for whoever shows a key.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// Of the engine, which never goes back, however wrong the clock was by which it went.
+    pub engine: Timestamp,
+    /// Of the machine, which may have been set right since.
+    pub wall: Timestamp,
+}
+
+impl Times {
+    /// The earlier of both, so that a clock that stood ahead once has ended no key for good. A clock from before the key was
+    /// made is wrong itself.
+    fn of(self, key: &Key) -> Timestamp {
+        if self.wall < key.created_at { self.engine } else { self.engine.min(self.wall) }
+    }
+}
+
+impl From<Timestamp> for Times {
+    fn from(now: Timestamp) -> Self {
+        Self { engine: now, wall: now }
+    }
+}
+
 /// All users and keys. Readers share it; a change copies it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
@@ -199,7 +228,7 @@ impl Access {
     ///
     /// # Errors
     /// When there is none, or it counts no longer.
-    pub fn admit(&self, digest: &KeyDigest, now: Timestamp) -> Result<Principal, Rejection> {
+    pub fn admit(&self, digest: &KeyDigest, now: impl Into<Times>) -> Result<Principal, Rejection> {
         let id = self.by_digest.get(digest).ok_or_else(|| invalid("this server has no such key"))?;
         self.standing(*id, now)
     }
@@ -208,12 +237,12 @@ impl Access {
     ///
     /// # Errors
     /// When it is gone, revoked or expired, or its owner may no longer do anything of it.
-    pub fn standing(&self, id: KeyId, now: Timestamp) -> Result<Principal, Rejection> {
+    pub fn standing(&self, id: KeyId, now: impl Into<Times>) -> Result<Principal, Rejection> {
         let key = self.keys.get(&id).ok_or_else(|| invalid("this server has no such key"))?;
         if key.revoked_at.is_some() {
             return Err(invalid(format!("key {id} ({}) was revoked", key.name)));
         }
-        if key.expires_at.is_some_and(|end| end <= now) {
+        if key.has_expired(now.into()) {
             let message = format!("key {id} ({}) has expired", key.name);
             return Err(Rejection::new(errors::AUTH_TOKEN_EXPIRED, message));
         }
@@ -230,9 +259,10 @@ impl Access {
         (role != Role::Service || key.scope.is_some()).then_some(role)
     }
 
-    /// Until when the key counts, unless something happens to it.
-    pub fn expiry(&self, id: KeyId) -> Option<Timestamp> {
-        self.keys.get(&id)?.expires_at
+    /// How long the key still counts, unless something happens to it.
+    pub fn left_ms(&self, id: KeyId, now: Times) -> Option<u64> {
+        let key = self.keys.get(&id)?;
+        Some(key.expires_at?.since(now.of(key)))
     }
 
     /// The users that are admins.
@@ -301,6 +331,22 @@ mod tests {
         assert_eq!(admit(&access, "Secret", 1).unwrap_err().code, API_KEY_INVALID);
         access.keys.get_mut(&KeyId(1)).unwrap().revoked_at = Some(Timestamp(2));
         assert_eq!(admit(&access, "secret", 3).unwrap_err().code, API_KEY_INVALID);
+    }
+
+    #[test]
+    fn a_clock_that_stood_ahead_once_ends_no_key_for_good() {
+        let access = access(Role::Admin, key(Role::User, None));
+        let counts = |engine, wall| {
+            let now = Times { engine: Timestamp(engine), wall: Timestamp(wall) };
+            assert_eq!(
+                access.left_ms(KeyId(1), now).is_some_and(|left| left > 0),
+                access.standing(KeyId(1), now).is_ok()
+            );
+            access.standing(KeyId(1), now).is_ok()
+        };
+        assert!(counts(5_000, 50), "the clock is right again, and the engine goes on by its own");
+        assert!(!counts(5_000, 100) && !counts(100, 5_000));
+        assert!(!counts(5_000, 0), "a clock that was reset ends what had ended");
     }
 
     #[test]

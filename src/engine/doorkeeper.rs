@@ -98,7 +98,7 @@ impl Doorkeeper {
         if self.token.is_some_and(|token| token.is_same(digest)) {
             return Ok(Principal::admin(Actor::TOKEN));
         }
-        let principal = self.access.borrow().admit(digest, now)?;
+        let principal = self.access.borrow().admit(digest, self.engine.times())?;
         if let Some(id) = principal.actor.key {
             self.memory.uses().insert(id, now);
         }
@@ -117,7 +117,7 @@ impl Doorkeeper {
     /// What has become of the key.
     pub fn check(&self, principal: &Principal) -> Result<(), Rejection> {
         let Some(id) = principal.actor.key else { return Ok(()) };
-        if self.access.borrow().standing(id, self.engine.now())? == *principal {
+        if self.access.borrow().standing(id, self.engine.times())? == *principal {
             return Ok(());
         }
         let message = format!("what key {id} may do has changed: authenticate again");
@@ -129,12 +129,13 @@ impl Doorkeeper {
         let mut access = self.access.clone();
         loop {
             // Looked at before the principal is, so that nothing falls between the two.
-            let expiry = principal.actor.key.and_then(|id| access.borrow_and_update().expiry(id));
+            let key = principal.actor.key;
+            let left_ms = key.and_then(|id| access.borrow_and_update().left_ms(id, self.engine.times()));
             if self.check(principal).is_err() {
                 return;
             }
-            let left_ms = expiry.map_or(u64::MAX, |end| end.since(self.engine.now()));
-            let ended = tokio::time::timeout(Duration::from_millis(left_ms.max(1)), access.changed()).await;
+            let left = Duration::from_millis(left_ms.unwrap_or(u64::MAX).max(1));
+            let ended = tokio::time::timeout(left, access.changed()).await;
             if matches!(ended, Ok(Err(_))) {
                 // The engine has stopped, and with it whatever this is about.
                 return;
@@ -155,22 +156,31 @@ impl Doorkeeper {
     pub async fn keep_uses(self) {
         loop {
             tokio::time::sleep(USES_ROUND).await;
-            for uses in self.fresh_uses().chunks(USES_PER_RECORD) {
-                let order = AccessOrder::NoteUses { uses: uses.to_vec() };
-                let by = Actor::without_key(Actor::LOCAL);
-                if let Err(rejection) = self.engine.submit(Command::OrderAccess { by, order }).await {
-                    debug!(%rejection, "when keys were used is not written down now");
-                }
+            self.write_uses(USES_APART_MS).await;
+        }
+    }
+
+    /// Writes down when keys were last shown, before a stop lets the process forget it.
+    pub async fn write_last_uses(&self) {
+        self.write_uses(1).await;
+    }
+
+    async fn write_uses(&self, apart_ms: u64) {
+        for uses in self.fresh_uses(apart_ms).chunks(USES_PER_RECORD) {
+            let order = AccessOrder::NoteUses { uses: uses.to_vec() };
+            let by = Actor::without_key(Actor::LOCAL);
+            if let Err(rejection) = self.engine.submit(Command::OrderAccess { by, order }).await {
+                debug!(%rejection, "when keys were used is not written down now");
             }
         }
     }
 
-    fn fresh_uses(&self) -> Vec<(KeyId, Timestamp)> {
+    fn fresh_uses(&self, apart_ms: u64) -> Vec<(KeyId, Timestamp)> {
         let access = self.access();
         let mut uses = self.memory.uses();
         uses.retain(|id, _| access.keys.contains_key(id));
         let written = |id: &KeyId| access.keys.get(id).and_then(|key| key.used_at).unwrap_or_default();
-        let is_fresh = |(id, used): &(&KeyId, &Timestamp)| used.since(written(id)) >= USES_APART_MS;
+        let is_fresh = |(id, used): &(&KeyId, &Timestamp)| used.since(written(id)) >= apart_ms;
         uses.iter().filter(is_fresh).map(|(id, used)| (*id, *used)).collect()
     }
 }

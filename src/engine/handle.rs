@@ -9,13 +9,14 @@ use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
 use super::commit::CommitStatus;
+use super::condition::Condition;
 use super::feed::Feed;
 use super::start::EngineParts;
 use super::step::{Input, View};
 use super::turn::{Accepted, Answer, Delivery, Reply};
 use super::views::Views;
 use crate::clock::EngineClock;
-use crate::core::access::Access;
+use crate::core::access::{Access, Times};
 use crate::core::command::Command;
 use crate::core::errors;
 use crate::core::ids::{KeyId, Timestamp, WorkflowId};
@@ -42,6 +43,7 @@ pub struct EngineHandle {
     store: Arc<StoreStatus>,
     figures: Arc<Figures>,
     access: watch::Receiver<Arc<Access>>,
+    condition: Arc<Condition>,
 }
 
 impl EngineHandle {
@@ -55,7 +57,8 @@ impl EngineHandle {
         access: watch::Receiver<Arc<Access>>,
     ) -> Self {
         let (views, store) = (Arc::clone(&parts.views), Arc::clone(&parts.store_status));
-        Self { inbox, waiting, feed, views, log, clock: parts.clock, commits, store, figures, access }
+        let (clock, condition) = (parts.clock, Arc::default());
+        Self { inbox, waiting, feed, views, log, clock, commits, store, figures, access, condition }
     }
 
     /// How the commit thread fares.
@@ -101,6 +104,16 @@ impl EngineHandle {
     /// Engine time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Engine time, and what the machine's clock says.
+    pub fn times(&self) -> Times {
+        Times { engine: self.now(), wall: crate::clock::wall() }
+    }
+
+    /// What needs attention although everything works.
+    pub fn condition(&self) -> &Condition {
+        &self.condition
     }
 
     /// How long this run has lasted.

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use super::handle::EngineHandle;
 use super::keep::Keep;
 use super::subscriptions;
+use crate::core::access::Times;
 use crate::core::carried::{CarriedWorkflow, History, Moved};
 use crate::core::command::Command;
 use crate::core::effect::Receipt;
@@ -42,6 +43,8 @@ const GROUP: usize = 1_000;
 const PAYLOADS_BYTES_MAX: usize = 32 << 10;
 /// A checkpoint comes within a minute or so; one that does not ends this attempt.
 const CHECKPOINT_WAIT: Duration = Duration::from_mins(2);
+
+const DAY_MS: u64 = 86_400_000;
 
 /// What the thread works with.
 #[derive(Debug)]
@@ -72,6 +75,8 @@ pub enum Kept {
 impl Retention {
     /// Runs until the sender of `stop` is gone; whoever sends has a round begin at once.
     pub fn run(self, stop: &Receiver<()>) {
+        // Whoever looks after the server need not wait for the first round to hear of its clock.
+        drop(self.clock_counts());
         while stop.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Disconnected) {
             if let Err(kept) = self.pass(stop) {
                 warn!(%kept, "old log is kept until the next attempt");
@@ -143,7 +148,12 @@ impl Retention {
     }
 
     fn expire(&self, keep_ms: u64) -> Result<(), Kept> {
-        let before = Timestamp(self.engine.now().0.saturating_sub(keep_ms));
+        if !self.clock_counts()? {
+            return Ok(());
+        }
+        // The clock may have been set right since the engine began to go by it.
+        let Times { engine, wall } = self.engine.times();
+        let before = Timestamp(engine.min(wall).0.saturating_sub(keep_ms));
         loop {
             let removed = self.store.expire(before, GROUP)?;
             if removed > 0 {
@@ -153,6 +163,28 @@ impl Retention {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether the clock is to be believed, which is said where it is not.
+    fn clock_counts(&self) -> Result<bool, Kept> {
+        let now = self.engine.now();
+        let leap =
+            self.engine.query_blocking(|view| view.state.leap)?.filter(|leap| now < leap.trusted_from());
+        let why = leap.map(|leap| {
+            let days = leap.to.since(leap.from) / DAY_MS;
+            format!(
+                "the clock stood {days} days ahead of the newest event at the start, so it may be wrong; ended workflows are \
+                 kept whatever their age until the server has run for an hour; set the clock if it is wrong"
+            )
+        });
+        let counts = why.is_none();
+        self.engine.condition().change(|noted| {
+            if let Some(why) = why.as_ref().filter(|why| noted.history_kept.as_ref() != Some(*why)) {
+                warn!("{why}");
+            }
+            noted.history_kept = why;
+        });
+        Ok(counts)
     }
 
     fn is_worth_it(&self, first: Seq, up_to: Seq) -> Result<bool, Kept> {

@@ -120,7 +120,7 @@ fn user_view(access: &Access, name: &str) -> Option<UserView> {
 
 fn key_view(app: &App, access: &Access, id: KeyId) -> Option<KeyView> {
     let key = access.keys.get(&id)?;
-    Some(KeyView::of(id, key, app.doorkeeper.used_at(id), app.engine.now()))
+    Some(KeyView::of(id, key, app.doorkeeper.used_at(id), app.engine.times()))
 }
 
 fn unknown(what: &str) -> Rejection {

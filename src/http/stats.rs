@@ -16,7 +16,7 @@ use crate::engine::WorkerPicture;
 use crate::figures::Recent;
 use crate::process;
 use crate::protocol::rest::{
-    DiskStats, LogStats, ReportedView, ServiceView, Stats, TaskStats, breaker, node_type,
+    DiskStats, LogCheckStats, LogStats, ReportedView, ServiceView, Stats, TaskStats, breaker, node_type,
 };
 use crate::protocol::time::Rfc3339;
 
@@ -41,6 +41,7 @@ pub async fn of(app: &App) -> Result<Stats, Failed> {
             appended_bytes: app.engine.commits().bytes.load(Ordering::Relaxed),
             batches: app.engine.commits().batches.load(Ordering::Relaxed),
             read_only: app.engine.commits().is_read_only(),
+            check: log_check(app),
         },
         disk: disk(app).await?,
         latency: latency::latency(&app.engine.recent()),
@@ -50,6 +51,11 @@ pub async fn of(app: &App) -> Result<Stats, Failed> {
         connected_services: picture.executors + picture.services,
         archive_backlog: app.engine.archive_backlog(),
     })
+}
+
+fn log_check(app: &App) -> LogCheckStats {
+    let log = app.engine.condition().now().log;
+    LogCheckStats { checked_bytes: log.checked_bytes, rounds: log.rounds, damaged_segments: log.damaged }
 }
 
 /// What the data takes of the disk, looked up where it disturbs nobody.

@@ -30,8 +30,12 @@ pub async fn health(State(app): State<Arc<App>>) -> Result<(StatusCode, Json<Hea
             "the store of ended workflows is frozen ({frozen}); it is rebuilt at the next start"
         ));
     }
+    let noted = app.engine.condition().now();
+    problems.extend(noted.problems());
+    let warnings = noted.warnings();
+    let version = env!("CARGO_PKG_VERSION");
     let status = if problems.is_empty() { "healthy" } else { "degraded" };
-    Ok((StatusCode::OK, Json(Health { status, version: env!("CARGO_PKG_VERSION"), read_only, problems })))
+    Ok((StatusCode::OK, Json(Health { status, version, read_only, problems, warnings })))
 }
 
 pub async fn livez() -> &'static str {

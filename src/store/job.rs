@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::core::access::Access;
 use crate::core::ids::{AttemptNo, Seq, SubscriptionId, TaskId, Timestamp, WorkerId};
-use crate::core::state::{Grant, ServiceTotals, State, Workflow};
+use crate::core::state::{Grant, Leap, ServiceTotals, State, Workflow};
 use crate::core::subscription::Subscription;
 
 /// Work for the store's thread, in order: a checkpoint comes after everything that had ended before it.
@@ -24,6 +24,7 @@ pub struct CheckpointInput {
     pub next_seq: Seq,
     pub now: Timestamp,
     pub released: Seq,
+    pub leap: Option<Leap>,
     /// Workflows that have not ended, and ended ones of which workers may still run something.
     pub workflows: Vec<Workflow>,
     pub grants: Vec<(WorkerId, TaskId, AttemptNo, Grant)>,
@@ -42,6 +43,7 @@ impl CheckpointInput {
             next_seq: state.next_seq,
             now: state.now,
             released: state.released,
+            leap: state.leap,
             workflows: live.cloned().collect(),
             grants: grants
                 .map(|(worker, task, attempt, grant)| (worker.clone(), task, attempt, grant))
@@ -57,6 +59,7 @@ impl CheckpointInput {
     pub fn restore(self) -> State {
         let mut state = State::default();
         (state.next_seq, state.now, state.released) = (self.next_seq, self.now, self.released);
+        state.leap = self.leap;
         state.services = self.services;
         state.workers = self.workers;
         state.subscriptions = self.subscriptions;

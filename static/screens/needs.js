@@ -1,6 +1,6 @@
 // What needs a person: each with what it is about and where to go.
 import { html } from '../html.js';
-import { bytes, duration, ms, plural } from '../format.js';
+import { duration, ms, plural } from '../format.js';
 import { get, segment } from '../state/api.js';
 import { now } from '../state/clock.js';
 import { usePoll } from '../state/poll.js';
@@ -14,8 +14,6 @@ const QUIET_MS = 10000;
 const LOOKED_INTO = 8;
 const QUEUED_LOOKED_AT = 20;
 const KINDS_ASKED = 3;
-/** Below this the disk is near the point at which new work is refused. */
-const SPACE_BYTES = 1 << 30;
 /** Reasons that do not go by themselves. */
 const STUCK = ['no_worker', 'unheard', 'no_handler', 'same_id', 'earlier_attempt'];
 
@@ -30,9 +28,8 @@ export function NeedsYou({ known, running, letters }) {
 }
 
 function fromServer({ health, services, stats }) {
-  const { free_bytes: free } = stats.disk;
   const needs = health.problems.map((text) => ({ state: 'failed', icon: 'disk', text: text.charAt(0).toUpperCase() + text.slice(1), href: '' }));
-  if (free < SPACE_BYTES && !health.read_only) needs.push({ state: 'retrying', icon: 'disk', text: `The disk is nearly full: ${bytes(free)} are free`, href: '' });
+  if (!health.read_only) needs.push(...health.warnings.map((text) => ({ state: 'retrying', icon: 'disk', text: text.charAt(0).toUpperCase() + text.slice(1), href: '' })));
   for (const service of byName(services)) {
     if (service.workers === 0) needs.push({ state: 'failed', icon: 'lost', text: `${service.name} is away`, more: service.active > 0 ? `and holds ${plural(service.active, 'task')}` : '', href: address(['services', service.name]) });
   }

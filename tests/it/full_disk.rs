@@ -15,6 +15,8 @@ use crate::harness::{PATIENCE, Rest, Server, now, until};
 const DISK: &str = "size=8m";
 /// What somebody removes to make space.
 const BALLAST_BYTES: usize = 3 << 20;
+/// Little, and enough for what is prepared meanwhile.
+const LEFT_BYTES: usize = 300 << 10;
 /// Tasks that run while the disk becomes full.
 const HELD: usize = 40;
 /// Far more than the disk has room for.
@@ -133,6 +135,40 @@ fn read_only(rest: &Rest) -> bool {
     stats["log"]["read_only"] == true
 }
 
+/// Waits until the server says that its disk is nearly full, or does not say it any more, and says so everywhere.
+fn warned(rest: &Rest, times: usize) {
+    until("what is said of the disk", PATIENCE, || {
+        let metrics = rest.metrics();
+        let low = metrics.contains(&format!("gleitzeit_disk_low {times}\n"));
+        let health = rest.health();
+        let warnings = health["warnings"].as_array().expect("a list").clone();
+        let disk =
+            warnings.iter().filter(|warning| warning.to_string().contains("the disk is nearly full")).count();
+        (low && disk == times).then_some(())
+    });
+}
+
+#[test]
+fn a_disk_that_becomes_full_is_told_of_while_everything_is_taken() {
+    let Some(disk) = SmallDisk::mount() else {
+        eprintln!("skipped: only root can mount the small disk that this test fills");
+        return;
+    };
+    let server = Server::start(&disk.file("data"), &["--segment-size", "1MiB"]);
+    let rest = server.rest();
+    warned(&rest, 0);
+    let space = rustix::fs::statvfs(disk.file("data").as_path()).expect("a disk says what is free");
+    let free = usize::try_from(space.f_bavail * space.f_frsize).expect("it is small");
+    let ballast = disk.file("ballast");
+    fs::write(&ballast, vec![0; free - LEFT_BYTES]).expect("there is room");
+    warned(&rest, 1);
+    assert!(!read_only(&rest));
+    submit(&rest).expect("new work is taken");
+    assert_eq!(rest.health()["status"], "healthy");
+    fs::remove_file(ballast).expect("somebody makes space");
+    warned(&rest, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_takes_reports_and_no_new_work_and_goes_on_when_there_is_space() {
     let Some(disk) = SmallDisk::mount() else {
@@ -162,6 +198,7 @@ async fn fill_and_free(data: &Path, ballast: &Path) {
     });
     assert_eq!(refusal.expect("the disk becomes full")["code"], "GZ5004");
     assert!(read_only(&rest));
+    warned(&rest, 1);
     for task in &holder.held {
         let answer = holder.report("task:completed", task, json!("x".repeat(400))).await;
         assert_eq!(answer["ok"], true, "{answer}");
@@ -192,6 +229,7 @@ async fn fill_and_free(data: &Path, ballast: &Path) {
     assert_eq!(completed(&rest), HELD);
 
     fs::remove_file(ballast).expect("somebody makes space");
+    warned(&rest, 0);
     let begin = now();
     let taken = until("new work is taken", PATIENCE, || submit(&rest).ok());
     println!(

@@ -19,6 +19,9 @@ mod client_rest;
 mod client_wire;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
+mod clocks;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
 mod conformance;
 #[cfg(test)]
 #[cfg(all(feature = "client", feature = "server"))]
@@ -85,6 +88,9 @@ mod retention;
 #[cfg(test)]
 #[cfg(feature = "client")]
 mod scripted_server;
+#[cfg(test)]
+#[cfg(all(feature = "client", feature = "server"))]
+mod scrub;
 #[cfg(test)]
 #[cfg(feature = "server")]
 mod sim;

@@ -6,11 +6,10 @@ use std::path::Path;
 use super::{Report, size};
 use crate::cli::output::pairs;
 use crate::log;
+use crate::process::DiskSpace;
 
 /// A log up to this size is read and checked: some seconds.
 const CHECKED_BYTES_MAX: u64 = 1 << 30;
-/// Below this share of the disk it is time to do something.
-const FREE_PERCENT_MIN: u64 = 5;
 
 pub(super) fn tell(report: &mut Report, path: &Path) {
     let format = fs::read_to_string(path.join("FORMAT")).unwrap_or_default();
@@ -96,20 +95,18 @@ fn disk(report: &mut Report, path: &Path) {
     // Where nothing is yet, the disk is that of the folder above.
     let here = path.ancestors().find(|folder| folder.exists()).unwrap_or_else(|| Path::new("."));
     let here = if here.as_os_str().is_empty() { Path::new(".") } else { here };
-    let Ok(disk) = rustix::fs::statvfs(here) else { return };
-    let (free, total) =
-        (disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize));
+    let (Ok(disk), Some(space)) = (rustix::fs::statvfs(here), DiskSpace::of(here)) else { return };
     report.section(
         "Disk",
         &pairs(&[
             ("file system", file_system(here).unwrap_or_default()),
-            ("size", size(total)),
-            ("free", size(free)),
+            ("size", size(space.total)),
+            ("free", size(space.free)),
             ("free files", disk.f_favail.to_string()),
         ]),
     );
-    if free.saturating_mul(100) < total.saturating_mul(FREE_PERCENT_MIN) {
-        report.finding(format!("the disk of {} has only {} left", here.display(), size(free)));
+    if space.is_low() {
+        report.finding(format!("the disk of {} has only {} left", here.display(), size(space.free)));
     }
 }
 

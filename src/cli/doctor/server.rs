@@ -16,14 +16,23 @@ const WORKFLOWS_MAX: u32 = 10;
 /// Tasks of one workflow that are looked at, and those of them that are asked for their reasons.
 const TASKS_MAX: u32 = 200;
 const REASONS_MAX: usize = 3;
+/// Reasons that do not go by themselves, and what they mean.
+const STUCK: [(&str, &str); 5] = [
+    ("no_worker", "for a worker that is not connected"),
+    ("no_handler", "for a worker that has a handler"),
+    ("unheard", "for a worker that has fallen silent"),
+    ("breaker_open", "for a service that fails again and again"),
+    ("same_id", "for a task with the same id to end elsewhere"),
+];
 const SERVICES_MAX: u32 = 100;
 const ERRORS_MAX: u32 = 20;
 
 pub(super) async fn tell(report: &mut Report, client: &Client) -> Result<(), ClientError> {
     let health = client.health().await?;
     let head = pairs(&[("status", health.status.clone()), ("version", health.version.clone())]);
-    report.section("Server", &(head + &lines(health.problems.iter().map(|problem| format!("! {problem}")))));
-    for problem in &health.problems {
+    let said = health.problems.iter().chain(&health.warnings).map(|problem| format!("! {problem}"));
+    report.section("Server", &(head + &lines(said)));
+    for problem in health.problems.iter().chain(&health.warnings) {
         report.finding(format!("server: {problem}"));
     }
     if health.version != env!("CARGO_PKG_VERSION") {
@@ -68,17 +77,35 @@ async fn workflows(report: &mut Report, client: &Client) -> Result<(), ClientErr
     };
     let page = client.workflows(&filter).await?;
     let mut said = if page.items.is_empty() { "none\n".to_owned() } else { String::new() };
+    let mut stuck: BTreeMap<&'static str, usize> = BTreeMap::new();
     for workflow in &page.items {
-        said += &open_workflow(client, workflow).await?;
+        let (text, reasons) = open_workflow(client, workflow).await?;
+        said += &text;
+        let found = STUCK.iter().filter(|(kind, _)| reasons.iter().any(|reason| reason == kind));
+        for (_, what) in found.take(1) {
+            *stuck.entry(what).or_default() += 1;
+        }
     }
+    let more = if page.next_cursor.is_some() { " (of the latest ten that are open)" } else { "" };
     if page.next_cursor.is_some() {
         said += "and more\n";
     }
     report.section("Open workflows", &said);
+    for (what, count) in stuck {
+        report.finding(format!("{} {what}{more}; see Open workflows below", counted(count)));
+    }
     Ok(())
 }
 
-async fn open_workflow(client: &Client, workflow: &WorkflowInfo) -> Result<String, ClientError> {
+fn counted(workflows: usize) -> String {
+    if workflows == 1 { "1 workflow waits".to_owned() } else { format!("{workflows} workflows wait") }
+}
+
+/// A workflow in words, and the kinds of the reasons for which its first tasks wait.
+async fn open_workflow(
+    client: &Client,
+    workflow: &WorkflowInfo,
+) -> Result<(String, Vec<String>), ClientError> {
     let page = client.tasks(&workflow.id, &PageRequest { cursor: None, limit: Some(TASKS_MAX) }).await?;
     let mut statuses: BTreeMap<&str, usize> = BTreeMap::new();
     for task in &page.items {
@@ -88,14 +115,16 @@ async fn open_workflow(client: &Client, workflow: &WorkflowInfo) -> Result<Strin
     let created = text(&workflow.more, "created_at");
     let mut said = format!("{} {}, since {created}: {}\n", workflow.id, workflow.status, counts.join(", "));
     let waits = |task: &&TaskInfo| matches!(task.status.as_str(), "queued" | "retrying" | "assigned");
+    let mut kinds = Vec::new();
     for task in page.items.iter().filter(waits).take(REASONS_MAX) {
         let why = client.why(&task.id).await?;
         for reason in why.reasons {
             let line = [&task.name, &task.status, &reason.kind, &reason.message].map(String::as_str);
             said += &lines([format!("  {}", line.join(": "))]);
+            kinds.push(reason.kind);
         }
     }
-    Ok(said)
+    Ok((said, kinds))
 }
 
 /// By their codes: what a service said of a failure may hold anything.

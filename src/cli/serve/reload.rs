@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use crate::cli::config::settings;
 use crate::config::{RawConfig, RetentionConfig};
-use crate::engine::{Keep, KeepTerms};
+use crate::engine::{Keep, KeepTerms, ScrubBell};
 use crate::listener::Tls;
 
 /// Everything else is read once, by threads that live as long as the server.
@@ -23,6 +23,8 @@ pub(super) struct Reload {
     keep: Arc<Keep>,
     /// Has what is new carried out at once.
     retention: SyncSender<()>,
+    /// Has the log read again.
+    scrub: ScrubBell,
     /// Its files are read again whatever the settings say of them.
     tls: Option<Arc<Tls>>,
     known: BTreeMap<String, String>,
@@ -35,12 +37,21 @@ impl Reload {
     /// Watches from now on, so that no signal ends the process.
     pub(super) fn watch(
         given: RawConfig,
-        (keep, retention): (Arc<Keep>, SyncSender<()>),
+        (keep, retention, scrub): (Arc<Keep>, SyncSender<()>, ScrubBell),
         tls: Option<Arc<Tls>>,
         closing: watch::Receiver<bool>,
     ) -> anyhow::Result<Self> {
         let known = named(&given)?;
-        Ok(Self { given, keep, retention, tls, known, signals: signal(SignalKind::hangup())?, closing })
+        Ok(Self {
+            given,
+            keep,
+            retention,
+            scrub,
+            tls,
+            known,
+            signals: signal(SignalKind::hangup())?,
+            closing,
+        })
     }
 
     pub(super) async fn run(mut self) {
@@ -70,6 +81,7 @@ impl Reload {
         self.keep.set(terms(&config.retention));
         // One that has ended has nothing more to do, and one wish that waits is enough.
         let _ = self.retention.try_send(());
+        self.scrub.ring();
         let names = self.known.keys().chain(now.keys());
         let mut changed: Vec<&String> =
             names.filter(|name| self.known.get(*name) != now.get(*name)).collect();

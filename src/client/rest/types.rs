@@ -369,6 +369,9 @@ pub struct Health {
     /// What is wrong, and what to do.
     #[serde(default)]
     pub problems: Vec<String>,
+    /// What will be wrong if nobody does anything.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }

@@ -14,7 +14,7 @@ pub use submit::{count, graph_of};
 
 use super::event::{Event, Record};
 use super::ids::{AttemptNo, Seq, TaskId, Timestamp, WorkerId, WorkflowId};
-use super::state::{ClassId, Grant, Phase, State, Task, Timer, Turn, WorkflowStatus};
+use super::state::{ClassId, Grant, Leap, Phase, State, Task, Timer, Turn, WorkflowStatus};
 
 /// Worker names that are remembered. Beyond it those that hold nothing are forgotten.
 const WORKER_NAMES_MAX: usize = 50_000;
@@ -26,11 +26,13 @@ impl State {
         let seq = self.next_seq;
         let at = record.at;
         self.next_seq = seq.next();
-        self.now = self.now.max(at);
+        let newest = self.now;
+        self.now = newest.max(at);
         match &record.event {
             Event::EngineStarted { release_until, .. } => {
                 // A crash cut those off before they were whole.
                 self.arriving.clear();
+                self.leap = Leap::at_start(self.leap, newest, at);
                 self.extend_releases(*release_until);
             }
             Event::WorkflowSubmitted { workflow, spec, body, key } => {

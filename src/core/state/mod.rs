@@ -5,6 +5,7 @@ mod census;
 mod chunks;
 mod grants;
 mod lanes;
+mod leap;
 mod ready;
 mod services;
 mod task;
@@ -20,6 +21,7 @@ pub(in crate::core) use arriving::Arriving;
 pub use census::Census;
 pub use chunks::Chunks;
 pub use grants::{Grant, Grants, Phase};
+pub use leap::Leap;
 pub(in crate::core) use ready::Standing;
 pub use ready::{ClassId, Ready, Turn};
 pub use services::{Breaker, ServiceTotals};
@@ -52,6 +54,8 @@ pub struct State {
     pub timers: Timers,
     /// Events before this seq have been released.
     pub released: Seq,
+    /// The latest start found a clock that may be wrong.
+    pub leap: Option<Leap>,
     /// Workflows that are being written again, and of which not all tasks have come yet.
     pub(in crate::core) arriving: BTreeMap<WorkflowId, Arriving>,
     /// The workflows in memory, by status.
@@ -79,6 +83,7 @@ impl Default for State {
             access: Arc::default(),
             timers: Timers::default(),
             released: Seq::default(),
+            leap: None,
             arriving: BTreeMap::new(),
             census: Census::default(),
             listed: BTreeSet::new(),
@@ -127,6 +132,7 @@ impl State {
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
         self.next_seq == other.next_seq
+            && self.leap == other.leap
             && self.services == other.services
             && self.subscriptions == other.subscriptions
             && self.access == other.access

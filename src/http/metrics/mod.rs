@@ -93,8 +93,9 @@ fn of_process(app: &App, disk: &DiskStats) -> [Family; 9] {
     ]
 }
 
-fn of_log(app: &App) -> [Family; 6] {
+fn of_log(app: &App) -> [Family; 10] {
     let (commits, counter) = (app.engine.commits(), Kind::Counter);
+    let noted = app.engine.condition().now();
     let records = commits.durable.load(Ordering::Acquire).saturating_sub(1);
     [
         Family::single("gleitzeit_log_records", counter, "Records that were ever made durable.", records),
@@ -115,6 +116,30 @@ fn of_log(app: &App) -> [Family; 6] {
             Kind::Gauge,
             "1 while the disk is too full for new work.",
             u64::from(commits.is_read_only()),
+        ),
+        Family::single(
+            "gleitzeit_disk_low",
+            Kind::Gauge,
+            "1 while the disk is nearly full.",
+            u64::from(noted.disk_low.is_some()),
+        ),
+        Family::single(
+            "gleitzeit_log_checked_bytes",
+            Kind::Gauge,
+            "How much of the log this round has read again, or the last one.",
+            noted.log.checked_bytes,
+        ),
+        Family::single(
+            "gleitzeit_log_checks",
+            counter,
+            "Rounds that have read the log again since the start.",
+            noted.log.rounds,
+        ),
+        Family::single(
+            "gleitzeit_log_damaged_segments",
+            Kind::Gauge,
+            "Segments of the log that are damaged.",
+            noted.log.damaged,
         ),
         Family::single(
             "gleitzeit_archive_backlog",

@@ -88,6 +88,7 @@ pub fn verify() -> Document {
 pub fn health() -> Document {
     let well = json!({
         "status": "healthy", "version": env!("CARGO_PKG_VERSION"), "read_only": false, "problems": [],
+        "warnings": [],
     });
     Document::new(Tag::Server, "get_health", "Ask whether the server is well").answers::<Health>(
         200,

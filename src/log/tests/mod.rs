@@ -4,6 +4,7 @@ mod crashes;
 mod damage;
 mod files;
 mod repairs;
+mod scrub;
 mod snapshots;
 mod space;
 

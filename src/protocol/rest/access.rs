@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::words;
-use crate::core::access::{AccessFact, Actor, Key, Principal, Scope, User};
+use crate::core::access::{AccessFact, Actor, Key, Principal, Scope, Times, User};
 use crate::core::ids::{KeyId, Timestamp};
 use crate::protocol::time::Rfc3339;
 
@@ -69,15 +69,15 @@ impl UserView {
 }
 
 impl KeyView {
-    pub fn of(id: KeyId, key: &Key, used_at: Option<Timestamp>, now: Timestamp) -> Self {
+    pub fn of(id: KeyId, key: &Key, used_at: Option<Timestamp>, now: Times) -> Self {
         let names = |of: fn(&Scope) -> &std::collections::BTreeSet<std::sync::Arc<str>>| {
             let scope = key.scope.as_deref();
             scope.map(|scope| of(scope).iter().map(ToString::to_string).collect()).unwrap_or_default()
         };
-        let status = match (key.revoked_at, key.expires_at) {
-            (Some(_), _) => "revoked",
-            (None, Some(end)) if end <= now => "expired",
-            (None, Some(_) | None) => "active",
+        let status = match key.revoked_at {
+            Some(_) => "revoked",
+            None if key.has_expired(now) => "expired",
+            None => "active",
         };
         Self {
             id: id.to_string(),

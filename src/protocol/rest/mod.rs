@@ -46,7 +46,7 @@ pub use requests::{
 };
 pub use service::{ReportedView, ServiceView, breaker, node_type};
 pub use shapes::{BatchAnswer, CallbackReport, ExportedRun, MetricsView, ResultsView, Stopping};
-pub use stats::{DiskStats, Health, LogStats, Stats, TaskStats};
+pub use stats::{DiskStats, Health, LogCheckStats, LogStats, Stats, TaskStats};
 pub use store::StoreReport;
 pub use submission::{RequirementsBody, RetryBody, TaskBody, WorkflowBody};
 pub use task::{AttemptView, ErrorView, ProgressView, TaskDetail, TaskView};

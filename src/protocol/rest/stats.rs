@@ -41,6 +41,17 @@ pub struct LogStats {
     pub batches: u64,
     /// The disk is full: new work is refused.
     pub read_only: bool,
+    pub check: LogCheckStats,
+}
+
+/// How far the log has been read again that nobody reads; a round a day.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LogCheckStats {
+    /// Of the round that is under way, or of the last one.
+    pub checked_bytes: u64,
+    /// Rounds since the start that came to their end.
+    pub rounds: u64,
+    pub damaged_segments: u64,
 }
 
 /// Bytes of the disk.
@@ -70,4 +81,6 @@ pub struct Health {
     pub read_only: bool,
     /// What is wrong, and what to do.
     pub problems: Vec<String>,
+    /// What will be wrong if nobody does anything. A server is healthy with it.
+    pub warnings: Vec<String>,
 }

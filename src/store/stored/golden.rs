@@ -179,8 +179,15 @@ fn checkpoints() {
         last_seen_at: 1_770_000_000_000,
     };
     check(
-        &Item::State { next_seq: 300, now: 1_770_000_000_000, released: 1 },
-        expect!["00fb2c01fd00a4381c9c01000001"],
+        &Item::State {
+            next_seq: 300,
+            now: 1_770_000_000_000,
+            released: 1,
+            leap: Some((1_760_000_000_000, 1_770_000_000_000)),
+        },
+        expect![[r"
+            00fb2c01fd00a4381c9c0100000101fd00c02cc899010000fd00a4381c9c0100
+            00"]],
     );
     check(
         &Item::Service { name: "ml".into(), totals: service },

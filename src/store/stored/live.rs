@@ -8,7 +8,7 @@ use super::draft::Draft;
 use super::head::{Head, Tasks, pack_whole};
 use crate::core::access::{Access, Key, User};
 use crate::core::ids::{AttemptNo, KeyId, Seq, SubscriptionId, TaskId, Timestamp, WorkerId, WorkflowId};
-use crate::core::state::{Grant, Phase, ServiceTotals, Workflow};
+use crate::core::state::{Grant, Leap, Phase, ServiceTotals, Workflow};
 use crate::core::subscription::Subscription;
 use crate::store::bytes::{self, Undecodable};
 use crate::store::job::CheckpointInput;
@@ -20,6 +20,8 @@ pub enum Item {
         next_seq: u64,
         now: u64,
         released: u64,
+        /// From when to when the clock leapt.
+        leap: Option<(u64, u64)>,
     },
     Service {
         name: String,
@@ -78,7 +80,12 @@ pub enum StoredPhase {
 
 /// The picture as a sequence of items, made one by one.
 pub fn items(input: &CheckpointInput) -> impl Iterator<Item = Item> {
-    let state = Item::State { next_seq: input.next_seq.0, now: input.now.0, released: input.released.0 };
+    let state = Item::State {
+        next_seq: input.next_seq.0,
+        now: input.now.0,
+        released: input.released.0,
+        leap: input.leap.map(|leap| (leap.from.0, leap.to.0)),
+    };
     let services = input
         .services
         .iter()
@@ -127,6 +134,7 @@ impl Picture {
             next_seq: Seq::FIRST,
             now: Timestamp(0),
             released: Seq(0),
+            leap: None,
             workflows: Vec::new(),
             grants: Vec::new(),
             services: std::collections::BTreeMap::new(),
@@ -140,8 +148,9 @@ impl Picture {
     pub fn add(&mut self, item: Item) -> Result<(), Undecodable> {
         let input = &mut self.input;
         match item {
-            Item::State { next_seq, now, released } => {
+            Item::State { next_seq, now, released, leap } => {
                 (input.next_seq, input.now, input.released) = (Seq(next_seq), Timestamp(now), Seq(released));
+                input.leap = leap.map(|(from, to)| Leap { from: Timestamp(from), to: Timestamp(to) });
             }
             Item::Service { name, totals } => {
                 input.services.insert(name.into(), totals.thaw());

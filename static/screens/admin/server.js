@@ -18,6 +18,7 @@ export function Server() {
   const { stats, health } = known;
   return html`<div class="pane" style=${{ overflow: 'auto' }}>
     ${health.problems.map((problem) => html`<p key=${problem} class="note bad" role="alert">${problem}</p>`)}
+    ${health.warnings.map((warning) => html`<p key=${warning} class="note">${warning}</p>`)}
     <dl class="facts">
       <dt>Version</dt><dd>${stats.version}</dd>
       <dt>Address</dt><dd class="wrap mono">${location.origin}</dd>

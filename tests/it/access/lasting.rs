@@ -37,6 +37,28 @@ fn keys_and_their_end_outlive_a_crash() {
     assert_eq!(keys, ["first admin key active", "gone revoked", "kept active"]);
 }
 
+/// Also a use that is no hour old, which a process that goes on need not write down yet.
+#[test]
+fn when_a_key_was_last_used_outlives_a_stop() {
+    let data = tempfile::tempdir().expect("a temporary directory");
+    let (mut server, admin_key) = begun(data.path());
+    let admin = Caller::new(&server, Some(&admin_key));
+    let (used, secret) = admin.key(&json!({"user": "admin", "name": "used", "role": "readonly"}));
+    let (unused, _) = admin.key(&json!({"user": "admin", "name": "unused", "role": "readonly"}));
+    let last_used = |admin: &Caller, id: &str| {
+        let keys = admin.get("/api/v1/keys").body;
+        let key = keys["items"].as_array().unwrap().iter().find(|key| key["id"] == id).cloned();
+        key.expect("it is listed")["last_used_at"].clone()
+    };
+    assert_eq!(Caller::new(&server, Some(&secret)).get("/api/v1/stats").status, 200);
+    let before = last_used(&admin, &used);
+    assert!(before.is_string(), "{before}");
+    assert!(server.terminate().0.success());
+    server.restart();
+    let admin = Caller::new(&server, Some(&admin_key));
+    assert_eq!((last_used(&admin, &used), last_used(&admin, &unused)), (before, Value::Null));
+}
+
 #[test]
 fn a_user_takes_the_keys_along() {
     let data = tempfile::tempdir().expect("a temporary directory");

@@ -116,6 +116,24 @@ impl Rest {
         answer.body
     }
 
+    /// `/health` and `/metrics` lie beside the interface.
+    pub fn health(&self) -> Value {
+        let url = self.base.replace("/api/v1", "/health");
+        let answer = self
+            .agent
+            .get(url)
+            .call()
+            .and_then(answer)
+            .unwrap_or_else(|error| panic!("GET /health: {error}"));
+        answer.body
+    }
+
+    pub fn metrics(&self) -> String {
+        let url = self.base.replace("/api/v1", "/metrics");
+        let answered = self.agent.get(url).call().and_then(|mut answer| answer.body_mut().read_to_string());
+        answered.unwrap_or_else(|error| panic!("GET /metrics: {error}"))
+    }
+
     /// The body of a 200, of a route that has other forms as well.
     pub fn read_json(&self, path: &str) -> Value {
         let request = self.agent.get(format!("{}{path}", self.base)).header("Accept", "application/json");
