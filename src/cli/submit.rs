@@ -42,6 +42,7 @@ impl Submit {
         self.remote.run(async |client| {
             let submitted = client.submit_text(written.text.clone(), written.format, &options).await;
             let submitted = submitted.map_err(|error| written.refused(error))?;
+            written.tell_doubts(&client).await;
             if !self.wait {
                 self.output.one(&submitted, &submitted.id, || receipt(&submitted))?;
                 return Ok(Exit::Ok);

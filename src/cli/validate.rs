@@ -7,7 +7,7 @@ use super::output::{Output, pairs};
 use super::remote::Remote;
 #[cfg(feature = "server")]
 use super::workflow_file::Checked;
-use super::workflow_file::WorkflowFile;
+use super::workflow_file::{WorkflowFile, tell_doubts};
 use crate::client::Validation;
 
 /// Check a workflow, here or with --url by a server, which has limits of its own.
@@ -46,10 +46,7 @@ impl Validate {
         self.remote.run(async |client| {
             let checked = client.validate_text(written.text.clone(), written.format).await;
             let checked = checked.map_err(|error| written.refused(error))?;
-            let warnings = checked.more.get("warnings").and_then(serde_json::Value::as_array);
-            for warning in warnings.into_iter().flatten().filter_map(serde_json::Value::as_str) {
-                eprintln!("note: {warning}");
-            }
+            tell_doubts(&checked);
             show(&self.output, &checked)?;
             Ok(Exit::Ok)
         })

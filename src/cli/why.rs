@@ -1,4 +1,4 @@
-//! `gleitzeit why`: what a task waits for, or every waiting task of a workflow.
+//! `gleitzeit why`: what a task waits for, or every task of a workflow that has not ended.
 
 use clap::Args;
 use serde::Serialize;
@@ -6,14 +6,14 @@ use serde::Serialize;
 use super::Exit;
 use super::output::{Output, lines};
 use super::remote::{Remote, is_unknown};
-use crate::client::{Client, ClientError, PageRequest, Why as Explanation};
+use crate::client::{Client, ClientError, PageRequest, TaskInfo, Why as Explanation};
 
-/// Show why a task does not run, or why the tasks of a workflow do not.
+/// Show why a task has not ended, or why the tasks of a workflow have not.
 #[derive(Debug, Args)]
 pub(super) struct Why {
     /// The id of a task or of a workflow.
     id: String,
-    /// How many waiting tasks of a workflow at most.
+    /// How many tasks of a workflow at most.
     #[arg(long, default_value_t = 20)]
     limit: usize,
     #[command(flatten)]
@@ -22,7 +22,7 @@ pub(super) struct Why {
     remote: Remote,
 }
 
-/// The waiting tasks of a workflow.
+/// The tasks of a workflow that have not ended.
 #[derive(Serialize)]
 struct Waiting {
     items: Vec<Explanation>,
@@ -52,7 +52,7 @@ impl Why {
     }
 }
 
-/// What a task, or the first waiting tasks of a workflow, wait for, in words.
+/// What a task, or the first tasks of a workflow that have not ended, wait for, in words.
 pub(super) async fn told(client: &Client, id: &str, limit: usize) -> Result<String, ClientError> {
     match client.why(id).await {
         Ok(why) => Ok(described(&why)),
@@ -64,14 +64,30 @@ pub(super) async fn told(client: &Client, id: &str, limit: usize) -> Result<Stri
     }
 }
 
-/// Explains the first tasks that wait, in the order of the workflow.
+/// Tasks that are looked through for one that waits; beyond them it hardly is the one that blocks.
+const LOOKED_THROUGH: u32 = 1_000;
+
+/// What the first task waits for that nobody has taken up, unless one runs: then the workflow goes on.
+pub(super) async fn first_wait(client: &Client, workflow: &str) -> Result<Option<Explanation>, ClientError> {
+    let page = client.tasks(workflow, &PageRequest { cursor: None, limit: Some(LOOKED_THROUGH) }).await?;
+    if page.items.iter().any(|task| task.status == "processing") {
+        return Ok(None);
+    }
+    let waits = |task: &&TaskInfo| matches!(task.status.as_str(), "queued" | "retrying" | "assigned");
+    match page.items.iter().find(waits) {
+        Some(task) => client.why(&task.id).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Explains the first tasks that have not ended, in the order of the workflow.
 async fn waiting(client: &Client, workflow: &str, limit: usize) -> Result<Waiting, ClientError> {
     let mut found = Waiting { items: Vec::new(), more: false };
     let mut request = PageRequest { cursor: None, limit: Some(1_000) };
     loop {
         let page = client.tasks(workflow, &request).await?;
         for task in page.items {
-            if !matches!(task.status.as_str(), "pending" | "queued" | "retrying") {
+            if matches!(task.status.as_str(), "completed" | "failed" | "cancelled" | "skipped") {
                 continue;
             }
             if found.items.len() == limit {
@@ -95,7 +111,7 @@ fn described(why: &Explanation) -> String {
 fn list(waiting: &Waiting) -> String {
     let mut text: String = waiting.items.iter().map(described).collect();
     if waiting.items.is_empty() {
-        text.push_str("no task waits\n");
+        text.push_str("every task has ended\n");
     }
     if waiting.more {
         text.push_str("there are more: raise --limit\n");

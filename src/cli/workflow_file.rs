@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::client::{ClientError, Problem, TextFormat};
+use crate::client::{Client, ClientError, Problem, TextFormat, Validation};
 #[cfg(feature = "server")]
 use crate::core::rejection::Rejection;
 #[cfg(feature = "server")]
@@ -26,6 +26,14 @@ pub struct Written {
     name: String,
 }
 
+/// What a server doubts about a workflow, on stderr.
+pub fn tell_doubts(checked: &Validation) {
+    let warnings = checked.more.get("warnings").and_then(serde_json::Value::as_array);
+    for warning in warnings.into_iter().flatten().filter_map(serde_json::Value::as_str) {
+        eprintln!("note: {warning}");
+    }
+}
+
 impl WorkflowFile {
     /// Reads it; what it means is checked by whoever takes it.
     pub fn read(&self) -> anyhow::Result<Written> {
@@ -34,6 +42,14 @@ impl WorkflowFile {
 }
 
 impl Written {
+    /// Says on stderr what the server doubts about it, such as a function or a model that nobody has now. It was taken all
+    /// the same, so a server that does not say is no reason to stop.
+    pub async fn tell_doubts(&self, client: &Client) {
+        if let Ok(checked) = client.validate_text(self.text.clone(), self.format).await {
+            tell_doubts(&checked);
+        }
+    }
+
     /// A refusal of the server that says in which file the place is that it names.
     pub fn refused(&self, error: ClientError) -> ClientError {
         let Some(problem) = error.problem().filter(|problem| is_about_the_body(problem)) else {

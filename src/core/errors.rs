@@ -142,7 +142,7 @@ catalogue! {
         "Retry the task or its workflow if it should run after all."
     2007 TASK_ALREADY_ENDED Validation Warning false 409
         "The task has ended; a report or a request for it changes nothing any more."
-        "Drop the report. A failed task can be run again with retry."
+        "Drop the report or the request. What failed, was cancelled or was skipped can be run again with retry."
     2008 STALE_ATTEMPT Validation Warning false 409
         "The report belongs to an earlier attempt; another one has taken its place."
         "Drop the report: the task is or was run by a later attempt."
@@ -223,7 +223,7 @@ catalogue! {
         "Raise the limit or look for the slow task in `gleitzeit status`."
     3005 WORKFLOW_ALREADY_ENDED Validation Warning false 409
         "The workflow has ended; the request changes nothing."
-        "Use retry to run what failed again."
+        "Nothing is left to do; what failed, was cancelled or was skipped can be run again with retry."
     3006 WORKFLOW_CONFLICT Validation Error false 409
         "The id or idempotency key was used before, for another workflow."
         "Use a new id or key, or send exactly the same body again."
@@ -235,7 +235,7 @@ catalogue! {
         "Retry the workflow if it should go on."
     3009 NOTHING_TO_RETRY Validation Warning false 409
         "Nothing of it can run again: it has a result, or has not ended yet."
-        "Wait for its end; only what has failed, was cancelled or was skipped runs again."
+        "Submit it again to run all of it; retry runs what has failed, was cancelled or was skipped, once it has ended."
     3010 DEPENDENCY_NOT_SATISFIED Permanent Warning false 409
         "A task that this one depends on did not succeed, so it was skipped."
         "Retry the failed dependency; this task then runs as well."

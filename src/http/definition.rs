@@ -12,7 +12,7 @@ use super::App;
 use super::body::Path;
 use super::encoding;
 use super::problem::Failed;
-use crate::core::ids::WorkflowId;
+use super::workflows;
 use crate::protocol::rest::{DefinitionHead, TaskDefinition};
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,7 +28,7 @@ pub async fn of_workflow(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Failed> {
-    let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
+    let workflow = workflows::find(&app, &id).await?;
     let mut tasks = Vec::with_capacity(workflow.tasks.len());
     for index in 0..workflow.spec.total() {
         let parameters = app.engine.payload(workflow.parameters_of(index)).await?;

@@ -20,6 +20,7 @@ use super::body::{Params, Path};
 use super::encoding;
 use super::imports;
 use super::problem::{Failed, invalid};
+use super::workflows;
 use crate::core::access::{Principal, Role};
 use crate::core::event::{Event, Record};
 use crate::core::ids::{Seq, WorkflowId};
@@ -47,7 +48,7 @@ pub async fn of_workflow(
     Path(id): Path<String>,
     Params(query): Params<EventsQuery>,
 ) -> Result<Response, Failed> {
-    let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
+    let workflow = workflows::find(&app, &id).await?;
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
     let from = query.cursor.or(query.since).unwrap_or(0);
     if let Some(imported) = &workflow.spec.imported {
@@ -154,7 +155,8 @@ async fn page(app: &App, who: &Principal, query: &StreamQuery) -> Result<Page<Ev
     let from = query.since.map_or_else(|| app.engine.feed().durable_end(), Seq);
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
     let (found, next) = app.engine.read_events(from, limit, move |record| wanted.fits(record)).await?;
-    let more = next < app.engine.feed().durable_end();
+    // Whoever begins at what happens from now on learns where that is.
+    let more = query.since.is_none() || next < app.engine.feed().durable_end();
     Ok(Page {
         items: found.iter().map(|(seq, record)| EventView::of(*seq, record)).collect(),
         next_cursor: more.then(|| next.0.to_string()),

@@ -9,7 +9,7 @@ use axum::response::Response;
 use super::App;
 use super::body::Path;
 use super::encoding;
-use super::problem::Failed;
+use super::problem::{Failed, called};
 use crate::core::ids::WorkflowId;
 use crate::protocol::rest::GraphView;
 
@@ -18,6 +18,6 @@ pub async fn of_workflow(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Failed> {
-    let (workflow, seq) = app.engine.workflow_at(WorkflowId::from_text(&id)).await?;
+    let (workflow, seq) = app.engine.workflow_at(WorkflowId::from_text(&id)).await.map_err(called(&id))?;
     Ok(encoding::json(&headers, &GraphView::of(&workflow, seq, app.engine.now())))
 }

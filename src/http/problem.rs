@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::current_request;
 use crate::core::errors;
+use crate::core::ids::WorkflowId;
 use crate::core::rejection::Rejection;
 use crate::protocol::rest::Problem;
 
@@ -48,6 +49,14 @@ pub async fn nothing_here(method: Method, uri: Uri) -> Failed {
 pub async fn not_so(method: Method, uri: Uri) -> Failed {
     let path = uri.path();
     Rejection::new(errors::METHOD_NOT_ALLOWED, format!("{path} does not answer to {method}")).into()
+}
+
+/// A rejection in the words of whoever asked: an id that is no UUID is a number to the engine.
+pub fn called(id: &str) -> impl Fn(Rejection) -> Rejection {
+    move |rejection| {
+        let message = rejection.message.replace(&WorkflowId::from_text(id).to_string(), id);
+        Rejection { message, ..rejection }
+    }
 }
 
 /// A bad value in the path or the query.

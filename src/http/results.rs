@@ -13,7 +13,7 @@ use tracing::warn;
 use super::App;
 use super::body::Path;
 use super::problem::Failed;
-use crate::core::ids::WorkflowId;
+use super::workflows;
 use crate::core::rejection::Rejection;
 use crate::core::state::{TaskStatus, Workflow};
 use crate::protocol::rest::Results;
@@ -22,7 +22,7 @@ use crate::protocol::rest::Results;
 const CHUNK_BYTES: usize = 256 << 10;
 
 pub async fn of_workflow(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Failed> {
-    let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
+    let workflow = workflows::find(&app, &id).await?;
     let mut sending = Sending::begin(app, workflow);
     let length = sending.length();
     let first = sending.chunk().await?;

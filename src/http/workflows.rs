@@ -17,7 +17,7 @@ use super::doubts;
 use super::edits;
 use super::encoding;
 use super::parsing::parse;
-use super::problem::{Failed, invalid};
+use super::problem::{Failed, called, invalid};
 use crate::core::command::Command;
 use crate::core::effect::{First, Receipt};
 use crate::core::errors;
@@ -190,7 +190,7 @@ pub async fn detail(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<WorkflowDetail>, Failed> {
-    let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
+    let workflow = find(&app, &id).await?;
     Ok(Json(WorkflowDetail::from(&*workflow)))
 }
 
@@ -213,7 +213,7 @@ pub async fn tasks(
     Path(id): Path<String>,
     Params(query): Params<TasksQuery>,
 ) -> Result<Json<Page<TaskView>>, Failed> {
-    let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
+    let workflow = find(&app, &id).await?;
     let wanted = |index: &u32| {
         query.status.as_deref().is_none_or(|status| workflow.task(*index).status.name() == status)
     };
@@ -245,7 +245,7 @@ pub async fn retry(
     let note = request.note()?;
     let mut edits = Vec::new();
     if !request.parameters.is_empty() {
-        let workflow = app.engine.workflow(WorkflowId::from_text(&id)).await?;
+        let workflow = find(&app, &id).await?;
         for (reference, patch) in &request.parameters {
             let index = index_of(&workflow, reference)?;
             if edits.iter().any(|(edited, _)| *edited == index) {
@@ -255,6 +255,11 @@ pub async fn retry(
         }
     }
     act(&app, id, |workflow| Command::RetryWorkflow { workflow, edits, note }).await
+}
+
+/// The workflow with this id, generated or the submitter's own.
+pub(super) async fn find(app: &App, id: &str) -> Result<Arc<Workflow>, Rejection> {
+    app.engine.workflow(WorkflowId::from_text(id)).await.map_err(called(id))
 }
 
 /// A task of this workflow by its name, key or id.
@@ -275,7 +280,7 @@ async fn act(
     command: impl FnOnce(WorkflowId) -> Command,
 ) -> Result<Json<Done>, Failed> {
     let workflow = WorkflowId::from_text(&id);
-    let Accepted { seq, .. } = app.engine.submit(command(workflow)).await?;
+    let Accepted { seq, .. } = app.engine.submit(command(workflow)).await.map_err(called(&id))?;
     let status = app.engine.workflow(workflow).await?.status.name();
     Ok(Json(Done { id, status, seq: seq.0 }))
 }

@@ -1,6 +1,7 @@
 //! What a deserializer complained about, as a refusal that names the place, the key and the nearest known key.
 
-use serde::de::DeserializeSeed;
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::error::Category;
 use serde_path_to_error::Track;
 use serde_saphyr::{Error as YamlError, MessageFormatter, UserMessageFormatter};
@@ -43,9 +44,40 @@ pub(super) fn locate_yaml<'de>(
     });
     let Err(error) = read else { return unexplained() };
     let error = error.without_snippet();
+    told_of_yaml(text, error, track)
+}
+
+/// What is wrong with a text that is no YAML, whatever else is wrong with what it says: people look for a mistake of
+/// indentation where it is, and not where it shows.
+pub(super) fn malformed_yaml(text: &str, options: serde_saphyr::Options) -> Option<Rejection> {
+    let mut track = Track::new();
+    let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |deserializer| {
+        IgnoredAny::deserialize(serde_path_to_error::Deserializer::new(deserializer, &mut track)).map(drop)
+    });
+    let error = read.err()?;
+    let told = told_of_yaml(text, error.without_snippet(), track);
+    (told.code == YAML_PARSE_ERROR).then_some(told)
+}
+
+fn told_of_yaml(text: &str, error: &YamlError, track: Track) -> Rejection {
     let (line, column) = error.location().map_or((0, 0), |at| (at.line(), at.column()));
-    let place = place(track, line, column);
-    yaml_fault(error, &place)
+    let told = yaml_fault(error, &place(track, line, column));
+    if !has_bare_template(text, line) {
+        return told;
+    }
+    let message = format!(
+        "{}; a template stands in quotes, as in \"{{{{a.result}}}}\": YAML takes braces for an object",
+        told.message
+    );
+    Rejection { message, ..told }
+}
+
+/// Whether a value in this line, or in the one before it, begins with a template that is not quoted.
+fn has_bare_template(text: &str, line: impl TryInto<usize>) -> bool {
+    const BARE: [&str; 4] = [": {{", "- {{", "[{{", ", {{"];
+    let line: usize = line.try_into().unwrap_or_default();
+    let near = text.lines().skip(line.saturating_sub(2)).take(2.min(line));
+    near.into_iter().any(|line| BARE.iter().any(|bare| line.contains(bare)))
 }
 
 /// Where the reading of a YAML text stops: `at ..., line ..., column ...`.

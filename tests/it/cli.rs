@@ -14,6 +14,7 @@ mod bench;
 mod data;
 mod following;
 mod golden;
+mod kind;
 mod many;
 mod mistakes;
 mod monitor;

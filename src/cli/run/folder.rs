@@ -6,6 +6,7 @@
 use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use crate::protocol::batch::{self, Batch, Content, File, Kind, Wish, is_hidden};
 /// A folder and what is wanted of it.
 pub(super) enum Folder {
     /// Its files are found and read here.
-    Here { name: String, root: PathBuf, batch: Batch, files: Vec<String> },
+    Here(Arc<Body>),
     /// The server finds them.
     OnServer(Value),
 }
@@ -54,16 +55,15 @@ impl Folder {
         let root = path.canonicalize();
         let root = root.with_context(|| format!("the folder {} cannot be read", path.display()))?;
         let files = files(&root, run.batch.recursive, &batch)?;
-        Ok(Self::Here { name, root, batch, files })
+        Ok(Self::Here(Arc::new(Body { name, root, batch, files })))
     }
 
-    pub(super) async fn submit(self, client: &Client, options: &SubmitOptions) -> anyhow::Result<Submitted> {
-        let (name, root, batch, files) = match self {
-            Self::OnServer(workflow) => return Ok(client.submit_with(&workflow, options).await?),
-            Self::Here { name, root, batch, files } => (name, root, batch, files),
+    pub(super) async fn submit(&self, client: &Client, options: &SubmitOptions) -> anyhow::Result<Submitted> {
+        let body = match self {
+            Self::OnServer(workflow) => return Ok(client.submit_with(workflow, options).await?),
+            Self::Here(body) => Arc::clone(body),
         };
-        let count = files.len();
-        let body = Body { name, root, batch, files };
+        let count = body.files.len();
         let mut bytes = 0;
         for place in 0..body.pieces() {
             bytes += body.piece(place)?.len() as u64;
@@ -104,7 +104,7 @@ fn on_server(name: String, path: &Path, named: Map<String, Value>, run: &Run) ->
 }
 
 /// The request, in pieces that are made when they are wanted: a head, a task for each file, and the rest.
-struct Body {
+pub(super) struct Body {
     name: String,
     root: PathBuf,
     batch: Batch,

@@ -117,15 +117,17 @@ impl Run {
         self.remote.run(async |client| {
             let submitted = work.submit(&client, &options).await?;
             if !quiet {
+                work.tell_doubts(&client).await;
                 eprintln!("{} is workflow {}", submitted.name, submitted.id);
             }
+            let waits = if quiet { watch::Waits::Kept } else { watch::Waits::Told };
             let show = |_: &_, said: String| {
                 if !quiet {
                     eprint!("{said}");
                 }
                 Ok(())
             };
-            let ended = watch::until_end(&client, &submitted.id, Some(submitted.seq), show);
+            let ended = watch::until_end(&client, &submitted.id, Some(submitted.seq), waits, show);
             let Ok(status) = timeout(limit, ended).await else {
                 let what = format!("workflow {}", submitted.id);
                 return Err(ClientError::WaitTimeout { what, limit }.into());
@@ -198,14 +200,27 @@ enum Work {
 }
 
 impl Work {
-    async fn submit(self, client: &Client, options: &SubmitOptions) -> anyhow::Result<Submitted> {
+    async fn submit(&self, client: &Client, options: &SubmitOptions) -> anyhow::Result<Submitted> {
         Ok(match self {
             Self::File(written) => {
                 let submitted = client.submit_text(written.text.clone(), written.format, options).await;
                 submitted.map_err(|error| written.refused(error))?
             }
-            Self::Single(workflow) => client.submit_with(&workflow, options).await?,
+            Self::Single(workflow) => client.submit_with(workflow, options).await?,
             Self::Folder(folder) => folder.submit(client, options).await?,
         })
+    }
+
+    /// What the server doubts about it. The files of a folder are not sent a second time for that.
+    async fn tell_doubts(&self, client: &Client) {
+        match self {
+            Self::File(written) => written.tell_doubts(client).await,
+            Self::Single(workflow) => {
+                if let Ok(checked) = client.validate(workflow).await {
+                    workflow_file::tell_doubts(&checked);
+                }
+            }
+            Self::Folder(_) => {}
+        }
     }
 }

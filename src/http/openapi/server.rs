@@ -18,7 +18,8 @@ pub fn events() -> Document {
     Document::new(Tag::Server, "follow_events", "Follow everything that happens")
         .describe(
             "Server-sent events, whose `data` is an event as JSON. With `Accept: application/json` one page of them, whose \
-             `next_cursor` is the next `since`.",
+             `next_cursor` is the next `since`; it is null where there is no more yet. Without `since` the page is empty, and \
+             its `next_cursor` is the position of what happens next.",
         )
         .query("since", conditions::number(0), "The first position that is wanted; without it, what happens from now on.")
         .query("workflow", text_object(), "The events of this workflow alone.")

@@ -58,7 +58,8 @@ pub(super) fn from_yaml(text: &str, limits: &SubmissionLimits, find: Find<'_>) -
             refuse_rounded(text, &spec)?;
             Ok((id, spec))
         }
-        (Err(_), Some(refusal)) => Err(refusal.placed(text, &|| yaml_options(limits))),
+        (Err(_), Some(refusal)) => Err(fault::malformed_yaml(text, yaml_options(limits))
+            .unwrap_or_else(|| refusal.placed(text, &|| yaml_options(limits)))),
         (Err(_), None) => {
             let mut again = Reading::new(limits);
             Err(fault::locate_yaml(text, yaml_options(limits), Workflow::<YamlValue>::new(&mut again)))

@@ -145,6 +145,15 @@ fn the_log_is_read_in_pages_by_those_who_ask_for_json() {
     assert!(whole.iter().any(|event| event["workflow_id"] == *first));
     let beyond = rest.read_json(&format!("/events?since={}", u64::MAX));
     assert_eq!(beyond, json!({"items": [], "next_cursor": null}));
+
+    // Whoever begins now learns where that is, and misses nothing from there on.
+    let begin = rest.read_json("/events");
+    let last = whole.last().expect("events")["seq"].as_u64().expect("a position");
+    assert_eq!(begin, json!({"items": [], "next_cursor": (last + 1).to_string()}));
+    let third = submit(&rest, &json!({"name": "c", "tasks": [external("t", &[])]}));
+    let cursor = begin["next_cursor"].as_str().expect("a cursor");
+    let next = paged(&rest, &format!("/events?since={cursor}"));
+    assert_eq!((&next[0]["seq"], &next[0]["workflow_id"]), (&json!(last + 1), &json!(third)));
 }
 
 fn paged(rest: &Rest, path: &str) -> Vec<Value> {
