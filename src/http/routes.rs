@@ -10,8 +10,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::{
     App, access, assets, auth, batch, bulk, callbacks, definition, errors, events, functions, graph, imports,
-    latency, letters, metrics, openapi, request_id, results, services, stats, system, tasks, upkeep, webhooks,
-    workflows,
+    latency, letters, metrics, openapi, request_id, results, services, stats, system, tasks, upkeep,
+    webhooks, workflows,
 };
 use crate::core::access::Role;
 use openapi::Document;
