@@ -82,9 +82,9 @@ class ExternalServiceNode:
         drain_seconds: float = DRAIN_SECONDS,
         transports: Tuple[str, ...] = ("websocket", "polling"),
     ):
-        """`service_name` is what workflows call the service. `cluster_url` or GLEITZEIT_URL is the address of the server,
-        `auth_token` or GLEITZEIT_TOKEN its key. A service that shall be the same node after a restart of
-        its process gives a `service_id`. `task_types` are types beyond those of the capabilities. `tags`, `models` and
+        """`service_name` is what workflows call the service. `cluster_url` or GLEITZEIT_URL is the address of the
+        server, `auth_token` or GLEITZEIT_TOKEN its key. A service that shall be the same node after a restart of its
+        process gives a `service_id`. `task_types` are types beyond those of the capabilities. `tags`, `models` and
         `has_gpu` are compared with the requirements of tasks."""
         if not service_name:
             raise ValueError("service_name is empty; workflows address a service by its name")
