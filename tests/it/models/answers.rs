@@ -271,7 +271,7 @@ fn required_models_lead_to_the_endpoints_that_have_them() {
     assert_eq!(house.ended(&workflow, 0)["status"], "completed");
     let workflow = house.submit_tasks(&task("other"));
     let why = house.why(&workflow);
-    assert!(why.contains("(models: other)") && why.contains("has 1 model: m:latest"), "{why}");
+    assert!(why.contains("a worker with the model other") && why.contains("has 1 model: m:latest"), "{why}");
     peer.set_models(&["m:latest", "other"]);
     assert_eq!(house.ended(&workflow, 0)["status"], "completed");
 }

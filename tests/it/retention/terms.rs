@@ -21,6 +21,8 @@ async fn filled(engine: &EngineHandle) -> (Vec<WorkflowId>, WorkflowId) {
     for number in 0..WORKFLOWS {
         let task = json!({"name": "Encode", "function": "encode_base64", "args": [text(number)]});
         ended.push(submit(engine, number, task).await);
+        // What is made within one millisecond has no order.
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     for id in &ended {
         engine.wait_for_end(*id, Duration::from_mins(1)).await.unwrap();

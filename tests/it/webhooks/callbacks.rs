@@ -100,7 +100,7 @@ fn forged_tokens_and_bodies_that_say_nothing_are_refused() {
         let (status, answer) = call(&rest, &callback, body);
         assert!((400..500).contains(&status) && answer["code"] == code, "{code}: {status} {answer}");
     }
-    assert_eq!(rest.get(&callback).unwrap().status, 404);
+    assert_eq!(rest.get(&callback).unwrap().status, 405);
     processing(&rest, &workflow);
     assert_eq!(call(&rest, &callback, json!({"result": 1})).0, 200);
 }
