@@ -60,7 +60,9 @@ pub async fn resume(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resu
 }
 
 async fn act(app: &App, id: String, drain: Drain, status: &'static str) -> Result<Json<Done>, Failed> {
-    let command = Command::DrainWorker { worker: WorkerId::new(&id), drain };
-    let accepted = app.engine.submit(command).await?;
+    let named = app.engine.worker(id.clone()).await?;
+    let worker = named.map_or_else(|| WorkerId::new(&id), |worker| worker.facts.worker.clone());
+    let id = worker.to_string();
+    let accepted = app.engine.submit(Command::DrainWorker { worker, drain }).await?;
     Ok(Json(Done { id, status, seq: accepted.seq.0 }))
 }

@@ -100,6 +100,10 @@ impl Drop for Draft {
 
 impl Draft {
     fn new(to: &Path) -> anyhow::Result<Self> {
+        // What ends like a folder is meant to be one.
+        if to.as_os_str().as_encoded_bytes().ends_with(b"/") && !to.exists() {
+            fs::create_dir(to).with_context(|| format!("the folder {} cannot be made", to.display()))?;
+        }
         let draft = format!("gleitzeit-backup-{}.part", std::process::id());
         let path = if to.is_dir() {
             to.join(draft)

@@ -21,7 +21,6 @@ fn every_command_of_the_page_works() {
     let server = Server::start(&base.path().join("gleitzeit-data"), &[]);
     waiting(&server.rest());
     run(&server.rest(), 1);
-    fs::create_dir(base.path().join("backups")).expect("a new folder");
     let binary =
         Path::new(env!("CARGO_BIN_EXE_gleitzeit")).parent().expect("it lies in a folder").to_path_buf();
     let path =

@@ -49,6 +49,21 @@ async fn many_services_are_read_in_pages() {
     assert_eq!(exact["next_cursor"], Value::Null, "{exact}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_is_drained_by_its_name() {
+    let data = tempfile::tempdir().unwrap();
+    let server = block_in_place(|| Server::start(data.path(), &[]));
+    let rest = server.rest();
+    let mut peer = Peer::connect(&server.url()).await;
+    let named = json!({"name": "My Service", "capabilities": {"task_types": ["external_custom"]}});
+    assert_eq!(peer.call("node:register", registration("w1", named)).await["ok"], true);
+    for (verb, draining) in [("drain", true), ("resume", false)] {
+        let path = format!("/services/My%20Service/{verb}");
+        assert_eq!(block_in_place(|| posted(&rest, &path, &json!({}), 200))["id"], "w1");
+        assert_eq!(block_in_place(|| rest.read("/services/w1"))["draining"], draining);
+    }
+}
+
 fn tasks(number: usize) -> Value {
     let task = |n: usize| json!({"name": format!("t{n}"), "external": "custom", "max_retries": 0});
     json!({"name": "failing", "tasks": (0..number).map(task).collect::<Vec<_>>()})
