@@ -1,5 +1,6 @@
 """The description of the interface is true: every operation is called on a real server, and each answer fits."""
 
+import asyncio
 import json
 
 import pytest
@@ -8,13 +9,14 @@ from conftest import TOKEN, House
 from support.contract import Caller, Contract
 from support.receiver import Receiver
 from support.rest import until
-from support.server import Server
+from support.server import Server, binary
 
 CONFIG = """
 [http]
 allow = ["127.0.0.1"]
 """
 NOBODY = "00000000-0000-7000-8000-000000000000"
+IMPORTED = "0192f0c0-0000-7000-8000-0000000000a1"
 COUNT = {"name": "Count", "function": "count_words", "args": ["to be or not to be"]}
 BROKEN = {"name": "Broken", "function": "decode_base64", "args": ["not base64!"], "max_retries": 0}
 WAITS = {"name": "Waits", "external": "custom", "service": "nobody", "external_parameters": {"n": 1}}
@@ -71,6 +73,7 @@ async def test_every_operation_answers_as_it_says(caller: Caller, receiver: Rece
     await submissions(caller)
     done = await caller.call("submit_workflow", 201, json={"name": "Done", "tasks": [COUNT, BROKEN]})
     await looking(caller, done["id"])
+    await imports(caller, done["id"])
     await waiting(caller)
     await many(caller)
     await webhooks(caller, receiver)
@@ -134,6 +137,20 @@ async def looking(caller: Caller, workflow: str) -> None:
     await caller.call("complete_task", 409, path={"id": failed["id"]}, json={"result": 8})
     await caller.call("complete_task", 422, path={"id": failed["id"]}, json={})
     await caller.call("cancel_workflow", 409, **one)
+
+
+async def imports(caller: Caller, workflow: str) -> None:
+    exporting = await asyncio.create_subprocess_exec(
+        binary(), "export", workflow, "--url", caller.house.server.url, "--token", TOKEN, stdout=asyncio.subprocess.PIPE
+    )
+    exported, _ = await exporting.communicate()
+    assert exporting.returncode == 0
+    await caller.call("import_workflow", 409, json=json.loads(exported))
+    elsewhere = json.loads(exported.replace(workflow.encode(), IMPORTED.encode()))
+    assert (await caller.call("import_workflow", 201, json=elsewhere))["id"] == IMPORTED
+    await caller.call("import_workflow", 200, json=elsewhere)
+    assert (await caller.call("get_workflow", path={"id": IMPORTED}))["imported"]["status"] == "completed"
+    await caller.call("import_workflow", 422, json={"workflow": {}})
 
 
 def every_parameter(caller: Caller, operation: str) -> dict:

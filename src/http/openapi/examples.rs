@@ -54,6 +54,7 @@ pub fn workflow_in_full() -> Value {
                 "pending": 0, "queued": 0, "assigned": 0, "processing": 0, "retrying": 0, "completed": 2,
                 "failed": 0, "cancelled": 0, "skipped": 0,
             },
+            "imported": {"at": ENDED, "status": "completed", "version": env!("CARGO_PKG_VERSION")},
         }),
     )
 }
