@@ -32,6 +32,22 @@ pub struct Layer {
     pub table: Table,
 }
 
+/// Who has written a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// Whoever has made the project, who may be anybody.
+    Project,
+    /// The user, or who looks after the machine.
+    User,
+}
+
+impl Layer {
+    /// The file of a project stays that when somebody names it.
+    pub fn owner(&self) -> Owner {
+        if self.path == Path::new(PROJECT_FILE) { Owner::Project } else { Owner::User }
+    }
+}
+
 /// All files that exist, the one that wins first.
 #[derive(Debug, Clone, Default)]
 pub struct Layers(Vec<Layer>);

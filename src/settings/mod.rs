@@ -9,4 +9,4 @@ mod layers;
 
 pub use access::{Access, ClientFile};
 pub use keyring::Keyring;
-pub use layers::{Layer, Layers, SettingsError};
+pub use layers::{Layer, Layers, Owner, SettingsError};

@@ -37,7 +37,7 @@ pub(super) struct Logout {
 
 impl Login {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        let Access { url, ca, .. } = Access::settle(self.url, None, self.ca)?;
+        let url = Access::settle(self.url, None, None)?.url;
         if io::stdin().is_terminal() {
             eprintln!("key for {url}, then Enter:");
         }
@@ -46,6 +46,8 @@ impl Login {
         input.read_line(&mut key)?;
         let key = key.trim().to_owned();
         ensure!(!key.is_empty(), "there was no key on stdin");
+        // Known only now that there is a key: who may be shown it is not for a project to say.
+        let ca = Access::settle(Some(url.clone()), Some(key.clone()), self.ca)?.ca;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let client = Client::builder(&url).token(&key).tls(trust(ca.as_deref())?).build()?;
         // A key that does not open anything is not worth keeping.
