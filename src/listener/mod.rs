@@ -31,7 +31,7 @@ use connection::Serving;
 pub use pause::Pause;
 pub use peer::Peer;
 pub use places::{Full, Most, Place, Places};
-pub use rates::{Rates, TooFast};
+pub use rates::Rates;
 use stream::{Bounded, Transport};
 pub use tls::{Tls, TlsError};
 

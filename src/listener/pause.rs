@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use crate::clock;
 
 /// Nobody is held up for longer at once, so that pings are answered in time.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Whoever was held up within this time is read in small pieces, since it comes too fast again as a rule.
+const WARY: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub struct Pause {
@@ -22,12 +24,15 @@ impl Default for Pause {
 }
 
 impl Pause {
-    /// Makes it so much longer.
-    pub fn extend(&self, by: Duration) {
-        let now = self.now_us();
-        let longer = |end: u64| Some((end.max(now) + micros(by)).min(now + micros(PAUSE_MAX)));
-        // It never says no.
-        let _ = self.end_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, longer);
+    /// Lets it last for so long from now at least.
+    pub fn hold(&self, wait: Duration) {
+        self.end_us.fetch_max(self.now_us() + micros(wait.min(PAUSE_MAX)), Ordering::Relaxed);
+    }
+
+    /// Whether there is one, or was one not long ago.
+    pub fn is_recent(&self) -> bool {
+        let end = self.end_us.load(Ordering::Relaxed);
+        end > 0 && self.now_us() < end + micros(WARY)
     }
 
     /// How much is left of it.
@@ -54,15 +59,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_add_up_to_a_bound() {
+    fn the_longest_pause_counts_up_to_a_bound() {
         let pause = Pause::default();
-        assert_eq!(pause.left(), None);
-        pause.extend(Duration::from_secs(2));
-        pause.extend(Duration::from_secs(2));
-        assert!(pause.left().is_some_and(|left| left <= Duration::from_secs(4)));
-        for _ in 0..100 {
-            pause.extend(Duration::from_secs(2));
-        }
-        assert!(pause.left().is_some_and(|left| left <= PAUSE_MAX));
+        assert!(pause.left().is_none() && !pause.is_recent());
+        pause.hold(Duration::from_secs(2));
+        pause.hold(Duration::from_secs(1));
+        let left = pause.left().expect("it has begun");
+        assert!(left > Duration::from_secs(1) && left <= Duration::from_secs(2), "{left:?}");
+        pause.hold(Duration::from_hours(1));
+        assert!(pause.left().is_some_and(|left| left <= PAUSE_MAX) && pause.is_recent());
     }
 }

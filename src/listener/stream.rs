@@ -15,6 +15,10 @@ use super::peer::Peer;
 use super::places::Place;
 use super::stall::Stall;
 
+/// What is read at once of somebody who was too fast: one or two heartbeats. Nobody is held up for more than five seconds at once,
+/// so this is what bounds many sockets that send without end.
+const PIECE_BYTES: usize = 128;
+
 /// Holds the connection's place, and ends it when nothing can be written for too long. Whoever reads a byte now and then, so that
 /// the system never has room for more, is stalled as well: the system tells of room in pieces that would take minutes.
 #[derive(Debug)]
@@ -65,6 +69,16 @@ impl Bounded {
         is_paused
     }
 
+    /// A whole buffer holds so many events that nobody could be held up for all of them.
+    fn read_little(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut piece = [0; PIECE_BYTES];
+        let room = piece.get_mut(..buffer.remaining().min(PIECE_BYTES)).unwrap_or_default();
+        let mut little = ReadBuf::new(room);
+        let read = self.stream.both().poll_read(context, &mut little);
+        buffer.put_slice(little.filled());
+        read
+    }
+
     fn watched<T>(&mut self, context: &mut Context<'_>, done: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if done.is_ready() {
             self.stall.over();
@@ -85,7 +99,11 @@ impl AsyncRead for Bounded {
             return Poll::Pending;
         }
         let before = buffer.filled().len();
-        let read = self.stream.both().poll_read(context, buffer);
+        let read = if self.peer.pause().is_recent() {
+            self.read_little(context, buffer)
+        } else {
+            self.stream.both().poll_read(context, buffer)
+        };
         let count = buffer.filled().len().saturating_sub(before);
         if count > 0 && !self.peer.note_input(count) {
             let reason = "more came than a stranger may send";

@@ -114,11 +114,11 @@ pub(super) fn dismiss(socket: &Socket) {
     }
 }
 
-/// The client of this socket sends too much: nothing more is read of it for so long.
-pub(super) fn slow_down(socket: &Socket, by: Duration) {
+/// The client of this socket sends too much: nothing more is read of it before that has passed.
+pub(super) fn slow_down(socket: &Socket, wait: Duration) {
     if let Some(arrival) = socket.req_parts().extensions.get::<Arc<Arrival>>() {
-        arrival.pause.extend(by);
-        arrival.lines().iter().for_each(|line| line.pause().extend(by));
+        arrival.pause.hold(wait);
+        arrival.lines().iter().for_each(|line| line.pause().hold(wait));
     }
 }
 

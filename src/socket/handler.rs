@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::handler::{MessageHandler, Value};
@@ -23,7 +24,6 @@ use crate::core::access::Role;
 use crate::core::errors::{INTERNAL_ERROR, INVALID_ARGUMENT, METHOD_OR_PATH_UNKNOWN, PAYLOAD_TOO_LARGE};
 use crate::core::nearest::suggestion;
 use crate::core::rejection::Rejection;
-use crate::listener::TooFast;
 use crate::protocol::socket::{event_name, payload_of};
 
 /// One event that clients send.
@@ -135,25 +135,35 @@ impl Handler {
 
 impl Handler {
     /// Counts an event of somebody who has shown a key. A request too many is refused; what services say is not lost for it, but
-    /// they are read more slowly.
+    /// they are read more slowly, each until a time that no other socket of the key has.
     fn pace(&self, caller: &Caller) -> Result<(), Rejection> {
-        let Err(TooFast { refusal, apart }) = counted(&self.server, &self.session) else { return Ok(()) };
         match self.event.handling {
-            Handling::InLane(_) => Err(refusal),
+            Handling::InLane(_) => counted(&self.server, &self.session),
             Handling::Now(_) => {
-                arrivals::slow_down(&caller.connection.socket, apart);
+                if let Some(wait) = early(&self.server, &self.session) {
+                    arrivals::slow_down(&caller.connection.socket, wait);
+                }
                 Ok(())
             }
         }
     }
 }
 
-fn counted(server: &Server, session: &Session) -> Result<(), TooFast> {
+fn counted(server: &Server, session: &Session) -> Result<(), Rejection> {
     let rates = &server.config.rates;
     if !rates.has_messages() {
         return Ok(());
     }
     session.principal().map_or(Ok(()), |principal| rates.message(&principal))
+}
+
+/// How much too early what a service says has come.
+fn early(server: &Server, session: &Session) -> Option<Duration> {
+    let rates = &server.config.rates;
+    if !rates.has_messages() {
+        return None;
+    }
+    rates.report(&session.principal()?)
 }
 
 /// The event as text, within its limits.
@@ -195,7 +205,7 @@ impl Fallback {
         if self.session.role().is_some() {
             let early = counted(&self.server, &self.session).err();
             let unknown = || Rejection::new(METHOD_OR_PATH_UNKNOWN, message);
-            caller.refuse(&early.map_or_else(unknown, |early| early.refusal));
+            caller.refuse(&early.unwrap_or_else(unknown));
         } else {
             auth::refuse_stranger(&caller);
         }

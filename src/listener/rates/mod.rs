@@ -5,6 +5,7 @@
 
 mod spent;
 
+use std::convert::Infallible;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -13,8 +14,11 @@ use std::time::{Duration, Instant};
 
 use governor::clock::Clock;
 use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::StateStore;
 use governor::{Quota, RateLimiter};
 
+use super::pause::PAUSE_MAX;
 use super::peer::network;
 use crate::clock;
 use crate::config::{RatesConfig, ThisMachine};
@@ -36,14 +40,6 @@ pub struct Rates {
 
 /// What somebody has shown: a key, or the token of the configuration.
 type Shown = Option<KeyId>;
-
-/// A message that came too early.
-#[derive(Debug)]
-pub struct TooFast {
-    pub refusal: Rejection,
-    /// How far messages that keep to the rate are apart.
-    pub apart: Duration,
-}
 
 impl Rates {
     pub fn new(config: &RatesConfig) -> Self {
@@ -99,16 +95,20 @@ impl Rates {
         self.messages.is_some()
     }
 
-    /// Counts an event on a socket.
+    /// Counts a request on a socket.
     ///
     /// # Errors
     /// When it is one too many.
-    pub fn message(&self, who: &Principal) -> Result<(), TooFast> {
+    pub fn message(&self, who: &Principal) -> Result<(), Rejection> {
         let (Some(rate), Some(shown)) = (&self.messages, shown(who)) else { return Ok(()) };
-        rate.take(&shown).map_err(|wait| {
-            let apart = Duration::from_secs(1) / rate.per_second.get();
-            TooFast { refusal: rate.refusal(&named(shown), wait), apart }
-        })
+        rate.take(&shown).map_err(|wait| rate.refusal(&named(shown), wait))
+    }
+
+    /// Counts what a service says on a socket, which is never one too many. Says for how long nothing more is to be read there,
+    /// if it came too early: until the next place that nobody else who shows this key has taken.
+    pub fn report(&self, who: &Principal) -> Option<Duration> {
+        let (rate, shown) = (self.messages.as_ref()?, shown(who)?);
+        Some(rate.reserve(&shown)).filter(|wait| !wait.is_zero())
     }
 
     /// How many were one too many, of each kind.
@@ -136,6 +136,11 @@ fn named(shown: Shown) -> String {
 /// One rate of many.
 struct Rate<K: Hash + Eq + Clone, C: Clock<Instant = Duration> = Since> {
     limiter: RateLimiter<K, Spent<K>, C, NoOpMiddleware<Duration>>,
+    /// What the limiter keeps, for places that are taken ahead of their time.
+    spent: Spent<K>,
+    quota: Quota,
+    /// From where the limiter counts.
+    start: Duration,
     /// What somebody does who exceeds it, with `{}` for the number.
     what: &'static str,
     per_second: NonZeroU32,
@@ -147,8 +152,9 @@ impl<K: Hash + Eq + Clone, C: Clock<Instant = Duration>> Rate<K, C> {
         let number = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
         let (per_second, burst) = (number(per_second), number(per_second.saturating_mul(burst_seconds)));
         let quota = Quota::per_second(per_second).allow_burst(burst);
-        let limiter = RateLimiter::new(quota, Spent::default(), clock);
-        Self { limiter, what, per_second, refused: AtomicU64::new(0) }
+        let (spent, start) = (Spent::default(), clock.now());
+        let limiter = RateLimiter::new(quota, spent.clone(), clock);
+        Self { limiter, spent, quota, start, what, per_second, refused: AtomicU64::new(0) }
     }
 
     /// How long is to be waited for where it is one too many.
@@ -157,6 +163,24 @@ impl<K: Hash + Eq + Clone, C: Clock<Instant = Duration>> Rate<K, C> {
             self.refused.fetch_add(1, Ordering::Relaxed);
             not_until.wait_time_from(self.limiter.clock().now())
         })
+    }
+
+    /// Takes the next free place, and says how far away it is. It is not taken further ahead than anybody waits for it.
+    fn reserve(&self, who: &K) -> Duration {
+        let now = Nanos::from(self.limiter.clock().now().saturating_sub(self.start));
+        let apart = Nanos::from(self.quota.replenish_interval());
+        let ahead = apart * u64::from(self.quota.burst_size().get() - 1);
+        let taken: Result<Nanos, Infallible> = self.spent.measure_and_replace(who, |until| {
+            let until = until.unwrap_or(now).max(now);
+            let latest = now + ahead + Nanos::from(PAUSE_MAX);
+            Ok((until.saturating_sub(ahead).saturating_sub(now), (until + apart).min(latest)))
+        });
+        let Ok(wait) = taken;
+        let wait = Duration::from(wait);
+        if !wait.is_zero() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        wait
     }
 
     fn refused(&self) -> u64 {
@@ -225,6 +249,21 @@ mod tests {
         assert_eq!(taken("a"), 10);
         hand.0.store(60_000, Ordering::Relaxed);
         assert_eq!((taken("a"), rate.refused()), (20, 80 + 1 + 99 + 80 + 90 + 80));
+    }
+
+    #[test]
+    fn everybody_who_comes_too_early_has_a_place_of_its_own() {
+        let hand = Hand::default();
+        let rate = Rate::new("sends {}", 10, 1, hand.clone());
+        let waits = |count: usize| (0..count).map(|_| rate.reserve(&"a").as_millis()).collect::<Vec<_>>();
+        assert_eq!(waits(13), [[0; 10].as_slice(), &[100, 200, 300]].concat());
+        assert_eq!(rate.take(&"a"), Err(Duration::from_millis(400)), "what is taken ahead counts for others");
+        hand.0.store(300, Ordering::Relaxed);
+        assert_eq!(waits(2), [100, 200]);
+        let longest = waits(1_000).last().copied();
+        assert_eq!(longest, Some(PAUSE_MAX.as_millis()));
+        hand.0.store(60_000, Ordering::Relaxed);
+        assert_eq!(waits(11), [[0; 10].as_slice(), &[100]].concat());
     }
 
     #[test]

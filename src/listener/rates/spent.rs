@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use governor::nanos::Nanos;
 use governor::state::StateStore;
@@ -17,9 +17,10 @@ const SWEPT_MIN: usize = 64;
 /// How far two looks through a shard are apart, one of which takes 10 microseconds.
 const SWEEP_APART_NS: u64 = 1_000_000_000;
 
-#[derive(Debug)]
+/// A clone knows the same.
+#[derive(Debug, Clone)]
 pub(super) struct Spent<K> {
-    shards: [Mutex<Shard<K>>; SHARDS],
+    shards: Arc<[Mutex<Shard<K>>; SHARDS]>,
     /// Nobody can choose addresses that meet in one shard.
     hasher: RandomState,
 }
@@ -38,7 +39,7 @@ impl<K> Default for Spent<K> {
             let (until, swept_at) = (HashMap::new(), Nanos::from(0));
             Mutex::new(Shard { until, of_others: None, swept_at })
         };
-        Self { shards: std::array::from_fn(shard), hasher: RandomState::new() }
+        Self { shards: Arc::new(std::array::from_fn(shard)), hasher: RandomState::new() }
     }
 }
 

@@ -1,12 +1,14 @@
 //! Who comes too often: it is told so, it waits, and nobody else is concerned.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::line::Line;
 use super::sockets::{authenticate, guarded, joined};
 use super::{configured, path, sid};
 use crate::access::{Caller, refused};
-use crate::harness::{Answer, PATIENCE, Server, gleitzeit, until};
+use crate::harness::{Answer, PATIENCE, Server, gleitzeit, now, until};
 
 /// More than any rate of these tests lets in while they run, even on a slow machine.
 const MANY: usize = 60;
@@ -137,16 +139,21 @@ fn sockets_of_a_key_are_slowed_down_and_lose_nothing() {
     assert!(taken.iter().all(|answer| answer.contains("connected_clients")), "{taken:?}");
     assert!(!early.is_empty() && taken.len() >= 10, "{answers:?}");
 
-    let mut ask = |number: usize, event: &str| {
-        assert!(socket.send_text(&format!("42/cluster,{number}[\"{event}\",{{\"node_id\":\"n\"}}]")));
-    };
     // Nobody is registered here, which each of them is told: none of them for coming too early.
-    (0..MANY).for_each(|number| ask(number + 300, "node:heartbeat"));
+    let mut other = joined(&server);
+    authenticate(&mut other, &key);
+    let begun = now();
     for number in 300..300 + MANY {
-        let answer = acknowledgement(&mut socket);
+        let socket = if number % 2 == 0 { &mut socket } else { &mut other };
+        let heartbeat = format!("42/cluster,{number}[\"node:heartbeat\",{{\"node_id\":\"n\"}}]");
+        assert!(socket.send_text(&heartbeat));
+        let answer = acknowledgement(socket);
         assert!(answer.starts_with(&format!("43/cluster,{number}[")), "in their order: {answer}");
         assert!(answer.contains("GZ7020"), "{answer}");
     }
+    // Forty of them have to wait for a twentieth of a second each, whichever socket they come on. The last two are answered before
+    // their sockets are held up.
+    assert!(begun.elapsed() >= Duration::from_millis(1_500), "{:?}", begun.elapsed());
     let mut line = Line::open(&server);
     assert!(limited(&mut line, &key, "messages") > early.len() as u64);
 
