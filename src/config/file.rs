@@ -8,6 +8,7 @@ use super::connections::FileConnections;
 use super::files::FileFiles;
 use super::http::FileHttp;
 use super::models::FileModels;
+use super::origins::parse_origin;
 use super::rates::FileRates;
 use super::retention::Written;
 use super::size::parse_size;
@@ -119,6 +120,14 @@ impl FileConfig {
         merged.map_err(|reason| {
             ConfigError::setting("the files together", "", &format!("do not fit: {reason}"))
         })
+    }
+
+    /// Pages of other origins, as browsers call them.
+    pub(super) fn origins(&self) -> Result<Vec<String>, ConfigError> {
+        let origin = |text: &String| {
+            parse_origin(text).map_err(|why| ConfigError::setting("allowed_origins", text, &why))
+        };
+        self.allowed_origins.iter().map(origin).collect()
     }
 
     pub(super) fn retention(&self) -> Written<'_> {

@@ -169,7 +169,7 @@ impl RawConfig {
         Ok(Config {
             address: SocketAddr::new(ip, self.port.or(file.port).unwrap_or(DEFAULT_PORT)),
             data_dir,
-            allowed_origins: file.allowed_origins.clone(),
+            allowed_origins: file.origins()?,
             connections: file.connections.resolve()?,
             rates: file.rates.resolve()?,
             tls: TlsConfig::of(

@@ -40,6 +40,36 @@ pub enum Foreign {
     Host(String),
 }
 
+/// An origin as browsers write it: in small letters, without a slash behind it and without the port that its scheme has anyway.
+///
+/// # Errors
+/// Why no page has it, and what to write.
+pub(super) fn parse_origin(text: &str) -> Result<String, String> {
+    let plain = text.to_ascii_lowercase();
+    let Some((scheme, rest)) = plain.split_once("://") else {
+        let host = plain.split('/').next().filter(|host| host.contains('.')).unwrap_or("flows.example.org");
+        return Err(format!("has no scheme: write \"https://{host}\""));
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let default_port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => "",
+    };
+    let bare = host.strip_suffix(default_port).unwrap_or(host);
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    if scheme.is_empty() || bare.is_empty() || !bare.bytes().all(is_name) {
+        let example = "https://flows.example.org";
+        return Err(format!("is no origin: write a scheme, a name in ASCII and a port, as \"{example}\""));
+    }
+    if !["", "/"].contains(&rest.strip_prefix(host).unwrap_or_default()) {
+        return Err(format!(
+            "has a path, and the pages of an origin are all let in: write \"{scheme}://{bare}\""
+        ));
+    }
+    Ok(format!("{scheme}://{bare}"))
+}
+
 impl Origins {
     pub const fn new(allowed: Vec<String>, local_names_only: bool, own: OwnScheme) -> Self {
         Self { allowed, local_names_only, own }
@@ -90,7 +120,37 @@ fn is_local(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Origins, OwnScheme};
+    use super::{Origins, OwnScheme, parse_origin};
+
+    #[test]
+    fn what_is_listed_is_what_browsers_say() {
+        for (text, origin) in [
+            ("https://Flows.example.org/", "https://flows.example.org"),
+            ("HTTPS://flows.example.org:443", "https://flows.example.org"),
+            ("http://flows.example.org:80/", "http://flows.example.org"),
+            ("http://flows.example.org:443", "http://flows.example.org:443"),
+            ("https://[2001:DB8::1]:8443", "https://[2001:db8::1]:8443"),
+            ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+        ] {
+            assert_eq!(parse_origin(text).as_deref(), Ok(origin));
+        }
+        for (text, advice) in [
+            ("Flows.example.org", "no scheme: write \"https://flows.example.org\""),
+            ("flows.example.org/app", "no scheme: write \"https://flows.example.org\""),
+            ("*", "no scheme: write"),
+            ("", "no scheme: write"),
+            ("https://flows.example.org/app", "has a path"),
+            ("https://flows.example.org:443/app", "write \"https://flows.example.org\""),
+            ("https://flows.example.org?app", "has a path"),
+            ("https://", "is no origin"),
+            ("https://:443", "is no origin"),
+            ("https://*.example.org", "is no origin"),
+            ("https://user@example.org", "is no origin"),
+        ] {
+            let why = parse_origin(text).expect_err(text);
+            assert!(why.contains(advice), "{text}: {why}");
+        }
+    }
 
     #[test]
     fn only_own_and_named_pages_are_let_in() {

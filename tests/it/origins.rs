@@ -4,7 +4,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use ureq::Agent;
 
-use crate::harness::Server;
+use crate::harness::{Server, gleitzeit};
 
 struct Browser {
     agent: Agent,
@@ -68,6 +68,35 @@ fn pages_that_are_named_may_speak_to_the_server() {
     assert_eq!(browser.get("/api/v1/stats", &[("Origin", "https://flows.example.org")]).0, 200);
     assert_eq!(browser.get("/api/v1/stats", &[("Host", "flows.example.org")]).0, 200);
     assert_eq!(browser.get("/api/v1/stats", &[("Origin", "https://other.example.org")]).0, 403);
+}
+
+#[test]
+fn entries_are_read_as_browsers_write_them_or_refused_at_the_start() {
+    let data = TempDir::new().unwrap();
+    let file = data.path().join("settings.toml");
+    let written = |entry: &str| std::fs::write(&file, format!("allowed_origins = [{entry:?}]\n")).unwrap();
+    written("https://Flows.example.org:443/");
+    let server = Server::start(&data.path().join("data"), &["--config", file.to_str().unwrap()]);
+    let browser = Browser::of(&server);
+    assert_eq!(browser.get("/api/v1/stats", &[("Origin", "https://flows.example.org")]).0, 200);
+    for (entry, advice) in [
+        ("flows.example.org", "has no scheme: write \"https://flows.example.org\""),
+        ("https://flows.example.org/app", "has a path, and the pages of an origin are all let in"),
+    ] {
+        written(entry);
+        let mut serve = gleitzeit();
+        serve
+            .args(["serve", "--port", "0", "--config"])
+            .arg(&file)
+            .arg("--data-dir")
+            .arg(data.path().join("other"));
+        let output = serve.output().expect("the binary can be started");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && said.contains("allowed_origins") && said.contains(advice),
+            "{said}"
+        );
+    }
 }
 
 /// What a browser asks before it sends anything for a page, and what it may hand to the page.
