@@ -100,7 +100,11 @@ fn stored(error: &Error) -> Option<(Code, Exit)> {
 
 /// An error of the catalogue, with its cause this time.
 pub(super) fn catalogued(code: Code, cause: &str) -> String {
-    let entry = code.entry();
-    let what = entry.what.trim_end_matches('.');
-    format!("error[{code}]: {what}\n  cause: {cause}\n  fix: {}", entry.fix)
+    catalogued_with(code, cause, code.entry().fix)
+}
+
+/// The same where something else than usual helps.
+pub(super) fn catalogued_with(code: Code, cause: &str, fix: &str) -> String {
+    let what = code.entry().what.trim_end_matches('.');
+    format!("error[{code}]: {what}\n  cause: {cause}\n  fix: {fix}")
 }

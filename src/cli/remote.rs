@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::Exit;
-use super::exit::catalogued;
+use super::exit::{catalogued, catalogued_with};
 use crate::client::{Client, ClientError, Problem, Tls, WorkflowStatus};
 use crate::core::errors;
 use crate::settings::Access;
@@ -112,8 +112,9 @@ pub fn told(error: &ClientError) -> String {
         ClientError::Unreachable { url, reason } => {
             catalogued(errors::SERVER_UNREACHABLE, &format!("{url}: {reason}"))
         }
-        ClientError::Untrusted { url, reason } => {
-            catalogued(errors::SERVER_UNTRUSTED, &format!("{url}: {reason}"))
+        ClientError::Untrusted { url, reason, fix } => {
+            let fix = fix.unwrap_or(errors::SERVER_UNTRUSTED.entry().fix);
+            catalogued_with(errors::SERVER_UNTRUSTED, &format!("{url}: {reason}"), fix)
         }
         ClientError::WaitTimeout { .. }
         | ClientError::Config(_)

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::client::tls::TRUST_IT;
+
 /// An answer that says no, in the format of RFC 9457.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Problem {
@@ -74,10 +76,13 @@ pub enum ClientError {
     Config(String),
     #[error("cannot reach {url}: {reason}; check that the server runs and listens there")]
     Unreachable { url: String, reason: String },
-    #[error(
-        "{url} is not trusted: {reason}; trust its certificate, or that of its authority, if it is the server you mean"
-    )]
-    Untrusted { url: String, reason: String },
+    #[error("{url} is not trusted: {reason}; {}", fix.unwrap_or(TRUST_IT))]
+    Untrusted {
+        url: String,
+        reason: String,
+        /// What to do instead, where trusting it does not help.
+        fix: Option<&'static str>,
+    },
     #[error("{0}")]
     Problem(Box<Problem>),
     #[error("{url} answered with {status} and not as a Gleitzeit server does: {body}")]

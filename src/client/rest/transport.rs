@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::error::{ClientError, Problem};
 use super::{Client, DEFAULT_CONNECT_TIMEOUT};
 use crate::client::Tls;
-use crate::client::tls::distrust;
+use crate::client::tls::{Distrust, distrust};
 use crate::crypto;
 
 /// A request that may be repeated is tried this often in all.
@@ -210,7 +210,7 @@ fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
 pub(super) fn unreachable(url: &Url, error: &reqwest::Error) -> ClientError {
     let url = url.to_string();
     match distrust(error) {
-        Some(reason) => ClientError::Untrusted { url, reason },
+        Some(Distrust { reason, fix }) => ClientError::Untrusted { url, reason, fix },
         None => ClientError::Unreachable { url, reason: chain(error) },
     }
 }

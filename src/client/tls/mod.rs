@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-pub(super) use self::distrust::distrust;
+pub(super) use self::distrust::{Distrust, TRUST_IT, distrust};
 use self::named::Named;
 use super::wire::WireError;
 use crate::crypto::install_crypto_provider;

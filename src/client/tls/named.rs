@@ -2,7 +2,8 @@
 //!
 //! What `openssl req -x509` makes for a server is the certificate of an authority that has signed itself. A server may not show
 //! one by the rules of TLS, because whoever trusts it would trust everything that it signs. Whoever names the very certificate that
-//! a server shows says that it is the server's, so it is taken then, as it is.
+//! a server shows says that it is the server's, so it is taken then, as it is. So is one that an authority has signed which was not
+//! named itself.
 
 use std::sync::Arc;
 
@@ -46,8 +47,8 @@ impl ServerCertVerifier for Named {
         let checked =
             self.authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match checked {
-            // Whether it counts at this time is checked before this is; its name comes last, and is still to be checked.
-            Err(error) if is_of_an_authority(&error) && self.certificates.contains(end_entity) => {
+            // Whether it counts at this time is checked before either is; its name comes last, and is still to be checked.
+            Err(error) if leaves_open_who_it_is(&error) && self.certificates.contains(end_entity) => {
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())
             }
@@ -76,6 +77,11 @@ impl ServerCertVerifier for Named {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.authorities.supported_verify_schemes()
     }
+}
+
+/// Whether all that is wrong with a certificate so far is that nobody vouches for it.
+fn leaves_open_who_it_is(error: &Error) -> bool {
+    *error == Error::InvalidCertificate(CertificateError::UnknownIssuer) || is_of_an_authority(error)
 }
 
 /// Whether all that is wrong with a certificate so far is that it is one of an authority.

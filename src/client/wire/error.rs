@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 
-use crate::client::tls::distrust;
+use crate::client::tls::{Distrust, TRUST_IT, distrust};
 
 /// A text frame that is not a packet this client can use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,10 +41,13 @@ pub enum WireError {
     Url { url: String, reason: String },
     #[error("cannot reach {address}: {source}; check that the server runs and listens there")]
     Unreachable { address: String, source: std::io::Error },
-    #[error(
-        "{address} is not trusted: {reason}; trust its certificate, or that of its authority, if it is the server you mean"
-    )]
-    Untrusted { address: String, reason: String },
+    #[error("{address} is not trusted: {reason}; {}", fix.unwrap_or(TRUST_IT))]
+    Untrusted {
+        address: String,
+        reason: String,
+        /// What to do instead, where trusting it does not help.
+        fix: Option<&'static str>,
+    },
     #[error("the websocket handshake with {address} failed: {source}")]
     Handshake { address: String, source: Box<tungstenite::Error> },
     #[error("the trusted certificates cannot be used: {0}; pass PEM with at least one certificate")]
@@ -73,7 +76,7 @@ impl WireError {
     /// What became of an attempt to open a websocket.
     pub(super) fn of_handshake(address: String, error: tungstenite::Error) -> Self {
         match distrust(&error) {
-            Some(reason) => Self::Untrusted { address, reason },
+            Some(Distrust { reason, fix }) => Self::Untrusted { address, reason, fix },
             None => Self::Handshake { address, source: Box::new(error) },
         }
     }

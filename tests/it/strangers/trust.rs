@@ -123,13 +123,53 @@ fn names_and_times_of_a_named_certificate_are_checked() {
     let elsewhere = SelfSigned::of(&folder("elsewhere"), "DNS:flows.example.org");
     let nameless = SelfSigned::make(&folder("nameless"), &[]);
     let expired = SelfSigned::expired(&folder("expired"));
-    for (certificate, why) in [
-        (&elsewhere, "only valid for DnsName(\"flows.example.org\")"),
-        (&nameless, "subjectAltName"),
-        (&expired, "expired"),
-    ] {
+    for (certificate, why) in
+        [(&elsewhere, "only valid for DnsName(\"flows.example.org\")"), (&expired, "expired")]
+    {
         let server = certificate.serve(&base);
         distrusted(&stats(&url(&server), &["--ca", path(&certificate.cert)]), why);
+    }
+    let server = nameless.serve(&base);
+    let said = said(&stats(&url(&server), &["--ca", path(&nameless.cert)]));
+    let fix = said.split("fix: ").nth(1).expect("there is one");
+    assert!(said.contains("error[GZ1021]") && said.contains("not valid for any names"), "{said}");
+    assert!(fix.contains("-addext subjectAltName=") && !fix.contains("--ca"), "{said}");
+}
+
+/// As its own certificate, without the authority; its name still has to fit.
+#[test]
+fn a_certificate_that_an_authority_has_signed_can_be_named() {
+    let base = TempDir::new().expect("a temporary directory");
+    let signed = |name: &str, names: &str, time: &[&str]| {
+        let folder = base.path().join(name);
+        let made = SelfSigned::of(&folder, NAMES);
+        std::fs::rename(&made.cert, folder.join("ca.pem")).expect("it can be moved");
+        std::fs::rename(&made.key, folder.join("ca.key")).expect("it can be moved");
+        std::fs::write(folder.join("names"), format!("subjectAltName={names}\n")).expect("it can be written");
+        let request = [
+            "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-subj", "/CN=leaf", "-out", "csr",
+        ];
+        openssl(&folder, &request);
+        let sign = ["x509", "-req", "-in", "csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
+        openssl(&folder, &[&sign[..], time, &["-extfile", "names", "-out", "cert.pem"]].concat());
+        made
+    };
+    let ours = signed("a", NAMES, &["-days", "30"]);
+    let server = ours.serve(&base);
+    let named = |made: &SelfSigned| stats(&url(&server), &["--ca", path(&made.cert)]);
+    let known = named(&ours);
+    assert!(known.status.success(), "{}", said(&known));
+    distrusted(&named(&signed("b", NAMES, &["-days", "30"])), "vouches");
+    drop(server);
+    for (name, names, time, why) in [
+        ("c", "DNS:flows.example.org", "30", "only valid for DnsName(\"flows.example.org\")"),
+        // It ends before it begins, so there is no time at which it counts.
+        ("d", NAMES, "-1", "xpired"),
+    ] {
+        let other = signed(name, names, &["-days", time]);
+        let server = other.serve(&base);
+        let output = stats(&url(&server), &["--ca", path(&other.cert)]);
+        distrusted(&output, why);
     }
 }
 
