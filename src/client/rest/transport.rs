@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Body, Method, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use tokio::time::sleep;
 
 use super::error::{ClientError, Problem};
@@ -22,7 +23,7 @@ const RETRY_BASE: Duration = Duration::from_millis(200);
 /// A server that asks for a longer pause is left to the caller.
 const RETRY_CAP: Duration = Duration::from_secs(5);
 
-/// How much of an answer that is not understood goes into the message.
+/// How much of the first line of an answer that is not understood goes into the message.
 const SHOWN_CHARS: usize = 200;
 
 /// The connections. Without a timeout for answers that take as long as they take.
@@ -175,10 +176,15 @@ impl Client {
 }
 
 pub(super) async fn read<T: DeserializeOwned>(response: Response) -> Result<T, ClientError> {
-    let url = response.url().clone();
+    let (url, status) = (response.url().clone(), response.status());
     let body = response.bytes().await.map_err(|error| unreachable(&url, &error))?;
-    serde_json::from_slice(&body)
-        .map_err(|error| ClientError::Decode { url: url.to_string(), reason: error.to_string() })
+    serde_json::from_slice(&body).map_err(|error| match error.classify() {
+        Category::Data => ClientError::Decode { url: url.to_string(), reason: error.to_string() },
+        // It is no JSON: what somebody else says there tells more than where it stops being any.
+        Category::Syntax | Category::Eof | Category::Io => {
+            unexpected(url.to_string(), status, &String::from_utf8_lossy(&body))
+        }
+    })
 }
 
 async fn refusal(response: Response) -> ClientError {
@@ -198,7 +204,8 @@ async fn refusal(response: Response) -> ClientError {
 }
 
 fn unexpected(url: String, status: StatusCode, body: &str) -> ClientError {
-    ClientError::Unexpected { url, status: status.as_u16(), body: body.chars().take(SHOWN_CHARS).collect() }
+    let line = body.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    ClientError::Unexpected { url, status: status.as_u16(), body: line.chars().take(SHOWN_CHARS).collect() }
 }
 
 /// What proxies say; the server itself is exact in the body.

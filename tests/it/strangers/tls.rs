@@ -111,6 +111,14 @@ fn who_speaks_no_tls_is_told_so_or_closed() {
     assert!(plain.say(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"));
     let (status, why) = plain.answer();
     assert!(status == 400 && why.contains("https://"), "{status} {why}");
+    let blind =
+        gleitzeit().args(["stats", "--url", &server.url()]).output().expect("the binary can be started");
+    assert!(!blind.status.success(), "{}", said(&blind));
+    assert!(
+        said(&blind).contains("answered with 400") && said(&blind).contains(why.trim()),
+        "{}",
+        said(&blind)
+    );
     let mut silent = Line::open(&server);
     let mut half = Line::open(&server);
     assert!(half.say(&[0x16, 0x03, 0x01]));
