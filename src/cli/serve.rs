@@ -30,7 +30,7 @@ use crate::executor::file::Root;
 use crate::executor::outbound::Outbound;
 use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools};
 use crate::http::{
-    self, App, Assets, Callbacks, Files, KnownModels, Models, Places, Receivers, RequestIds, Shutdown,
+    self, App, Assets, Callbacks, Files, KnownModels, Models, Places, Pulse, Receivers, RequestIds, Shutdown,
     Upkeep, Webhooks,
 };
 use crate::listener::{Rates, Tls};
@@ -271,6 +271,7 @@ fn app(
         assets,
         places,
         request_ids: RequestIds::new(crate::clock::wall().0 ^ u64::from(std::process::id())),
+        pulse: Pulse::default(),
     })
 }
 

@@ -23,6 +23,7 @@ mod metrics;
 pub mod openapi;
 mod parsing;
 mod problem;
+mod pulse;
 mod request_id;
 mod results;
 mod routes;
@@ -45,6 +46,7 @@ pub use assets::Assets;
 pub use callbacks::Callbacks;
 pub use cors::for_pages;
 pub use doubts::{KnownModels, Models};
+pub use pulse::Pulse;
 pub use request_id::{RequestIds, current_request};
 pub use routes::{Access, ROUTES, Route, Verb, router};
 pub use upkeep::Upkeep;
@@ -84,6 +86,8 @@ pub struct App {
     /// Where the data is.
     pub places: Places,
     pub request_ids: RequestIds,
+    /// Whether the engine answers.
+    pub pulse: Pulse,
 }
 
 /// Folders whose sizes are told.

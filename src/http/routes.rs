@@ -240,7 +240,8 @@ routes! {
     Get    Page       "/static/{version}/{*name}"          assets::asset;
 }
 
-/// What probes ask for, as often as they like: an answer costs less than a look at who asks.
+/// What probes ask for, as often as they like: an answer costs less than a look at who asks, and the engine is asked for all of them
+/// together. The connection that a probe opens is counted as any other.
 pub(super) const SIGNS_OF_LIFE: [&str; 3] = ["/health", "/livez", "/readyz"];
 
 /// All of them, each behind what it asks of a request.

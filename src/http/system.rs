@@ -12,6 +12,8 @@ use utoipa::ToSchema;
 use super::body::Body;
 use super::problem::Failed;
 use super::{App, Shutdown};
+use crate::clock;
+use crate::core::rejection::Rejection;
 use crate::protocol::rest::{Health, parse_request};
 
 /// The engine answered, so it lives; what is wrong is named. On a full disk an answer may have to wait for space,
@@ -19,7 +21,7 @@ use crate::protocol::rest::{Health, parse_request};
 pub async fn health(State(app): State<Arc<App>>) -> Result<(StatusCode, Json<Health>), Failed> {
     let read_only = app.engine.commits().is_read_only();
     if !read_only {
-        app.engine.query(|_| ()).await?;
+        answers(&app).await?;
     }
     let mut problems = Vec::new();
     if read_only {
@@ -44,8 +46,13 @@ pub async fn livez() -> &'static str {
 
 /// The log has been replayed before the address is bound: who gets an answer gets a ready server.
 pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Failed> {
-    app.engine.query(|_| ()).await?;
+    answers(&app).await?;
     Ok("ok")
+}
+
+/// Whether the engine answers.
+async fn answers(app: &App) -> Result<(), Rejection> {
+    app.pulse.feel(clock::instant(), app.engine.query(|_| ())).await
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

@@ -1,0 +1,60 @@
+//! Whether the engine answers, for whoever asks, however often.
+//!
+//! Probes are not counted, and whoever asks needs no key. So a question costs the engine a turn only now and then.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use crate::clock;
+
+/// An answer is as good as new for so long: no probe looks more often, and ten turns in a second cost nothing.
+const FRESH: Duration = Duration::from_millis(100);
+
+/// When the engine has answered last.
+#[derive(Debug, Default)]
+pub struct Pulse(Mutex<Option<Instant>>);
+
+impl Pulse {
+    /// Looks, unless somebody has done so since `asked`, or shortly before. One looks at a time; others wait for what it sees.
+    pub(super) async fn feel<E>(
+        &self,
+        asked: Instant,
+        look: impl Future<Output = Result<(), E>>,
+    ) -> Result<(), E> {
+        let mut seen = self.0.lock().await;
+        if seen.is_some_and(|seen| asked.saturating_duration_since(seen) < FRESH) {
+            return Ok(());
+        }
+        look.await?;
+        *seen = Some(clock::instant());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn all_who_ask_meanwhile_hear_one_answer() {
+        let (pulse, looks) = (Pulse::default(), AtomicUsize::new(0));
+        let look = async |answer: Result<(), ()>| {
+            tokio::task::yield_now().await;
+            looks.fetch_add(1, Ordering::Relaxed);
+            answer
+        };
+        let asked = clock::instant();
+        assert_eq!(pulse.feel(asked, look(Err(()))).await, Err(()));
+        assert_eq!(looks.load(Ordering::Relaxed), 1);
+        let all = join_all((0..100).map(|_| pulse.feel(asked, look(Ok(()))))).await;
+        assert!(all.iter().all(Result::is_ok));
+        assert_eq!(looks.load(Ordering::Relaxed), 2, "a failure is not kept, and an answer is");
+        let later = clock::instant() + FRESH;
+        assert_eq!(pulse.feel(later, look(Err(()))).await, Err(()), "it is looked at anew");
+    }
+}
