@@ -22,7 +22,7 @@ use tower::Service;
 use tower_http::timeout::TimeoutBody;
 use tracing::debug;
 
-use super::leftover;
+use super::leftover::{self, Rest};
 use super::peer::Peer;
 use super::stream::Bounded;
 use crate::config::ConnectionsConfig;
@@ -91,8 +91,10 @@ impl Serving {
         let answering = self.router.clone().call(request);
         async move {
             let response = answering.await?;
-            if let Some(leftover) = leftover {
-                leftover.read().await;
+            if let Some(leftover) = leftover
+                && leftover.read().await == Rest::Unread
+            {
+                peer.note_unread();
             }
             let goes_on = response.status() == StatusCode::SWITCHING_PROTOCOLS;
             Ok(response.map(|body| Answer { body, peer: (!goes_on).then_some(peer) }))

@@ -29,10 +29,19 @@ pub(super) struct Leftover(Arc<Mutex<Held>>);
 struct Held {
     body: Incoming,
     is_looked_at: bool,
+    is_over: bool,
+}
+
+/// What became of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// All of it has come, or somebody still reads it.
+    Read,
+    Unread,
 }
 
 pub(super) fn split(body: Incoming) -> (Coming, Leftover) {
-    let held = Arc::new(Mutex::new(Held { body, is_looked_at: false }));
+    let held = Arc::new(Mutex::new(Held { body, is_looked_at: false, is_over: false }));
     (Coming(Arc::clone(&held)), Leftover(held))
 }
 
@@ -52,7 +61,9 @@ impl HttpBody for Coming {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         self.with(|held| {
             held.is_looked_at = true;
-            Pin::new(&mut held.body).poll_frame(context)
+            let frame = Pin::new(&mut held.body).poll_frame(context);
+            held.is_over |= matches!(frame, Poll::Ready(None));
+            frame
         })
     }
 
@@ -67,21 +78,26 @@ impl HttpBody for Coming {
 
 impl Leftover {
     /// Reads a body that nobody has looked at and nobody will, unless it is too much or does not come.
-    pub(super) async fn read(self) {
-        let Some(held) = Arc::into_inner(self.0) else { return };
-        let Held { body, is_looked_at } = held.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if !is_looked_at && body.size_hint().lower() <= BYTES_MAX {
-            // Where it takes too long, the connection ends behind the answer.
-            let _ = timeout(PATIENCE, drain(body)).await;
+    pub(super) async fn read(self) -> Rest {
+        let Some(held) = Arc::into_inner(self.0) else { return Rest::Read };
+        let Held { body, is_looked_at, is_over } = held.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if is_over || body.is_end_stream() {
+            return Rest::Read;
         }
+        if is_looked_at || body.size_hint().lower() > BYTES_MAX {
+            return Rest::Unread;
+        }
+        // Where it takes too long, the connection ends behind the answer.
+        timeout(PATIENCE, drain(body)).await.unwrap_or(Rest::Unread)
     }
 }
 
-async fn drain(mut body: Incoming) {
+async fn drain(mut body: Incoming) -> Rest {
     let mut count = 0;
     while count <= BYTES_MAX {
         let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
-        let Some(Ok(frame)) = frame else { return };
+        let Some(Ok(frame)) = frame else { return Rest::Read };
         count += frame.data_ref().map_or(0, |data| data.len() as u64);
     }
+    Rest::Unread
 }

@@ -5,6 +5,7 @@
 
 mod connection;
 mod leftover;
+mod linger;
 mod pause;
 mod peer;
 mod places;

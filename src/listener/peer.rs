@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::pause::Pause;
@@ -26,6 +26,8 @@ struct Line {
     allowance: AtomicU64,
     /// While it lasts nothing is read.
     pause: Pause,
+    /// A request was answered before its body had come.
+    still_sends: AtomicBool,
 }
 
 /// More than ever comes on one connection.
@@ -46,6 +48,7 @@ impl Peer {
             phase: AtomicU64::new(HEAD),
             allowance: AtomicU64::new(WITHOUT_LIMIT),
             pause: Pause::default(),
+            still_sends: AtomicBool::new(false),
         };
         Self { address, line: Arc::new(line) }
     }
@@ -93,6 +96,15 @@ impl Peer {
 
     pub(super) fn note_request(&self) {
         self.line.phase.store(BUSY, Ordering::Relaxed);
+    }
+
+    /// The rest of a body is not read, so the connection ends behind the answer.
+    pub(super) fn note_unread(&self) {
+        self.line.still_sends.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn still_sends(&self) -> bool {
+        self.line.still_sends.load(Ordering::Relaxed)
     }
 
     pub(super) fn note_answered(&self) {

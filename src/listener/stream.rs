@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
+use super::linger::Linger;
 use super::peer::Peer;
 use super::places::Place;
 use super::stall::Stall;
@@ -28,6 +29,7 @@ pub(super) struct Bounded {
     stall: Stall,
     /// Set while nothing is read.
     pause: Option<Pin<Box<Sleep>>>,
+    linger: Linger,
     _place: Place,
 }
 
@@ -54,7 +56,7 @@ impl Transport {
 
 impl Bounded {
     pub(super) const fn new(stream: Transport, peer: Peer, unread: Duration, place: Place) -> Self {
-        Self { stream, peer, stall: Stall::new(unread), pause: None, _place: place }
+        Self { stream, peer, stall: Stall::new(unread), pause: None, linger: Linger::new(), _place: place }
     }
 
     /// Whether nothing is to be read now; the task of `context` is woken when that is over.
@@ -132,8 +134,15 @@ impl AsyncWrite for Bounded {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let shut = self.stream.both().poll_shutdown(context);
-        self.watched(context, shut)
+        let this = &mut *self;
+        if !this.linger.has_begun() {
+            let shut = this.stream.both().poll_shutdown(context);
+            let shut = this.watched(context, shut);
+            if !matches!(shut, Poll::Ready(Ok(()))) || !this.peer.still_sends() {
+                return shut;
+            }
+        }
+        this.linger.poll(this.stream.both(), context).map(Ok)
     }
 
     fn poll_write_vectored(

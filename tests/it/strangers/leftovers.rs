@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::line::{Line, Seen};
 use super::serves_others;
-use crate::harness::Server;
+use crate::harness::{PATIENCE, Server, until};
 
 /// So long a body comes after its head, which is enough for an answer to overtake it.
 const LATE: Duration = Duration::from_millis(200);
@@ -34,6 +34,23 @@ fn a_connection_goes_on_behind_a_body_that_nobody_reads() {
         }
     }
     assert_eq!(line.ask("GET /api/v1/stats"), 200);
+}
+
+/// A client that has not sent everything hears the answer all the same, and is not told that the connection is broken.
+#[test]
+fn whoever_is_refused_may_still_send_while_the_answer_is_on_its_way() {
+    let data = tempfile::tempdir().expect("a temporary directory");
+    let server = Server::start(data.path(), &[]);
+    let piece = vec![b' '; 64 << 10];
+    // What is read on has a bound in time, so a slow machine may need another attempt.
+    until("all of it is sent", PATIENCE, || {
+        let mut line = Line::open(&server);
+        assert!(line.say(&head("POST /api/v1/workflows/nobody/cancel", "Content-Length: 1000000")));
+        assert_eq!(line.answer().0, 404);
+        assert!(line.say(&piece), "it can only be found out now that nobody reads");
+        thread::sleep(LATE);
+        (line.say(&piece) && line.rest().is_empty()).then_some(())
+    });
 }
 
 #[test]
