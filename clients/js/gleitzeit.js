@@ -1198,6 +1198,16 @@ const logToConsole = (level, message) => {
 
 /** @typedef {(input: any, context: api.TaskContext) => unknown} Handler */
 
+/**
+ * Whether a server that answers lets no page of this origin read its answers. Browsers tell no page why a socket was refused.
+ * @param {string} server
+ */
+async function isForeignPage(server) {
+  if (typeof document === "undefined" || location.origin === server) return false;
+  const answers = (/** @type {RequestMode} */ mode) => fetch(`${server}/livez`, { mode, cache: "no-store" }).then(() => true, () => false);
+  return !(await answers("cors")) && answers("no-cors");
+}
+
 /** What services and executor nodes share. @implements {api.WorkerNode} */
 class WorkerNode extends EventTarget {
   /** @type {Map<string, Handler>} */
@@ -1427,7 +1437,7 @@ class WorkerNode extends EventTarget {
       const session = { socket, registered: false, registeredAt: 0, early: [], draining: false, end, heartbeat: undefined, beatAt: 0 };
       this.#session = session;
       this.#handshake(session).catch((error) => end(error instanceof GleitzeitError ? error : unreachable(this.#url.href, error)));
-      socket.on("connect_error", (error) => end(this.#refused(error)));
+      socket.on("connect_error", (error) => { this.#refused(error).then(end); });
       socket.on("disconnect", (reason) => end(new GleitzeitError("unreachable", `the connection ended (${reason})`, { retryable: true })));
       // The key was revoked or has expired, or is worth something else than it was. A handshake hears it as its answer.
       socket.on("authentication_failed", ({ error, code }) => {
@@ -1453,12 +1463,19 @@ class WorkerNode extends EventTarget {
     this.#outbox.connectionLost();
   }
 
-  /** @param {Error & {description?: any, context?: any}} error */
-  #refused(error) {
+  /** @param {Error & {description?: any, context?: any}} error @returns {Promise<GleitzeitError>} */
+  async #refused(error) {
     // The server's door answers with a code; a transport that fails hides its reason deep inside.
     const code = /GZ\d{4}/.exec(error.message)?.[0];
     if (code) return new GleitzeitError("refused", `the server refused the connection: ${error.message}`, { code, retryable: code === "GZ1030" });
-    return unreachable(this.#url.href, transportReason(error));
+    // What it hides is gone a moment later.
+    const reason = transportReason(error);
+    if (await isForeignPage(this.#url.origin)) {
+      const message = `GZ4030: the server refuses pages of ${location.origin}; name that in its allowed_origins`;
+      // Between the two questions the server may have come back.
+      return new GleitzeitError("refused", message, { code: "GZ4030", retryable: true });
+    }
+    return unreachable(this.#url.href, reason);
   }
 
   /** @param {Session} session */
