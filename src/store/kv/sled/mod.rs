@@ -1,20 +1,27 @@
-//! sled, kept at arm's length: no panic of it leaves this file, and a sync is a real one.
+//! sled, kept at arm's length: no panic of it leaves this folder, a sync is a real one, and its cache has a bound.
 
+mod eviction;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::ops::{Bound, ControlFlow};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use self::eviction::Eviction;
 use super::{Direction, Kv, KvError, Visit, WriteBatch};
 
-/// Pages that sled keeps in memory. Its own book-keeping comes on top: about 45 bytes for each page of ours, and
-/// up to 64 recently used leaves in each of 256 shards before anything is thrown out.
+/// Pages that sled keeps in memory. Its own book-keeping comes on top: about 45 bytes for each page of ours.
 const CACHE_BYTES: u64 = 16 << 20;
+/// Pairs of a walk, in some 3,000 leaves, after which the cache is looked at.
+const WALK: usize = 32_768;
 
-#[derive(Debug)]
 pub struct SledKv {
     db: sled::Db,
+    eviction: Eviction,
     directory: PathBuf,
 }
 
@@ -26,8 +33,12 @@ impl SledKv {
             .cache_capacity(CACHE_BYTES)
             // A thread that flushes would promise nothing: its flush is no sync.
             .flush_every_ms(None);
-        let db = guarded("opening the store", || config.open())?;
-        Ok(Self { db, directory: directory.to_path_buf() })
+        let (db, eviction) = guarded("opening the store", || {
+            let db = config.open()?;
+            let eviction = Eviction::open(&db)?;
+            Ok((db, eviction))
+        })?;
+        Ok(Self { db, eviction, directory: directory.to_path_buf() })
     }
 
     /// sled's own flush ends with `sync_file_range`, which survives no power cut.
@@ -44,9 +55,18 @@ impl SledKv {
     }
 }
 
+impl fmt::Debug for SledKv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SledKv").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
 impl Kv for SledKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, KvError> {
-        guarded("reading from the store", || Ok(self.db.get(key)?.map(|value| value.to_vec())))
+        guarded("reading from the store", || {
+            self.eviction.count_read()?;
+            Ok(self.db.get(key)?.map(|value| value.to_vec()))
+        })
     }
 
     fn range(
@@ -60,8 +80,12 @@ impl Kv for SledKv {
             return Ok(());
         }
         guarded("reading from the store", || {
+            self.eviction.count_read()?;
             let mut pairs = self.db.range::<&[u8], _>((Bound::Included(from), Bound::Excluded(to)));
-            loop {
+            for walked in 1_usize.. {
+                if walked.is_multiple_of(WALK) {
+                    self.eviction.look()?;
+                }
                 let pair = match direction {
                     Direction::Ascending => pairs.next(),
                     Direction::Descending => pairs.next_back(),
@@ -72,6 +96,7 @@ impl Kv for SledKv {
                     return Ok(());
                 }
             }
+            Ok(())
         })
     }
 
