@@ -270,11 +270,11 @@ impl Access {
         self.users.iter().filter(|(_, user)| user.role == Role::Admin).map(|(name, _)| name)
     }
 
-    /// A key with which everything can be done.
-    pub fn admin_key(&self, now: Timestamp) -> Option<(KeyId, &Key)> {
+    /// The keys with which everything can be done now.
+    pub fn admin_keys(&self, now: Timestamp) -> impl Iterator<Item = (KeyId, &Key)> {
         let is_admin =
-            |id: KeyId| self.standing(id, now).is_ok_and(|principal| principal.role == Role::Admin);
-        self.keys.iter().find(|(id, _)| is_admin(**id)).map(|(id, key)| (*id, key))
+            move |id: KeyId| self.standing(id, now).is_ok_and(|principal| principal.role == Role::Admin);
+        self.keys.iter().filter(move |(id, _)| is_admin(**id)).map(|(id, key)| (*id, key))
     }
 
     /// Puts users and keys back together, as a checkpoint holds them.

@@ -263,6 +263,9 @@ catalogue! {
     4012 ACCESS_CONFLICT Validation Error false 409
         "Users and keys stand in the way of the request."
         "Read the message: it names what stands in the way and how to get past it."
+    4013 LAST_ADMIN Validation Error false 409
+        "Nobody would be left with a key that may change users and keys."
+        "Make another admin key first, `gleitzeit auth key create USER --name NAME --role admin`; where none counts any more, stop the server and run `gleitzeit auth init`."
     4021 RBAC_PERMISSION_DENIED Auth Error false 403
         "The role or the scope of the key does not reach that far."
         "Use a key that may do it; `gleitzeit auth status` shows what this one may."

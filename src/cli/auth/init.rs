@@ -23,8 +23,8 @@ use crate::store::{Archiver, DataDir, Store, StoreStatus};
 
 /// Make the first admin and its key, in the data directory of a server that does not run.
 ///
-/// The key is printed once and kept nowhere. From then on the server asks everybody for a key. When all keys of admins are
-/// lost, revoke or expire, this makes another one.
+/// The key is printed once and kept nowhere. From then on the server asks everybody for a key. When no admin key
+/// counts any more, because all have expired, this makes another one.
 #[derive(Debug, Args)]
 pub(super) struct Init {
     /// The data directory; it is made if it is not there. [default: ./gleitzeit-data]

@@ -27,14 +27,14 @@ pub(super) fn decide(
     let facts = match order {
         AccessOrder::Begin { user, id, digest } => begin(access, inputs, user, *id, *digest)?,
         AccessOrder::AddUser { user, role } => vec![add_user(access, user, *role)?],
-        AccessOrder::ChangeRole { user, role } => change_role(access, user, *role)?,
+        AccessOrder::ChangeRole { user, role } => change_role(access, inputs, user, *role)?,
         AccessOrder::RemoveUser { user } => {
             known_user(access, user)?;
-            keep_an_admin(access, user)?;
+            keep_an_admin(access, inputs, user)?;
             vec![AccessFact::UserRemoved { user: Arc::clone(user) }]
         }
         AccessOrder::CreateKey { id, key } => vec![create_key(access, inputs, *id, key)?],
-        AccessOrder::RevokeKey { id } => revoke(access, *id)?,
+        AccessOrder::RevokeKey { id } => revoke(access, inputs, *id)?,
         AccessOrder::NoteUses { uses } => {
             let known = uses.iter().filter(|(id, _)| access.keys.contains_key(id)).copied().collect();
             vec![AccessFact::KeysUsed { uses: known }]
@@ -69,9 +69,10 @@ fn begin(
     id: KeyId,
     digest: KeyDigest,
 ) -> Result<Vec<AccessFact>, Rejection> {
-    if let Some((known, key)) = access.admin_key(inputs.now) {
+    if let Some((known, key)) = access.admin_keys(inputs.now).next() {
         let message = format!(
-            "{} has an admin key already ({}, {known}); make others with it: `gleitzeit auth key create`",
+            "{} has an admin key already ({}, {known}); make others with it: `gleitzeit auth key create`. Where it is \
+             lost, start the server once with a token, `GLEITZEIT_TOKEN`, and make another key with that",
             key.owner, key.name
         );
         return Err(conflict(message));
@@ -108,11 +109,16 @@ fn add_user(access: &Access, user: &Arc<str>, role: Role) -> Result<AccessFact, 
     Ok(AccessFact::UserAdded { user: Arc::clone(user), role })
 }
 
-fn change_role(access: &Access, user: &Arc<str>, role: Role) -> Result<Vec<AccessFact>, Rejection> {
+fn change_role(
+    access: &Access,
+    inputs: &Inputs,
+    user: &Arc<str>,
+    role: Role,
+) -> Result<Vec<AccessFact>, Rejection> {
     if known_user(access, user)? == role {
         return Ok(Vec::new());
     }
-    keep_an_admin(access, user)?;
+    keep_an_admin(access, inputs, user)?;
     Ok(vec![AccessFact::RoleChanged { user: Arc::clone(user), role }])
 }
 
@@ -150,14 +156,21 @@ fn create_key(access: &Access, inputs: &Inputs, id: KeyId, key: &NewKey) -> Resu
     Ok(AccessFact::KeyCreated { id, key: Box::new(made) })
 }
 
-fn revoke(access: &Access, id: KeyId) -> Result<Vec<AccessFact>, Rejection> {
+fn revoke(access: &Access, inputs: &Inputs, id: KeyId) -> Result<Vec<AccessFact>, Rejection> {
     let key = access
         .keys
         .get(&id)
         .ok_or_else(|| Rejection::new(errors::ACCESS_SUBJECT_NOT_FOUND, format!("there is no key {id}")))?;
-    // The same again.
-    let fresh = key.revoked_at.is_none();
-    Ok(fresh.then_some(AccessFact::KeyRevoked { id }).into_iter().collect())
+    if key.revoked_at.is_some() {
+        // The same again.
+        return Ok(Vec::new());
+    }
+    if is_last(access, inputs, |known, _| known == id) {
+        let Key { owner, name, .. } = key;
+        let message = format!("key {id} ({name}) of {owner} is the last admin key that counts");
+        return Err(Rejection::new(errors::LAST_ADMIN, message));
+    }
+    Ok(vec![AccessFact::KeyRevoked { id }])
 }
 
 fn known_user(access: &Access, user: &Arc<str>) -> Result<Role, Rejection> {
@@ -165,15 +178,25 @@ fn known_user(access: &Access, user: &Arc<str>) -> Result<Role, Rejection> {
     known.ok_or_else(|| Rejection::new(errors::ACCESS_SUBJECT_NOT_FOUND, format!("there is no user {user}")))
 }
 
-/// Without an admin nobody could ever change anything again.
-fn keep_an_admin(access: &Access, leaving: &Arc<str>) -> Result<(), Rejection> {
+/// Without an admin, and a key of one, nobody could ever change anything again.
+fn keep_an_admin(access: &Access, inputs: &Inputs, leaving: &Arc<str>) -> Result<(), Rejection> {
     let mut admins = access.admins();
-    match (admins.next(), admins.next()) {
+    let message = match (admins.next(), admins.next()) {
         (Some(only), None) if only == leaving => {
-            Err(conflict(format!("{leaving} is the only admin; make another user an admin first")))
+            format!("{leaving} is the only admin; make another user an admin first")
         }
-        (_, _) => Ok(()),
-    }
+        (_, _) if is_last(access, inputs, |_, key| key.owner == *leaving) => {
+            format!("no admin but {leaving} has an admin key that counts")
+        }
+        (_, _) => return Ok(()),
+    };
+    Err(Rejection::new(errors::LAST_ADMIN, message))
+}
+
+/// Whether admin keys count now, all of them among those that leave. One that expires counts until then.
+fn is_last(access: &Access, inputs: &Inputs, leaves: impl Fn(KeyId, &Key) -> bool) -> bool {
+    let mut keys = access.admin_keys(inputs.now).peekable();
+    keys.peek().is_some() && keys.all(|(id, key)| leaves(id, key))
 }
 
 /// Whoever reads a list of acts must be able to tell users from each other, and from those who have no key.
@@ -230,110 +253,4 @@ fn conflict(message: impl Into<String>) -> Rejection {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::errors::{
-        ACCESS_CONFLICT, ACCESS_SUBJECT_NOT_FOUND, INVALID_ARGUMENT, REQUIRED_FIELD_MISSING,
-    };
-    use crate::core::event::Record;
-    use crate::core::ids::Timestamp;
-    use crate::core::rejection::Rejection;
-
-    /// A state, and what becomes of orders in it.
-    #[derive(Default)]
-    struct Office {
-        state: State,
-    }
-
-    impl Office {
-        fn order(&mut self, order: &AccessOrder) -> Result<usize, Rejection> {
-            let inputs = Inputs { now: Timestamp(1_000), ..Inputs::default() };
-            let decision = decide(&self.state, &inputs, &Actor::without_key(Actor::LOCAL), order)?;
-            let count = decision.events.len();
-            for event in decision.events {
-                self.state.apply(&Record { at: inputs.now, event });
-            }
-            crate::core::invariants::check(&self.state).unwrap();
-            Ok(count)
-        }
-
-        fn refused(&mut self, order: &AccessOrder, code: errors::Code) {
-            assert_eq!(self.order(order).unwrap_err().code, code, "{order:?}");
-        }
-    }
-
-    fn begin(id: u128) -> AccessOrder {
-        AccessOrder::Begin { user: "root".into(), id: KeyId(id), digest: KeyDigest::of("first") }
-    }
-
-    fn key(id: u128, owner: &str, role: Role, services: &[&str]) -> AccessOrder {
-        let scope = Scope {
-            services: services.iter().map(|name| Arc::from(*name)).collect(),
-            capabilities: [].into(),
-        };
-        let key = NewKey {
-            digest: KeyDigest::of(&id.to_string()),
-            owner: owner.into(),
-            name: "k".into(),
-            role,
-            scope: (!services.is_empty()).then(|| Arc::new(scope)),
-            lasts_ms: None,
-        };
-        AccessOrder::CreateKey { id: KeyId(id), key }
-    }
-
-    fn user(name: &str, role: Role) -> AccessOrder {
-        AccessOrder::AddUser { user: name.into(), role }
-    }
-
-    #[test]
-    fn the_first_key_is_made_once_and_again_when_it_is_lost() {
-        let mut office = Office::default();
-        assert_eq!(office.order(&begin(1)).unwrap(), 2);
-        office.refused(&begin(2), ACCESS_CONFLICT);
-        assert_eq!(office.order(&AccessOrder::RevokeKey { id: KeyId(1) }).unwrap(), 1);
-        assert_eq!(office.order(&AccessOrder::RevokeKey { id: KeyId(1) }).unwrap(), 0, "the same again");
-        let again = AccessOrder::Begin { user: "root".into(), id: KeyId(2), digest: KeyDigest::of("second") };
-        assert_eq!(office.order(&again).unwrap(), 1);
-    }
-
-    #[test]
-    fn there_is_always_an_admin() {
-        let mut office = Office::default();
-        office.order(&begin(1)).unwrap();
-        let lower = AccessOrder::ChangeRole { user: "root".into(), role: Role::User };
-        office.refused(&lower, ACCESS_CONFLICT);
-        office.refused(&AccessOrder::RemoveUser { user: "root".into() }, ACCESS_CONFLICT);
-        office.order(&user("anna", Role::Admin)).unwrap();
-        office.order(&AccessOrder::RemoveUser { user: "root".into() }).unwrap();
-        assert!(office.state.access.keys.is_empty(), "the keys of a user go along");
-    }
-
-    #[test]
-    fn keys_fit_their_owners() {
-        let mut office = Office::default();
-        office.order(&begin(1)).unwrap();
-        office.order(&user("ops", Role::Operator)).unwrap();
-        office.refused(&user("ops", Role::User), ACCESS_CONFLICT);
-        for name in ["", "Anna", "token", "local", "a b", &"x".repeat(200)] {
-            office.refused(&user(name, Role::User), INVALID_ARGUMENT);
-        }
-        office.refused(&key(2, "ops", Role::Admin, &[]), INVALID_ARGUMENT);
-        office.refused(&key(2, "ops", Role::User, &["echo"]), INVALID_ARGUMENT);
-        office.refused(&key(2, "ops", Role::Service, &[]), REQUIRED_FIELD_MISSING);
-        office.refused(&key(2, "nobody", Role::User, &[]), ACCESS_SUBJECT_NOT_FOUND);
-        office.refused(&AccessOrder::RevokeKey { id: KeyId(9) }, ACCESS_SUBJECT_NOT_FOUND);
-        office.order(&key(2, "ops", Role::Service, &["echo"])).unwrap();
-        office.refused(&key(2, "ops", Role::Service, &["echo"]), ACCESS_CONFLICT);
-    }
-
-    #[test]
-    fn there_is_a_limit_to_users() {
-        let mut office = Office::default();
-        office.order(&begin(1)).unwrap();
-        for count in 1..USERS_MAX {
-            office.order(&user(&format!("u{count}"), Role::User)).unwrap();
-        }
-        office.refused(&user("one-more", Role::User), ACCESS_CONFLICT);
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use utoipa::openapi::Required;
 use super::document::{Document, Tag};
 use super::examples::{self, BEGAN, ENDED};
 use crate::core::errors::{
-    ACCESS_CONFLICT, ACCESS_SUBJECT_NOT_FOUND, DISK_SPACE_FULL, REQUIRED_FIELD_MISSING,
+    ACCESS_CONFLICT, ACCESS_SUBJECT_NOT_FOUND, DISK_SPACE_FULL, LAST_ADMIN, REQUIRED_FIELD_MISSING,
 };
 use crate::protocol::rest::{
     Done, KeyMade, KeyRequest, KeyView, RoleRequest, UserRequest, UserView, WhoamiView,
@@ -85,7 +85,7 @@ pub fn revoke_key() -> Document {
         .path("id", "The id of the key.", KEY)
         .describe("It counts no longer, and what is open with it ends.")
         .answers::<Done>(200, "It is revoked.", json!({"id": KEY, "status": "revoked", "seq": 42}))
-        .refuses([ACCESS_CONFLICT, ACCESS_SUBJECT_NOT_FOUND, DISK_SPACE_FULL])
+        .refuses([ACCESS_CONFLICT, ACCESS_SUBJECT_NOT_FOUND, DISK_SPACE_FULL, LAST_ADMIN])
 }
 
 fn of_user(id: &'static str, summary: &'static str) -> Document {

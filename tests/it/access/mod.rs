@@ -3,6 +3,7 @@
 mod canary;
 mod command_line;
 mod documented;
+mod last_admin;
 mod lasting;
 mod limits;
 mod sockets;

@@ -1,9 +1,11 @@
-//! People who say who may do what.
+//! People who say who may do what, and a naive reading of what the log says of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gleitzeit::core::access::{AccessOrder, Actor, KeyDigest, NewKey, Role, Scope};
+use gleitzeit::core::access::{AccessFact, AccessOrder, Actor, Key, KeyDigest, NewKey, Role, Scope};
 use gleitzeit::core::command::Command;
+use gleitzeit::core::event::{Event, Record};
 use gleitzeit::core::ids::{KeyId, Timestamp};
 
 use super::checker::Asked;
@@ -39,5 +41,60 @@ impl World {
         let scope = (role == Role::Service).then(|| Arc::new(scope));
         let lasts_ms = self.rng.chance(300).then(|| self.rng.range(1, 600_000));
         NewKey { digest, owner, name: Arc::from("for a test"), role, scope, lasts_ms }
+    }
+}
+
+/// Who is an admin, and the keys that are still worth something.
+#[derive(Debug, Default)]
+pub struct Admins {
+    users: BTreeMap<Arc<str>, Role>,
+    keys: BTreeMap<KeyId, Key>,
+}
+
+impl Admins {
+    /// Somebody who could change users and keys a moment ago must not be the last one who could.
+    pub fn follow(&mut self, record: &Record) -> Result<(), String> {
+        let Event::Access { fact, .. } = &record.event else { return Ok(()) };
+        let before = (self.admins(), self.ways_in(record.at));
+        self.note(fact);
+        let after = (self.admins(), self.ways_in(record.at));
+        if (before.0 > 0 && after.0 == 0) || (before.1 > 0 && after.1 == 0) {
+            return Err("nobody is left who may change users and keys".to_owned());
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, fact: &AccessFact) {
+        match fact {
+            AccessFact::UserAdded { user, role } | AccessFact::RoleChanged { user, role } => {
+                self.users.insert(Arc::clone(user), *role);
+            }
+            AccessFact::UserRemoved { user } => {
+                self.users.remove(user);
+                self.keys.retain(|_, key| key.owner != *user);
+            }
+            AccessFact::KeyCreated { id, key } => {
+                self.keys.insert(*id, Key::clone(key));
+            }
+            AccessFact::KeyRevoked { id } => {
+                self.keys.remove(id);
+            }
+            // What is written again is known already.
+            AccessFact::KeysUsed { .. }
+            | AccessFact::Acted { .. }
+            | AccessFact::UserCarried { .. }
+            | AccessFact::KeyCarried { .. } => {}
+        }
+    }
+
+    fn admins(&self) -> usize {
+        self.users.values().filter(|role| **role == Role::Admin).count()
+    }
+
+    /// Keys of admins, made for admins, that have not expired.
+    fn ways_in(&self, now: Timestamp) -> usize {
+        let of_admin = |key: &&Key| self.users.get(&key.owner) == Some(&Role::Admin);
+        let lasts = |key: &&Key| key.expires_at.is_none_or(|end| end > now);
+        self.keys.values().filter(|key| key.role == Role::Admin).filter(of_admin).filter(lasts).count()
     }
 }

@@ -9,6 +9,8 @@ use gleitzeit::core::ids::{AttemptNo, Fingerprint, Seq, TaskId, WorkerId, Workfl
 use gleitzeit::core::payload::Stored;
 use gleitzeit::core::spec::{ErrorStrategy, Trigger, WorkflowSpec};
 
+use super::admins::Admins;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// Not offered, or between two attempts.
@@ -79,12 +81,14 @@ pub struct Model {
     pub setbacks: BTreeSet<(TaskId, AttemptNo)>,
     /// Attempts that receivers outside have taken.
     pub delivered: BTreeSet<(TaskId, AttemptNo)>,
+    admins: Admins,
 }
 
 impl Model {
     /// Checks one record against everything before it, and remembers it.
     pub fn follow(&mut self, seq: Seq, record: &Record) -> Result<(), String> {
-        self.judge(seq, &record.event).map_err(|why| format!("record {} {:?}: {why}", seq.0, record.event))
+        let judged = self.admins.follow(record).and_then(|()| self.judge(seq, &record.event));
+        judged.map_err(|why| format!("record {} {:?}: {why}", seq.0, record.event))
     }
 
     fn judge(&mut self, seq: Seq, event: &Event) -> Result<(), String> {

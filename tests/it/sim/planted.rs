@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use gleitzeit::core::access::{AccessFact, Actor};
 use gleitzeit::core::command::Command;
 use gleitzeit::core::event::{Event, GrantAfter, LostReason, Record};
 use gleitzeit::core::ids::{AttemptNo, Seq, TaskId, Timestamp};
@@ -38,10 +39,12 @@ pub enum Planted {
     HandedOnAgain,
     /// A workflow that was read from the store is taken for what the store has now.
     OldCopyTrusted,
+    /// The last key of an admin is revoked.
+    LockedOut,
 }
 
 impl Planted {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ReleaseBeforeDurable,
         Self::RecordLostInReplay,
         Self::StaleReportTaken,
@@ -53,6 +56,7 @@ impl Planted {
         Self::ReleasedTooEarly,
         Self::HandedOnAgain,
         Self::OldCopyTrusted,
+        Self::LockedOut,
     ];
 
     /// Words of the violation by which it must be noticed, where the log alone does not show it.
@@ -60,6 +64,7 @@ impl Planted {
         match self {
             Self::RunningTakenForLost | Self::ReleasedTooEarly => "still runs",
             Self::HandedOnAgain => "is posted again",
+            Self::LockedOut => "nobody is left",
             Self::ReleaseBeforeDurable
             | Self::RecordLostInReplay
             | Self::StaleReportTaken
@@ -114,7 +119,8 @@ impl Planted {
                 | Self::RunningTakenForLost
                 | Self::ReleasedTooEarly
                 | Self::HandedOnAgain
-                | Self::OldCopyTrusted,
+                | Self::OldCopyTrusted
+                | Self::LockedOut,
             )
             | None => {
                 return;
@@ -143,7 +149,7 @@ impl Planted {
         turn.records.push(record);
     }
 
-    /// What an engine would say that forgets what a worker runs.
+    /// What an engine would say that forgets what a worker runs, or whom it must not lock out.
     fn forgotten(self, engine: &Engine) -> Option<Event> {
         let mut earlier = engine.state.grants.all().filter(|(worker, ..)| {
             engine.presence.worker(worker).is_some_and(|known| known.is_connected() && !known.facts.fences)
@@ -161,6 +167,12 @@ impl Planted {
             Self::ReleasedTooEarly => {
                 let (worker, task, attempt, _) = earlier.find(|(.., grant)| !grant.phase.is_current())?;
                 Some(Event::GrantReleased { task, attempt, worker: worker.clone() })
+            }
+            Self::LockedOut => {
+                let mut keys = engine.state.access.admin_keys(engine.state.now);
+                let (Some((id, _)), None) = (keys.next(), keys.next()) else { return None };
+                let by = Actor::without_key(Actor::LOCAL);
+                Some(Event::Access { by, fact: AccessFact::KeyRevoked { id } })
             }
             Self::ReleaseBeforeDurable
             | Self::RecordLostInReplay
