@@ -21,6 +21,6 @@ pub async fn patched(app: &App, workflow: &Workflow, index: u32, patch: &RawValu
     let merged = merge(before.as_str(), patch.get())
         .map_err(|error| invalid(format!("the parameters could not be merged: {error}")))?;
     let merged = compact(&merged);
-    check_edited(&merged, workflow.spec.route_of(index), &app.limits)?;
-    Ok(Edit { over, parameters: Payload::new(merged.as_ref()) })
+    let checked = check_edited(before.as_str(), &merged, workflow.spec.route_of(index), &app.limits)?;
+    Ok(Edit { over, parameters: Payload::new(checked.as_ref()) })
 }

@@ -88,7 +88,7 @@ function Body({ task, why, word, run, place, stream }) {
       <dt>Priority</dt><dd>${task.priority}</dd>
       <dt>Started</dt><dd>${task.started_at ? html`<span class="num">${fineTime(task.started_at)}</span> <span class="muted">${ago(task.started_at, now.value)}</span>` : 'not yet'}</dd>
       ${task.ended_at && html`<dt>Ended</dt><dd class="num">${fineTime(task.ended_at)}${task.started_at ? html` <span class="muted">after ${duration(ms(task.ended_at) - ms(task.started_at))}</span>` : ''}</dd>`}
-      <dt>Limits</dt><dd>${limit(task.timeout_seconds * 1000)} a run, ${plural(task.max_attempts, 'attempt')}</dd>
+      <dt>Limits</dt><dd>${limit(task.timeout_seconds * 1000)} a run, ${plural(task.max_attempts, 'failure')}</dd>
       ${task.usage && html`<dt>Tokens</dt><dd class="num">${task.usage.prompt_tokens ?? '–'} in, ${task.usage.completion_tokens ?? '–'} out${task.usage.model ? `, ${task.usage.model}` : ''}</dd>`}
       ${task.tags.length > 0 && html`<dt>Tags</dt><dd class="chips">${task.tags.map((tag) => html`<span key=${tag} class="tag">${tag}</span>`)}</dd>`}
     </dl></section>

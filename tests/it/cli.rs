@@ -19,6 +19,7 @@ mod many;
 mod mistakes;
 mod monitor;
 mod remote;
+mod retrying;
 mod webhooks;
 
 /// Nobody listens on this port of the loopback interface.

@@ -220,6 +220,11 @@ impl<'a> Entries<'a> {
         self.0.iter().map(|(name, _)| &**name)
     }
 
+    /// The value as it was written.
+    pub(super) fn json_of(&self, key: &str) -> Option<&'a str> {
+        self.0.iter().rfind(|(name, _)| **name == *key).map(|(_, value)| value.get())
+    }
+
     fn rewrite(&self, without: &[&str]) -> ObjectWriter {
         let kept = self.0.iter().filter(|(name, _)| !without.contains(&&**name));
         kept.fold(ObjectWriter::new(), |object, (name, value)| object.json(name, value.get()))
