@@ -90,6 +90,7 @@ mod watch;
 mod webhooks;
 #[cfg(feature = "client")]
 mod why;
+mod words;
 #[cfg(feature = "client")]
 mod workflow_file;
 
@@ -228,7 +229,7 @@ impl Care {
 
 /// Parses the command line, runs the verb and says how it ended.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = words::parse();
     let outcome = match cli.verb {
         #[cfg(feature = "server")]
         Verb::Serve(serve) => serve.run(),

@@ -2,6 +2,7 @@
 
 mod disk;
 mod followers;
+mod guard;
 mod network;
 mod reload;
 mod upkeep;
@@ -16,7 +17,7 @@ use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::opened::Opened;
 use super::{Exit, telemetry};
@@ -106,6 +107,7 @@ pub struct Server {
 /// When the data directory is in use, damaged or too new, or the address cannot be bound.
 pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server> {
     let began = crate::clock::instant();
+    guard::check_in_time(&config)?;
     let network = Network::open(&mut config).await?;
     let (url, tls) = (network.url(), network.tls());
     let tools = tools(&config)?;
@@ -113,13 +115,12 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
     let Opened { data_dir, log, reader, store, state, replayed } =
         Opened::open(&config.data_dir, config.segment_size, config.limits.idempotency_ms)?;
     let snapshots = log.snapshots();
-    let guard = guard(&config, &state)?;
+    let guard = guard::of(&config, &state)?;
     let clock = EngineClock::start(state.now);
 
     let store_status = Arc::new(StoreStatus::default());
     let (jobs, store_jobs) = channel();
-    let views = Arc::clone(&store) as Arc<dyn Views>;
-    let store_of = (views, jobs, Arc::clone(&store_status));
+    let store_of = (Arc::clone(&store) as Arc<dyn Views>, jobs, Arc::clone(&store_status));
     let prepared = prepare(&config, Box::new(log), state, store_of, clock);
     let on_archived = prepared.on_archived();
     let upkeep = upkeep::upkeep(prepared.handle(), Arc::clone(&store), snapshots.clone(), &data_dir);
@@ -210,26 +211,6 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<J
 
 fn places(data_dir: &DataDir) -> Places {
     Places { log: data_dir.log(), store: data_dir.path().join("store") }
-}
-
-/// Whether whoever connects has to show a key. A server that asks for none is for its own machine alone.
-fn guard(config: &Config, state: &State) -> anyhow::Result<Guard> {
-    let guard = if config.token.is_some() || state.access.has_begun() { Guard::Keys } else { Guard::None };
-    config.check_guard(guard)?;
-    if config.is_guessable() {
-        warn!(
-            "the token is short enough to be found by trying, and others reach this address: make keys with \
-             `gleitzeit auth init`, or give it a longer one, such as `openssl rand -hex 16` prints"
-        );
-    }
-    match guard {
-        Guard::Keys => info!("whoever connects has to show a key"),
-        Guard::None => info!(
-            "there are no keys and no token: only this machine can connect, and everybody on it may do everything; \
-             `gleitzeit auth init` makes the first key"
-        ),
-    }
-    Ok(guard)
 }
 
 fn tools(config: &Config) -> anyhow::Result<Tools> {

@@ -89,6 +89,11 @@ impl DataDir {
         Ok(Self { path: path.to_path_buf(), instance, _lock: lock })
     }
 
+    /// Whether the path is a data directory already.
+    pub fn is_there(path: &Path) -> bool {
+        path.join(FORMAT_FILE).exists()
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -120,7 +125,7 @@ const OWNER_ALONE: u32 = 0o700;
 /// cut before it wrote the format may not have got to that. Returns the directories that were synced.
 fn make_durably(path: &Path) -> io::Result<Vec<PathBuf>> {
     let path = std::path::absolute(path)?;
-    if path.join(FORMAT_FILE).exists() {
+    if DataDir::is_there(&path) {
         return Ok(Vec::new());
     }
     let missing = path.ancestors().skip(1).take_while(|directory| !directory.exists());

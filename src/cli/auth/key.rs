@@ -9,6 +9,7 @@ use crate::cli::output::{Output, pairs, table, text};
 use crate::cli::remote::Remote;
 use crate::cli::{Exit, receipt};
 use crate::client::{AccessKey, Client, NewKey};
+use crate::core::access::Role;
 
 /// List the keys, make and revoke them.
 #[derive(Debug, Args)]
@@ -40,16 +41,17 @@ struct Create {
     /// What it is for.
     #[arg(long)]
     name: String,
-    /// `readonly`, `user`, `service`, `operator` or `admin`; no further than the user's own.
-    #[arg(long, default_value = "user")]
-    role: String,
+    /// `readonly`, `user`, `service`, `operator` or `admin`; no further than the user's own. Without it: `user`, or the user's own
+    /// where that does not reach as far.
+    #[arg(long)]
+    role: Option<String>,
     /// A service that a key of the role `service` may register; may be given several times.
     #[arg(long = "service", value_name = "NAME")]
     services: Vec<String>,
     /// A capability that such a service may offer; may be given several times. Without any: all.
     #[arg(long = "capability", value_name = "NAME")]
     capabilities: Vec<String>,
-    /// How long it counts, such as `12h` or `90d`. Without it: until it is revoked.
+    /// How long it counts, in minutes, hours or days: `30m`, `12h` or `90d`. Without it: until it is revoked.
     #[arg(long, value_name = "TIME", value_parser = lifetime)]
     expires: Option<Duration>,
 }
@@ -69,7 +71,11 @@ async fn perform(client: &Client, output: &Output, verb: Verb) -> anyhow::Result
             output.print(&page, Some(&page.items), names, || table(&HEAD, page.items.iter().map(row)))?;
         }
         Verb::Create(create) => {
-            let key = client.create_key(&create.key()).await?;
+            let role = match create.role.clone() {
+                Some(role) => role,
+                None => usual_role(client, &create.user).await?,
+            };
+            let key = client.create_key(&create.key(role)).await?;
             output.one(&key, &key.id, || told(&key))?;
         }
         Verb::Revoke { key } => return receipt::print(output, &client.revoke_key(&key).await?),
@@ -77,12 +83,20 @@ async fn perform(client: &Client, output: &Output, verb: Verb) -> anyhow::Result
     Ok(Exit::Ok)
 }
 
+/// What a key is for that nobody asked more of. An unknown user is named by the server.
+async fn usual_role(client: &Client, user: &str) -> anyhow::Result<String> {
+    let users = client.users().await?.items;
+    let own = users.into_iter().find(|known| known.name == user).map(|known| known.role);
+    let lower = own.filter(|role| Role::parse(role).is_some_and(|role| !role.covers(Role::User)));
+    Ok(lower.unwrap_or_else(|| Role::User.name().to_owned()))
+}
+
 impl Create {
-    fn key(self) -> NewKey {
+    fn key(self, role: String) -> NewKey {
         NewKey {
             user: self.user,
             name: self.name,
-            role: self.role,
+            role,
             services: self.services,
             capabilities: self.capabilities,
             expires_in_seconds: self.expires.map(|lasts| lasts.as_secs()),

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 /// A number and `m`, `h` or `d`.
 pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time; write it as `30m`, `12h` or `90d`");
+    let wrong = || {
+        format!(
+            "`{text}` is no count of minutes, hours or days, of which a key lasts one at least: write `30m`, `12h` or `90d`"
+        )
+    };
     let unit = text.chars().next_back().ok_or_else(wrong)?;
     let count: u64 =
         text.get(..text.len() - unit.len_utf8()).and_then(|text| text.parse().ok()).ok_or_else(wrong)?;

@@ -90,6 +90,54 @@ fn the_commands_of_the_documentation_do_what_they_say() {
     assert_eq!(text(&users.stdout), "admin\n", "anna was removed at last");
 }
 
+/// A key has no more than its user, and no more than was asked for.
+#[test]
+fn a_key_without_a_role_is_one_for_work_or_for_less() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let (server, key) = begun(&folder.path().join("data"));
+    let admin = |words: &[&str]| {
+        let mut command = gleitzeit();
+        command.args(words).env("XDG_CONFIG_HOME", folder.path()).env("GLEITZEIT_URL", server.url());
+        command.env("GLEITZEIT_TOKEN", &key).output().expect("the binary can be started")
+    };
+    for (user, expected) in [("readonly", "readonly"), ("user", "user"), ("operator", "user")] {
+        assert!(admin(&["auth", "user", "add", user, "--role", user]).status.success());
+        let made = admin(&["auth", "key", "create", user, "--name", "k"]);
+        let told = text(&made.stdout);
+        let role = told.lines().find_map(|line| line.strip_prefix("role ")).map(str::trim);
+        assert_eq!(role, Some(expected), "{told}{}", text(&made.stderr));
+    }
+    assert!(admin(&["auth", "user", "add", "box", "--role", "service"]).status.success());
+    let unbound = admin(&["auth", "key", "create", "box", "--name", "k"]);
+    assert!(text(&unbound.stderr).contains("GZ7006"), "{}", text(&unbound.stderr));
+    let bound = admin(&["auth", "key", "create", "box", "--name", "k", "--service", "echo"]);
+    assert!(bound.status.success(), "{}", text(&bound.stderr));
+    let nobody = admin(&["auth", "key", "create", "nobody", "--name", "k"]);
+    assert!(text(&nobody.stderr).contains("there is no user nobody"), "{}", text(&nobody.stderr));
+    let short = admin(&["auth", "key", "create", "user", "--name", "k", "--expires", "2s"]);
+    assert_eq!(short.status.code(), Some(2));
+    assert!(text(&short.stderr).contains("minutes, hours or days"), "{}", text(&short.stderr));
+}
+
+#[test]
+fn a_usage_line_asks_for_nothing_that_the_environment_says() {
+    let told = |words: &[&str]| {
+        let mut command = gleitzeit();
+        command.args(words).env("GLEITZEIT_URL", "http://127.0.0.1:9").env("GLEITZEIT_TOKEN", "secret");
+        let output = command.output().expect("the binary can be started");
+        assert_eq!(output.status.code(), Some(2));
+        text(&output.stderr)
+    };
+    for (words, usage) in [
+        (&["status"][..], "Usage: gleitzeit status <WORKFLOW>\n"),
+        (&["auth", "key", "revoke"][..], "Usage: gleitzeit auth key revoke <KEY>\n"),
+        (&["list", "--nonsense"][..], "Usage: gleitzeit list [OPTIONS]\n"),
+    ] {
+        let told = told(words);
+        assert!(told.contains(usage), "{told}");
+    }
+}
+
 #[test]
 fn another_address_needs_keys() {
     let folder = tempfile::tempdir().expect("a temporary directory");
@@ -103,6 +151,10 @@ fn another_address_needs_keys() {
     assert_eq!(open.status.code(), Some(1));
     let told = text(&open.stderr);
     assert!(told.contains("gleitzeit auth init") && told.contains("127.0.0.1"), "{told}");
+    assert!(!data.exists(), "a refusal leaves no directory behind");
+    fs::create_dir(&data).expect("a directory can be made");
+    assert_eq!(serve("0.0.0.0").status.code(), Some(1));
+    assert!(fs::read_dir(&data).expect("it is there").next().is_none(), "nothing was put into it");
     drop(begun(&data));
     let mut command = gleitzeit();
     command.args(["serve", "--host", "0.0.0.0", "--port", "0", "--data-dir"]).arg(&data);
