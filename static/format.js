@@ -77,6 +77,18 @@ export function ago(at, now) {
   return `${Math.floor(seconds / 86400)} d ago`;
 }
 
+/**
+ * How much waits for a webhook that fails, and how long for.
+ * @param {{waiting: number, more_waiting: boolean, next_at: string | null}} failing @param {number} now
+ */
+export function waitsFor(failing, now) {
+  const one = failing.waiting === 1 && !failing.more_waiting;
+  const waits = one ? '1 end waits' : `${count(failing.waiting)}${failing.more_waiting ? ' or more' : ''} ends wait`;
+  if (!failing.next_at) return waits;
+  const left = ms(failing.next_at) - now;
+  return `${waits}, the next try is ${left > 0 ? `in ${duration(left)}` : 'under way'}`;
+}
+
 /** The beginning of a generated id, which is enough for the eye. @param {string} id */
 export const shortId = (id) => (/^[0-9a-f]{8}-[0-9a-f-]{27}/.test(id) ? `${id.slice(0, 8)}…${id.slice(id.length - 4)}` : id);
 

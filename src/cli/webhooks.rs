@@ -146,17 +146,33 @@ impl Add {
 
 fn list(output: &Output, page: &Page<Webhook>) -> anyhow::Result<()> {
     let row = |webhook: &Webhook| {
-        let Webhook { id, url, events, status, .. } = webhook;
-        vec![id.clone(), status.clone(), events.join(" "), url.clone()]
+        let Webhook { id, url, events, .. } = webhook;
+        let [since, waiting, next, error] = failing(webhook);
+        vec![id.clone(), standing(webhook), events.join(" "), url.clone(), since, waiting, next, error]
     };
     let names = page.items.iter().map(|webhook| webhook.id.clone());
-    let head = ["WEBHOOK", "STATUS", "EVENTS", "URL"];
+    let head = ["WEBHOOK", "STATUS", "EVENTS", "URL", "FAILS SINCE", "WAITING", "NEXT TRY", "LAST ERROR"];
     output.print(page, Some(&page.items), names, || table(&head, page.items.iter().map(row)))
+}
+
+/// One that is enabled and does not get through is not well.
+pub(super) fn standing(webhook: &Webhook) -> String {
+    let fails = webhook.failing.is_some() && webhook.status == "enabled";
+    if fails { "failing".to_owned() } else { webhook.status.clone() }
+}
+
+/// Since when it fails, how much waits, when it is tried next and what went wrong; nothing where it does not.
+pub(super) fn failing(webhook: &Webhook) -> [String; 4] {
+    let Some(failing) = &webhook.failing else { return <[String; 4]>::default() };
+    let more = if failing.more_waiting { " or more" } else { "" };
+    let [next, error] = [&failing.next_at, &failing.error].map(|text| text.clone().unwrap_or_default());
+    [failing.since.clone(), format!("{}{more}", failing.waiting), next, error]
 }
 
 fn shown(output: &Output, webhook: &Webhook) -> anyhow::Result<()> {
     let more = &webhook.more;
     let filter = text(more, "filter");
+    let [since, waiting, next, error] = failing(webhook);
     output.one(webhook, &webhook.id, || {
         pairs(&[
             ("webhook", webhook.id.clone()),
@@ -164,8 +180,12 @@ fn shown(output: &Output, webhook: &Webhook) -> anyhow::Result<()> {
             ("description", text(more, "description")),
             ("events", webhook.events.join(" ")),
             ("filter", if filter == "{}" { String::new() } else { filter }),
-            ("status", webhook.status.clone()),
+            ("status", standing(webhook)),
             ("reason", text(more, "reason")),
+            ("fails since", since),
+            ("last error", error),
+            ("waiting", waiting),
+            ("next try", next),
             ("created", text(more, "created_at")),
             ("cursor", text(more, "cursor")),
             ("given up", text(more, "given_up_in_a_row")),

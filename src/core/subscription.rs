@@ -165,6 +165,8 @@ pub struct Subscription {
     pub deliveries: VecDeque<DeliveryNote>,
     /// The latest part of the log that went before its ends were told.
     pub missed: Option<Missed>,
+    /// When the first try failed after the latest one that did not. Nothing while all is well.
+    pub failing_since: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,6 +231,14 @@ pub enum Occasion {
     InTurn,
     /// Somebody asked for it again.
     ByHand,
+}
+
+/// The ends that a subscription has yet to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Untold {
+    pub ends: usize,
+    /// Whether there may be more: only so much of the log is looked at.
+    pub more: bool,
 }
 
 /// What happened to a subscription.
@@ -368,6 +378,12 @@ impl Subscription {
     pub fn delivery(&self, seq: Seq) -> Option<&DeliveryNote> {
         let place = self.deliveries.binary_search_by_key(&seq, |note| note.told.seq).ok()?;
         self.deliveries.get(place)
+    }
+
+    /// Since when its receiver takes nothing, and the delivery of the latest try; nothing while all is well.
+    pub fn failing(&self) -> Option<(Timestamp, &DeliveryNote)> {
+        let latest = self.deliveries.iter().max_by_key(|note| note.last_at)?;
+        Some((self.failing_since?, latest))
     }
 
     /// The delivery that was tried and is to be tried again, and when.

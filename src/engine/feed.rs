@@ -109,10 +109,21 @@ impl Feed {
         limit: usize,
         wanted: &dyn Fn(&Record) -> bool,
     ) -> Result<(Vec<(Seq, Record)>, Seq), Rejection> {
+        self.read_among(from, SCAN_MAX, limit, wanted)
+    }
+
+    /// The same among so many records at most.
+    pub(super) fn read_among(
+        &self,
+        from: Seq,
+        looked_max: u64,
+        limit: usize,
+        wanted: &dyn Fn(&Record) -> bool,
+    ) -> Result<(Vec<(Seq, Record)>, Seq), Rejection> {
         let mut found = Vec::new();
         let mut next = from.max(Seq::FIRST);
         let mut broken = None;
-        let stop = Seq(next.0.saturating_add(SCAN_MAX));
+        let stop = Seq(next.0.saturating_add(looked_max));
         self.log
             .scan(next, &mut |view| {
                 if found.len() == limit || view.seq >= stop {

@@ -1,15 +1,22 @@
 //! Webhook subscriptions as others see them, and how long the log waits for them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::handle::EngineHandle;
 use super::query::blocking;
 use crate::core::errors;
+use crate::core::event::Record;
 use crate::core::ids::{Seq, SubscriptionId, WorkflowId};
 use crate::core::limits::SUBSCRIPTION_HOLD_MS;
 use crate::core::rejection::Rejection;
 use crate::core::state::Workflow;
-use crate::core::subscription::{Subscription, SubscriptionStatus};
+use crate::core::subscription::{EndKind, Subscription, SubscriptionStatus, Untold};
+
+/// Ends that are counted of those that wait for one subscription: nobody reads a larger number otherwise.
+const UNTOLD_MAX: usize = 1_000;
+/// Records that are looked at for it, which takes some hundredths of a second.
+const UNTOLD_LOOKED_MAX: u64 = 20_000;
 
 impl EngineHandle {
     pub fn fresh_subscription_id(&self) -> SubscriptionId {
@@ -32,6 +39,36 @@ impl EngineHandle {
     pub async fn subscription(&self, id: SubscriptionId) -> Result<Arc<Subscription>, Rejection> {
         let found = self.query(move |view| view.state.subscriptions.get(&id).cloned()).await?;
         found.ok_or_else(|| Rejection::new(errors::WEBHOOK_NOT_FOUND, format!("there is no webhook {id}")))
+    }
+
+    /// What waits for a subscription, from its cursor on.
+    ///
+    /// # Errors
+    /// That the engine is overloaded or stopping, or that the log or the store cannot be read.
+    pub async fn untold(&self, known: &Subscription) -> Result<Untold, Rejection> {
+        let (feed, kinds) = (self.feed().clone(), known.terms.events.clone());
+        let from = known.cursor.max(self.first_kept());
+        let (found, next) = blocking(move || {
+            let wanted =
+                |record: &Record| EndKind::of(&record.event).is_some_and(|kind| kinds.contains(&kind));
+            feed.read_among(from, UNTOLD_LOOKED_MAX, UNTOLD_MAX, &wanted)
+        })
+        .await??;
+        let more = next < self.feed().durable_end();
+        if known.terms.filter.is_empty() {
+            return Ok(Untold { ends: found.len(), more });
+        }
+        let of: Vec<WorkflowId> = found.iter().filter_map(|(_, record)| record.event.workflow()).collect();
+        let known_ids: BTreeSet<WorkflowId> = of.iter().copied().collect();
+        let ids: Vec<WorkflowId> = known_ids.into_iter().collect();
+        let workflows = self.workflows(ids.clone()).await?;
+        let refused: BTreeSet<WorkflowId> = ids
+            .into_iter()
+            .zip(workflows)
+            .filter(|(_, workflow)| workflow.as_ref().is_some_and(|one| !known.terms.filter.accepts(one)))
+            .map(|(id, _)| id)
+            .collect();
+        Ok(Untold { ends: of.iter().filter(|id| !refused.contains(id)).count(), more })
     }
 
     /// Several workflows, live or archived, by one look into memory; nothing for those that nobody knows.

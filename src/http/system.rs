@@ -14,7 +14,10 @@ use super::problem::Failed;
 use super::{App, Shutdown};
 use crate::clock;
 use crate::core::rejection::Rejection;
-use crate::protocol::rest::{Health, parse_request};
+use crate::protocol::rest::{Health, parse_request, webhook_warning};
+
+/// Webhooks that fail are named up to here; where more do, something else is wrong.
+const WEBHOOKS_NAMED_MAX: usize = 5;
 
 /// The engine answered, so it lives; what is wrong is named. On a full disk an answer may have to wait for space,
 /// and that the disk is full is known without one.
@@ -34,10 +37,25 @@ pub async fn health(State(app): State<Arc<App>>) -> Result<(StatusCode, Json<Hea
     }
     let noted = app.engine.condition().now();
     problems.extend(noted.problems());
-    let warnings = noted.warnings();
+    let mut warnings = noted.warnings();
+    if !read_only {
+        warnings.extend(failing_webhooks(&app).await?);
+    }
     let version = env!("CARGO_PKG_VERSION");
     let status = if problems.is_empty() { "healthy" } else { "degraded" };
     Ok((StatusCode::OK, Json(Health { status, version, read_only, problems, warnings })))
+}
+
+/// Each webhook that does not tell what it is to tell, so many of them at most.
+async fn failing_webhooks(app: &App) -> Result<Vec<String>, Rejection> {
+    let all = app.engine.subscriptions().await?;
+    let mut said: Vec<String> = all.iter().filter_map(|(id, known)| webhook_warning(*id, known)).collect();
+    let more = said.len().saturating_sub(WEBHOOKS_NAMED_MAX);
+    if more > 0 {
+        said.truncate(WEBHOOKS_NAMED_MAX);
+        said.push(format!("{more} more webhooks fail; see `gleitzeit webhooks list`"));
+    }
+    Ok(said)
 }
 
 pub async fn livez() -> &'static str {

@@ -59,8 +59,20 @@ impl std::fmt::Debug for Receivers {
 
 pub async fn list(State(app): State<Arc<App>>) -> Result<Json<Page<WebhookView>>, Failed> {
     let all = app.engine.subscriptions().await?;
-    let items = all.iter().map(|(id, known)| WebhookView::of(*id, known)).collect();
+    let mut items = Vec::with_capacity(all.len());
+    for (id, known) in all {
+        items.push(view(&app, id, &known).await?);
+    }
     Ok(Json(Page { items, next_cursor: None }))
+}
+
+/// What waits is counted for those that fail alone: of the others nothing does for long.
+async fn view(app: &App, id: SubscriptionId, known: &Subscription) -> Result<WebhookView, Failed> {
+    let view = WebhookView::of(id, known);
+    if known.failing().is_none() {
+        return Ok(view);
+    }
+    Ok(view.failing(known, app.engine.untold(known).await?))
 }
 
 pub async fn create(State(app): State<Arc<App>>, Body(body): Body) -> Result<Response, Failed> {
@@ -96,7 +108,8 @@ pub async fn detail(
     Path(id): Path<String>,
 ) -> Result<Json<WebhookView>, Failed> {
     let id = named(&id)?;
-    Ok(Json(WebhookView::of(id, &*app.engine.subscription(id).await?)))
+    let known = app.engine.subscription(id).await?;
+    Ok(Json(view(&app, id, &known).await?))
 }
 
 pub async fn change(
@@ -235,5 +248,5 @@ async fn made(
     accepted: &Accepted,
 ) -> Result<Json<WebhookMade>, Failed> {
     let known = app.engine.subscription(id).await?;
-    Ok(Json(WebhookMade { webhook: WebhookView::of(id, &known), secret, seq: accepted.seq.0 }))
+    Ok(Json(WebhookMade { webhook: view(app, id, &known).await?, secret, seq: accepted.seq.0 }))
 }

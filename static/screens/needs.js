@@ -1,6 +1,6 @@
 // What needs a person: each with what it is about and where to go.
 import { html } from '../html.js';
-import { duration, ms, plural } from '../format.js';
+import { duration, ms, plural, waitsFor } from '../format.js';
 import { get, segment } from '../state/api.js';
 import { now } from '../state/clock.js';
 import { usePoll } from '../state/poll.js';
@@ -21,15 +21,16 @@ const STUCK = ['no_worker', 'unheard', 'no_handler', 'same_id', 'earlier_attempt
 export function NeedsYou({ known, running, letters }) {
   const stuck = useStuck(known, running);
   const hooks = useHooks();
-  const needs = [...fromServer(known), ...stuck, ...fromWorkflows(running, letters), ...hooks];
+  const needs = [...fromServer(known, hooks), ...stuck, ...fromWorkflows(running, letters), ...hooks];
   if (needs.length === 0) return html`<p class="row muted"><span class="status s-completed"><${Icon} name="check" /></span>Nothing. All is as it should be.</p>`;
   return html`<ul class="needs">${needs.map((need) => html`<li key=${need.text}><span class=${`status s-${need.state}`}><${Icon} name=${need.icon} /></span>
     <span class="grow wrap">${need.text}${need.more ? html` <span class="muted">${need.more}</span>` : ''}</span>${need.href && html`<a class="link" href=${need.href}>Look</a>`}</li>`)}</ul>`;
 }
 
-function fromServer({ health, services, stats }) {
+/** What is told with a way to it is not told once more. */
+function fromServer({ health, services, stats }, hooks) {
   const needs = health.problems.map((text) => ({ state: 'failed', icon: 'disk', text: text.charAt(0).toUpperCase() + text.slice(1), href: '' }));
-  if (!health.read_only) needs.push(...health.warnings.map((text) => ({ state: 'retrying', icon: 'disk', text: text.charAt(0).toUpperCase() + text.slice(1), href: '' })));
+  if (!health.read_only) needs.push(...health.warnings.filter((text) => !hooks.some(({ hook }) => text.includes(hook))).map((text) => ({ state: 'retrying', icon: 'disk', text: text.charAt(0).toUpperCase() + text.slice(1), href: '' })));
   for (const service of byName(services)) {
     if (service.workers === 0) needs.push({ state: 'failed', icon: 'lost', text: `${service.name} is away`, more: service.active > 0 ? `and holds ${plural(service.active, 'task')}` : '', href: address(['services', service.name]) });
   }
@@ -97,8 +98,8 @@ async function whyOf(workflow, signal) {
 function useHooks() {
   const shown = may('operator');
   const { value } = usePoll((signal) => (shown ? get('/webhooks', signal) : Promise.resolve(null)), 15000, [shown]);
-  return (value?.items ?? []).filter((hook) => hook.status === 'disabled' || hook.given_up_in_a_row > 0).map((hook) => ({
-    state: hook.status === 'disabled' ? 'failed' : 'retrying', icon: 'out', href: address(['webhooks', hook.id]),
-    text: hook.status === 'disabled' ? `The webhook to ${hook.url} is disabled` : `The webhook to ${hook.url} was given up ${plural(hook.given_up_in_a_row, 'time')} in a row`, more: hook.reason ?? '',
+  return (value?.items ?? []).filter((hook) => hook.status === 'disabled' || (hook.status === 'enabled' && hook.failing)).map((hook) => ({
+    state: hook.status === 'disabled' ? 'failed' : 'retrying', icon: 'out', href: address(['webhooks', hook.id]), hook: hook.id,
+    text: hook.status === 'disabled' ? `The webhook to ${hook.url} is disabled` : `The webhook to ${hook.url} fails: ${hook.failing.error}`, more: hook.reason ?? waitsFor(hook.failing, now.value),
   }));
 }

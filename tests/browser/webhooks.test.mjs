@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { closeBrowser, House, openPage, picture, task, until } from './house.mjs';
 
-// One try for each end, and one that is given up disables the webhook: nobody waits for a pause here.
-const house = new House({ config: '[http]\nallow = ["127.0.0.1"]\n[webhooks.subscriptions]\ntries = 1\ndisable_after = 1\n' });
+// One try for each end, and two that are given up disable the webhook: nobody waits for a pause here.
+const house = new House({ config: '[http]\nallow = ["127.0.0.1"]\n[webhooks.subscriptions]\ntries = 1\ndisable_after = 2\n' });
 let answer = 200;
 const told = [];
 const receiver = createServer((request, response) => {
@@ -46,12 +46,23 @@ test('a webhook is followed, mended, and goes on', async () => {
   await page.getByRole('heading', { name: hook.url, level: 1 }).waitFor();
   await page.getByRole('row', { name: /Delivered.*workflow.completed/ }).waitFor();
 
-  // The receiver refuses: the end is given up, the webhook disabled, and Now says so.
+  // The receiver refuses: the webhook fails, and both screens say so.
   answer = 500;
+  await house.status(await house.submit({ name: 'Refused first', tasks: [task('Only')] }), 'completed');
+  await page.getByText(/It fails since .*: the receiver answered 500/).waitFor();
+  await page.getByText('Failing', { exact: true }).waitFor();
+  await picture(page, 'webhook-failing');
+  await page.goto(`${house.url}/dashboard`);
+  const needs = page.getByRole('region', { name: 'What needs somebody' }).getByRole('listitem').filter({ hasText: hook.url });
+  await needs.getByText('fails: the receiver answered 500').waitFor();
+  assert.equal(await page.getByText(hook.id).count(), 0, 'it is told once, with the way to it');
+  await needs.getByRole('link', { name: 'Look' }).click();
+
+  // Another end is given up, the webhook disabled, and Now says so.
   await house.status(await house.submit({ name: 'Refused', tasks: [task('Only')] }), 'completed');
   await until(async () => (await standing()) === 'disabled', 'it is disabled');
   await page.getByText('It was disabled').waitFor();
-  await page.getByRole('row', { name: /Given up.*500/ }).waitFor();
+  await page.getByRole('row', { name: /Given up.*500/ }).nth(1).waitFor();
   await picture(page, 'webhook-disabled');
   await page.goto(`${house.url}/dashboard`);
   const need = page.getByRole('region', { name: 'What needs somebody' }).getByRole('listitem').filter({ hasText: 'The webhook to' });
@@ -61,7 +72,7 @@ test('a webhook is followed, mended, and goes on', async () => {
   // Mended: what was given up is sent once more, and it goes on.
   answer = 200;
   // News goes by itself: whoever waits for it looks from before it comes.
-  await Promise.all([page.getByText('The receiver took it (200)').waitFor(), page.getByRole('row', { name: /Given up/ }).getByRole('button', { name: 'Send again' }).click()]);
+  await Promise.all([page.getByText('The receiver took it (200)').waitFor(), page.getByRole('row', { name: /Given up/ }).first().getByRole('button', { name: 'Send again' }).click()]);
   await page.getByRole('button', { name: 'Resume' }).click();
   await until(async () => (await standing()) === 'enabled', 'it is enabled');
   await page.getByRole('button', { name: 'Pause' }).click();

@@ -107,6 +107,7 @@ fn a_report_tells_all_that_helps_and_no_secret() {
         "Server",
         "Figures",
         "Services",
+        "Webhooks",
         "Open workflows",
         "Latest errors",
     ] {

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use reqwest::Url;
+
 use super::Report;
 use crate::cli::output::{lines, pairs, table, text};
-use crate::cli::stats;
+use crate::cli::{stats, webhooks};
 use crate::client::{
-    Client, ClientError, DeadLetterFilter, PageRequest, TaskInfo, WorkflowFilter, WorkflowInfo,
+    Client, ClientError, DeadLetterFilter, PageRequest, TaskInfo, Webhook, WorkflowFilter, WorkflowInfo,
     WorkflowStatus,
 };
-use crate::core::errors::Code;
+use crate::core::errors::{self, Code};
 
 /// Open workflows that are looked into, the latest first.
 const WORKFLOWS_MAX: u32 = 10;
@@ -40,6 +42,7 @@ pub(super) async fn tell(report: &mut Report, client: &Client) -> Result<(), Cli
     }
     report.section("Figures", &stats::described(&client.stats().await?));
     services(report, client).await?;
+    webhooks(report, client).await?;
     workflows(report, client).await?;
     failures(report, client).await
 }
@@ -66,6 +69,29 @@ async fn services(report: &mut Report, client: &Client) -> Result<(), ClientErro
     for service in open {
         report.finding(format!("service {} fails so often that it gets no work for now", service.name));
     }
+    Ok(())
+}
+
+/// Their receivers by host: a path may be a secret. Findings are among the warnings of the server.
+async fn webhooks(report: &mut Report, client: &Client) -> Result<(), ClientError> {
+    let page = match client.webhooks().await {
+        Ok(page) => page,
+        Err(error) if error.code() == Some(&errors::RBAC_PERMISSION_DENIED.to_string()) => {
+            report.section("Webhooks", "not told to this key: they are for operators\n");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let row = |webhook: &Webhook| {
+        let receiver = Url::parse(&webhook.url).map(|url| url.origin().ascii_serialization());
+        let mut cells = vec![webhook.id.clone(), webhooks::standing(webhook), receiver.unwrap_or_default()];
+        cells.extend(webhooks::failing(webhook));
+        cells
+    };
+    let head = ["WEBHOOK", "STATUS", "RECEIVER", "FAILS SINCE", "WAITING", "NEXT TRY", "LAST ERROR"];
+    let said =
+        if page.items.is_empty() { "none\n".to_owned() } else { table(&head, page.items.iter().map(row)) };
+    report.section("Webhooks", &said);
     Ok(())
 }
 

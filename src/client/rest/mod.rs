@@ -33,7 +33,7 @@ pub use types::{
     TextFormat, Validation, Why, WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults, WorkflowStatus,
 };
 pub use upkeep::BackupStream;
-pub use webhooks::{Delivery, NewWebhook, ResumeAt, Webhook, WebhookTest};
+pub use webhooks::{Delivery, FailingWebhook, NewWebhook, ResumeAt, Webhook, WebhookTest};
 
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

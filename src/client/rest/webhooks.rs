@@ -33,6 +33,28 @@ pub struct Webhook {
     /// `enabled`, `paused` or `disabled`.
     #[serde(default)]
     pub status: String,
+    /// Nothing while the latest try went well, or there was none.
+    #[serde(default)]
+    pub failing: Option<FailingWebhook>,
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
+}
+
+/// How a webhook fails: its latest try did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FailingWebhook {
+    /// When the first try failed after the latest one that did not.
+    pub since: String,
+    #[serde(default)]
+    pub error: Option<String>,
+    /// When it is tried again.
+    #[serde(default)]
+    pub next_at: Option<String>,
+    /// Ends that wait to be sent, and whether there may be more.
+    #[serde(default)]
+    pub waiting: u64,
+    #[serde(default)]
+    pub more_waiting: bool,
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }

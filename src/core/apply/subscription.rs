@@ -31,6 +31,7 @@ impl State {
                     given_up: 0,
                     deliveries: VecDeque::new(),
                     missed: None,
+                    failing_since: None,
                 };
                 self.subscriptions.insert(id, Arc::new(fresh));
             }
@@ -71,6 +72,10 @@ impl Subscription {
                 self.changed_at = at;
                 self.given_up = 0;
                 self.cursor = *cursor;
+                // Somebody has mended it, and what failed before is not tried again to show it.
+                if self.waiting().is_none_or(|(seq, _)| seq < *cursor) {
+                    self.failing_since = None;
+                }
             }
             SubscriptionFact::Disabled { why } => {
                 self.status = SubscriptionStatus::Disabled(*why);
@@ -79,6 +84,12 @@ impl Subscription {
             SubscriptionFact::Tried { told, number, occasion, outcome, then } => {
                 let is_open = self.waiting().is_some_and(|(seq, _)| seq == told.seq);
                 self.note(*told, *number, outcome, *then, at);
+                self.failing_since = match outcome {
+                    DeliveryOutcome::Taken { .. } => None,
+                    DeliveryOutcome::Refused { .. } | DeliveryOutcome::Unanswered { .. } => {
+                        self.failing_since.or(Some(at))
+                    }
+                };
                 // Whoever sends the next one by hand has dealt with it.
                 if *occasion == Occasion::InTurn || (is_open && *then == AfterTry::Delivered) {
                     self.advance(told.seq, *then);

@@ -125,7 +125,7 @@ pub fn webhook() -> Value {
         "id": WEBHOOK, "url": "https://shop.example/hooks/gleitzeit", "description": "tells the shop",
         "events": ["workflow.completed", "workflow.failed"], "filter": {"tag": ["paid"]}, "enabled": true,
         "status": "enabled", "reason": null, "created_at": BEGAN, "changed_at": BEGAN, "cursor": 43,
-        "given_up_in_a_row": 0, "missed": null,
+        "given_up_in_a_row": 0, "missed": null, "failing": null,
     })
 }
 

@@ -51,7 +51,10 @@ pub use store::StoreReport;
 pub use submission::{RequirementsBody, RetryBody, TaskBody, WorkflowBody};
 pub use task::{AttemptView, ErrorView, ProgressView, TaskDetail, TaskView};
 pub use usage::UsageView;
-pub use webhook::{DeliveryView, FilterView, MissedView, TestView, WebhookMade, WebhookView, delivery_id};
+pub use webhook::{
+    DeliveryView, FailingView, FilterView, MissedView, TestView, WebhookMade, WebhookView, delivery_id,
+    webhook_warning,
+};
 pub use webhook_request::{ResumeRequest, SecretText, WebhookRequest};
 pub use why::{ReasonView, WhyView};
 pub use workflow::{Results, Submitted, WorkflowDetail, WorkflowView};

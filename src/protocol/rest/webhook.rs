@@ -8,9 +8,9 @@ use utoipa::ToSchema;
 
 use super::words;
 use crate::core::event::DeliveryOutcome;
-use crate::core::ids::{Seq, SubscriptionId};
+use crate::core::ids::{Seq, SubscriptionId, Timestamp};
 use crate::core::subscription::{
-    AfterTry, DeliveryNote, DisabledFor, EndFilter, Missed, Subscription, SubscriptionStatus, Told,
+    AfterTry, DeliveryNote, DisabledFor, EndFilter, Missed, Subscription, SubscriptionStatus, Told, Untold,
 };
 use crate::protocol::time::Rfc3339;
 
@@ -35,6 +35,27 @@ pub struct WebhookView {
     pub given_up_in_a_row: u32,
     /// The latest part of the log that was released before it was told.
     pub missed: Option<MissedView>,
+    /// Nothing while the latest try went well, or there was none.
+    pub failing: Option<FailingView>,
+}
+
+/// How a webhook fails: its latest try did.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FailingView {
+    /// When the first try failed after the latest one that did not.
+    pub since: Rfc3339,
+    /// Of the latest try, as are those that follow.
+    pub last_at: Rfc3339,
+    pub error: Option<Arc<str>>,
+    pub response_status: Option<u16>,
+    /// Tries of the end that was sent last.
+    pub tries: u32,
+    /// When it is tried again; nothing when it is not, as while the webhook is paused or disabled.
+    pub next_at: Option<Rfc3339>,
+    /// Ends that wait to be sent.
+    pub waiting: usize,
+    /// Whether more may wait: at most 1,000 are counted, and at most 20,000 records of the log looked at.
+    pub more_waiting: bool,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -122,7 +143,52 @@ impl WebhookView {
             cursor: known.cursor.0,
             given_up_in_a_row: known.given_up,
             missed: known.missed.map(MissedView::from),
+            failing: None,
         }
+    }
+
+    /// The same with how it fails. `untold` is what waits for it.
+    #[must_use]
+    pub fn failing(mut self, known: &Subscription, untold: Untold) -> Self {
+        self.failing = known.failing().map(|(since, latest)| FailingView::of(known, since, latest, untold));
+        self
+    }
+}
+
+impl FailingView {
+    fn of(known: &Subscription, since: Timestamp, latest: &DeliveryNote, untold: Untold) -> Self {
+        let (response_status, error) = outcome(&latest.outcome);
+        let due = known.waiting().filter(|_| known.is_enabled()).map(|(_, due)| Rfc3339(due));
+        Self {
+            since: Rfc3339(since),
+            last_at: Rfc3339(latest.last_at),
+            error,
+            response_status,
+            tries: latest.tries,
+            next_at: due,
+            waiting: untold.ends,
+            more_waiting: untold.more,
+        }
+    }
+}
+
+/// What the health of the server says of a subscription that is to tell and does not. Anybody may read it, so it names
+/// no receiver.
+pub fn webhook_warning(id: SubscriptionId, known: &Subscription) -> Option<String> {
+    let (since, _) = known.failing()?;
+    let since = Rfc3339(since);
+    match known.status {
+        SubscriptionStatus::Enabled => Some(format!(
+            "webhook {id} fails since {since}: its receiver does not take what it is sent; see `gleitzeit webhooks show \
+             {id}`"
+        )),
+        SubscriptionStatus::Disabled(why) => Some(format!(
+            "webhook {id} fails since {since} and is disabled ({}): mend the receiver, then `gleitzeit webhooks resume \
+             {id}`",
+            disabled_for(why)
+        )),
+        // Whoever paused it knows.
+        SubscriptionStatus::Paused => None,
     }
 }
 

@@ -58,3 +58,35 @@ fn webhooks_are_made_tried_and_deleted() {
     assert!(code == 8 && unknown.contains("GZ2070"), "{unknown}");
     assert_eq!(said(&server, "webhooks add http://x --metadata team").0, 2);
 }
+
+#[test]
+fn a_webhook_that_fails_is_shown_by_every_verb_that_looks() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--http-allow", "127.0.0.1"]);
+    let receiver = Receiver::start();
+    receiver.answers_always(Reply::Status(503));
+    let target = format!("{}/a-secret-path", receiver.url());
+    let (code, id) = said(&server, &format!("webhooks add {target} -o name"));
+    assert_eq!(code, 0, "{id}");
+    let id = id.trim();
+    assert_eq!(said(&server, "webhooks").1.lines().count(), 2);
+    let hello = "name: Say hello\ntasks: [{name: U, function: generate_uuid}]\n";
+    assert!(verb(&server, "run -q -", hello).status.success());
+    let listed = until("the list says so", SOON, || {
+        let (_, listed) = said(&server, "webhooks list");
+        listed.contains("failing").then_some(listed)
+    });
+    for words in ["FAILS SINCE", "WAITING", "NEXT TRY", "LAST ERROR", "the receiver answered 503", &target] {
+        assert!(listed.contains(words), "{words}: {listed}");
+    }
+    let (_, shown) = said(&server, &format!("webhooks show {id}"));
+    assert!(shown.contains("fails since") && shown.contains("the receiver answered 503"), "{shown}");
+    let (code, health) = said(&server, "health");
+    assert!(code == 0 && health.contains(&format!("webhook {id} fails since")), "{health}");
+    let (code, report) = said(&server, "doctor");
+    let (findings, rest) = report.split_once("== Program ==").unwrap();
+    assert!(code == 1 && findings.contains(&format!("webhook {id} fails since")), "{findings}");
+    let (_, section) = rest.split_once("== Webhooks ==").unwrap();
+    assert!(section.contains("the receiver answered 503"), "{section}");
+    assert!(!report.contains("a-secret-path"), "a report goes to others: {report}");
+}

@@ -46,6 +46,7 @@ fn carried() -> Subscription {
         given_up: 1,
         deliveries: [note].into(),
         missed: Some(Missed { from: Seq(1), up_to: Seq(2), at: AT }),
+        failing_since: Some(AT),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Receivers that do not take what they are sent.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::{SOON, bytes, delivered, deliveries, post, run, serve, status, subscribe, told, until};
@@ -141,4 +143,100 @@ fn a_redirect_is_no_acceptance_and_is_not_followed() {
     let one = delivered(&rest, &webhook, "delivered");
     assert_eq!(one["tries"], 2);
     elsewhere.hears_nothing();
+}
+
+/// A server whose next try is an hour away.
+fn serve_patient(directory: &Path) -> Server {
+    let config = directory.join("gleitzeit.toml");
+    let text = "[http]\nallow = [\"127.0.0.1\"]\n[webhooks.subscriptions]\nretry_base_seconds = 3600\n";
+    std::fs::write(&config, text).unwrap();
+    Server::start(&directory.join("data"), &["--config", config.to_str().unwrap()])
+}
+
+/// What `/health` warns of.
+fn warnings(server: &Server) -> String {
+    let health = server.rest().health();
+    assert_eq!(health["status"], "healthy", "{health}");
+    health["warnings"].to_string()
+}
+
+#[test]
+fn a_webhook_that_fails_says_since_when_and_why_and_what_waits() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut server = serve_patient(directory.path());
+    let (rest, receiver) = (server.rest(), Receiver::start());
+    let filter = json!({"filter": {"name": "wanted"}});
+    let (webhook, _) = subscribe(&rest, &receiver, json!(["workflow.completed"]), filter);
+    let id = webhook["/webhooks/".len()..].to_owned();
+    run(&rest, "Wanted first");
+    receiver.next();
+    delivered(&rest, &webhook, "delivered");
+    assert_eq!(rest.read(&webhook)["failing"], Value::Null);
+    assert_eq!(warnings(&server), "[]");
+
+    receiver.answers_always(Reply::Status(503));
+    run(&rest, "Wanted second");
+    let tried = delivered(&rest, &webhook, "retrying");
+    for name in ["Wanted third", "Something else", "Wanted fourth"] {
+        run(&rest, name);
+    }
+    let known = rest.read(&webhook);
+    let failing = json!({
+        "since": tried["first_at"], "last_at": tried["last_at"], "error": "the receiver answered 503",
+        "response_status": 503, "tries": 1, "next_at": tried["next_at"], "waiting": 3, "more_waiting": false,
+    });
+    assert_eq!((&known["status"], &known["failing"]), (&json!("enabled"), &failing), "{known}");
+    assert_eq!(rest.read("/webhooks")["items"], json!([known]));
+    let warned = warnings(&server);
+    assert!(warned.contains(&id) && warned.contains(tried["first_at"].as_str().unwrap()), "{warned}");
+    assert!(!warned.contains("127.0.0.1"), "anybody may read it: {warned}");
+
+    // Neither a crash nor another failure moves its beginning.
+    server.kill();
+    let server = serve_patient(directory.path());
+    let rest = server.rest();
+    assert_eq!(rest.read(&webhook)["failing"], failing);
+    let again = format!("{webhook}/deliveries/{}/redeliver", tried["id"].as_str().unwrap());
+    assert_eq!(post(&rest, &again, &json!({}))["status"], "retrying");
+    let known = rest.read(&webhook);
+    assert_eq!(
+        (&known["failing"]["since"], &known["failing"]["tries"], &known["failing"]["next_at"]),
+        (&failing["since"], &json!(2), &failing["next_at"]),
+    );
+
+    // A pause needs no warning; its ends wait, and no try follows.
+    post(&rest, &format!("{webhook}/pause"), &json!({}));
+    let paused = rest.read(&webhook);
+    assert_eq!((&paused["failing"]["waiting"], &paused["failing"]["next_at"]), (&json!(3), &Value::Null));
+    assert_eq!(warnings(&server), "[]");
+    // What is tried again shows whether it is mended.
+    receiver.answers_always(Reply::Status(200));
+    post(&rest, &format!("{webhook}/resume"), &json!({}));
+    assert_eq!(rest.read(&webhook)["failing"]["since"], failing["since"]);
+    assert_eq!(post(&rest, &again, &json!({}))["status"], "delivered");
+    assert_eq!(rest.read(&webhook)["failing"], Value::Null);
+    assert_eq!(warnings(&server), "[]");
+}
+
+#[test]
+fn a_disabled_webhook_is_warned_of_until_it_is_resumed() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = serve_patient(directory.path());
+    let (rest, receiver) = (server.rest(), Receiver::start());
+    let (webhook, _) = subscribe(&rest, &receiver, json!(["workflow.*"]), json!({}));
+    receiver.script([Reply::Status(410)]);
+    run(&rest, "One");
+    let known = status(&rest, &webhook, "disabled");
+    assert_eq!(
+        (&known["failing"]["error"], &known["failing"]["waiting"], &known["failing"]["next_at"]),
+        (&json!("the receiver answered 410"), &json!(0), &Value::Null)
+    );
+    run(&rest, "Two");
+    assert_eq!(rest.read(&webhook)["failing"]["waiting"], 1);
+    let warned = warnings(&server);
+    assert!(warned.contains("is disabled (the receiver answered 410: it is gone)"), "{warned}");
+    post(&rest, &format!("{webhook}/pause"), &json!({}));
+    post(&rest, &format!("{webhook}/resume"), &json!({"from": "now"}));
+    assert_eq!(rest.read(&webhook)["failing"], Value::Null, "nothing is tried again that could show it");
+    assert_eq!(warnings(&server), "[]");
 }
