@@ -16,7 +16,7 @@ from ..node.handlers import Functions
 from ..node.worker import Worker
 from .address import server_url
 from .batch import Batches
-from .errors import ApiError, GleitzeitError, NotFound, ServerUnreachable
+from .errors import ApiError, GleitzeitError, NotFound, ServerNotTrusted, ServerUnreachable
 from .launcher import LaunchedServer
 from .rest import HELD_BACK_SECONDS, RestClient, is_loopback
 from .result import WorkflowResult, WorkflowStatus
@@ -108,6 +108,8 @@ class GleitzeitCluster(Batches):
         try:
             try:
                 await rest.health()
+            except ServerNotTrusted:
+                raise
             except ServerUnreachable:
                 if not self._start_server or not is_loopback(self.url):
                     raise

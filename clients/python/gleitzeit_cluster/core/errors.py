@@ -10,6 +10,10 @@ DENIED = "GZ4021"
 TOO_MANY_WRONG_KEYS = "GZ4022"
 # More came with one key, or from one address, than the server takes in a second.
 RATE_LIMITED = "GZ4023"
+TRUST_HINT = (
+    "If it is the server that you mean, name the file with its certificate, or with that of its authority: "
+    "GLEITZEIT_CA in the environment"
+)
 KEY_HINT = "Give one that counts: auth_token=..., or GLEITZEIT_TOKEN in the environment"
 
 
@@ -27,6 +31,10 @@ class GleitzeitError(Exception):
 
 class ServerUnreachable(GleitzeitError, ConnectionError):
     """Nobody answers at the address."""
+
+
+class ServerNotTrusted(ServerUnreachable):
+    """Somebody answers at the address, and nobody who is trusted here vouches that it is the server."""
 
 
 class ServerStartFailed(GleitzeitError):
@@ -48,6 +56,10 @@ class TokenRefused(GleitzeitError, PermissionError):
 
 class RegistrationRefused(GleitzeitError):
     """The server does not take the service as it describes itself."""
+
+
+# What does not change by itself: somebody has to set another key, certificate or name.
+FINAL = (TokenRefused, RegistrationRefused, ServerNotTrusted)
 
 
 class WaitTimeout(GleitzeitError, TimeoutError):

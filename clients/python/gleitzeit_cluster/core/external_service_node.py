@@ -17,6 +17,7 @@ from ..node.handlers import Handlers
 from ..node.worker import Worker
 from .address import server_url
 from .errors import Fatal, Retryable, TaskCancelled
+from .last_words import say_in_one_line
 
 __all__ = [
     "ExternalServiceCapability",
@@ -120,7 +121,9 @@ class ExternalServiceNode:
 
     async def start(self) -> None:
         """Serves until it is stopped: by `stop`, by SIGTERM, which lets running tasks finish, or by the server's
-        `cluster:shutdown`. A server that is not there yet, or restarts, is waited for."""
+        `cluster:shutdown`. A server that is not there yet, or restarts, is waited for. A program that does not
+        catch what keeps the service away for good, such as a wrong key, ends with one line that says it."""
+        say_in_one_line()
         with _show_log():
             worker = await self.open()
             try:

@@ -25,7 +25,7 @@ from .errors import (
     WaitTimeout,
 )
 from .result import WorkflowStatus
-from .trust import trusted
+from .trust import distrust, trusted
 
 # The oldest server that has what this package asks for.
 OLDEST_SERVER = (0, 1)
@@ -195,6 +195,9 @@ def is_loopback(url: str) -> bool:
 
 
 def unreachable(url: str, error: BaseException) -> ServerUnreachable:
+    distrusted = distrust(url, error)
+    if distrusted is not None:
+        return distrusted
     words = str(error) or type(error).__name__
     return ServerUnreachable(
         f"no Gleitzeit server answers at {url} ({words}). Start one with `gleitzeit serve`, or give its address: "

@@ -18,7 +18,7 @@ import socketio
 from engineio.payload import Payload
 
 from ..core.errors import KEY_HINT, TOO_MANY_WRONG_KEYS, GleitzeitError, ServerUnreachable, TokenRefused
-from ..core.trust import trusted
+from ..core.trust import distrust, trusted
 
 log = logging.getLogger("gleitzeit_cluster")
 
@@ -299,6 +299,9 @@ class Link:
 
 
 def _unreachable(url: str, error: BaseException) -> NoReturn:
+    distrusted = distrust(url, error)
+    if distrusted is not None:
+        raise distrusted from None
     words = str(error) or type(error).__name__
     raise ServerUnreachable(
         f"no Gleitzeit server answers at {url} ({words}). Start one with `gleitzeit serve`, or give its address"

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import Any, Dict, List, Optional
 
-from ..core.errors import GleitzeitError, RegistrationRefused, TokenRefused
+from ..core.errors import FINAL, GleitzeitError, RegistrationRefused, ServerNotTrusted, TokenRefused
 from . import reports
 from .backoff import Backoff
 from .facts import EXTERNAL_SERVICE, NodeFacts
@@ -143,11 +143,11 @@ class Worker:
                 break
             except GleitzeitError as error:
                 self.last_error = error
-                if isinstance(error, (TokenRefused, RegistrationRefused)) and not self.registrations:
+                if isinstance(error, FINAL) and not self.registrations:
                     # It will not change by itself, and somebody is looking.
                     self._settle(error)
                     return
-                refused = isinstance(error, TokenRefused)
+                refused = isinstance(error, (TokenRefused, ServerNotTrusted))
                 delay = backoff.after_refusal() if refused else backoff.next_delay()
                 level = logging.ERROR if refused else logging.WARNING
                 log.log(level, "%s: %s. Trying again in %.1f s", self.facts.name, error, delay)
