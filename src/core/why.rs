@@ -4,6 +4,7 @@ mod reason;
 
 use std::sync::Arc;
 
+use super::event::DeliveryOutcome;
 use super::ids::{AttemptNo, TaskId, Timestamp, WorkerId};
 use super::match_workers::{can_run, lacks, offers_work, required};
 use super::nearest::nearest;
@@ -11,7 +12,7 @@ use super::presence::{Bar, Presence, Present};
 use super::spec::Route;
 use super::state::{Breaker, Phase, State, StatusKind, TaskStatus, Workflow, WorkflowStatus};
 
-pub use reason::{Busy, Reason};
+pub use reason::{Busy, Handing, Nobody, Reason};
 
 /// Dependencies that an answer lists; their number is always exact.
 const LISTED_MAX: usize = 20;
@@ -33,6 +34,20 @@ pub enum Offers {
     DiskFull,
 }
 
+/// What explains a task beside the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    pub offers: Offers,
+    /// Where a task is handed on to: scheme, host and port. Whoever asks reads it in the parameters.
+    pub receiver: Option<Arc<str>>,
+}
+
+impl From<Offers> for Beside {
+    fn from(offers: Offers) -> Self {
+        Self { offers, receiver: None }
+    }
+}
+
 /// Attempts of a task, also of an archived one, that workers were told to stop and have not confirmed.
 pub fn releasing(state: &State, id: TaskId) -> Vec<Reason> {
     let of_task = state.grants.all().filter(|(_, task, _, _)| *task == id);
@@ -50,8 +65,9 @@ pub fn explain(
     presence: &Presence,
     id: TaskId,
     now: Timestamp,
-    offers: Offers,
+    beside: impl Into<Beside>,
 ) -> Option<Why> {
+    let Beside { offers, receiver } = beside.into();
     let workflow = state.workflow(id.workflow)?;
     let task = workflow.tasks.get(id.at())?;
     let mut reasons = match &task.status {
@@ -65,6 +81,18 @@ pub fn explain(
                 reasons
             }
         },
+        TaskStatus::Assigned { worker, since } | TaskStatus::Processing { worker, since }
+            if &*worker.0 == WorkerId::WEBHOOKS =>
+        {
+            let accepted = matches!(task.status, TaskStatus::Processing { .. });
+            let limit = workflow.spec.policy_of(id.index).run_timeout_ms;
+            vec![Reason::HandedOn {
+                receiver,
+                handing: handing(state, presence, worker, (id, task.attempt)),
+                since: *since,
+                run_until: accepted.then(|| since.plus(limit)),
+            }]
+        }
         TaskStatus::Assigned { worker, since } => {
             vec![running(workflow, presence, id, worker, *since, false)]
         }
@@ -95,6 +123,34 @@ fn dependencies(workflow: &Workflow, index: u32) -> Reason {
     Reason::Dependencies {
         waiting_on: u32::try_from(waiting.len()).expect("bounded by the number of tasks"),
         listed: listed.map(|at| (*at, workflow.name_of(*at), workflow.task(*at).status.kind())).collect(),
+    }
+}
+
+/// How far the desk that hands attempts on has come with this one.
+fn handing(
+    state: &State,
+    presence: &Presence,
+    desk: &WorkerId,
+    (id, attempt): (TaskId, AttemptNo),
+) -> Handing {
+    if state.grants.get(desk, id, attempt).is_some_and(|grant| grant.phase == Phase::Delivered) {
+        return Handing::Taken;
+    }
+    let tried = presence.worker(desk).and_then(|known| known.handed_on.get(&id));
+    match tried.and_then(|delivery| Some((delivery, delivery.next?))) {
+        Some((delivery, next)) => {
+            Handing::Failed { tries: delivery.number, error: said(&delivery.outcome), next }
+        }
+        None => Handing::Posting,
+    }
+}
+
+fn said(outcome: &DeliveryOutcome) -> Arc<str> {
+    match outcome {
+        DeliveryOutcome::Taken { status } | DeliveryOutcome::Refused { status } => {
+            Arc::from(format!("it answered {status}"))
+        }
+        DeliveryOutcome::Unanswered { reason } => Arc::clone(reason),
     }
 }
 
@@ -150,7 +206,8 @@ fn queued(
         let remarks = connected().filter_map(remark).take(LISTED_MAX).collect();
         let lacking = lacking(connected(), route);
         let connected = connected().count();
-        return vec![Reason::NoWorker { wanted, connected, advice, nearest, remarks, lacking }];
+        let nobody = Nobody { wanted, connected, advice, nearest, remarks, lacking };
+        return vec![Reason::NoWorker(Box::new(nobody))];
     }
     let mut reasons: Vec<Reason> =
         able.iter().filter_map(|worker| obstacle(state, presence, worker, (id, route), now)).collect();

@@ -14,7 +14,7 @@ use crate::core::listing::{ListFilter, Listed, Place, Summary};
 use crate::core::payload::{Payload, Stored};
 use crate::core::rejection::Rejection;
 use crate::core::state::{Workflow, WorkflowStatus};
-use crate::core::why::{self, Reason, Why};
+use crate::core::why::{self, Beside, Reason, Why};
 
 /// Live workflows that one list call looks at; a longer search goes on with its cursor.
 const LIST_SCAN_MAX: usize = 20_000;
@@ -96,13 +96,16 @@ impl EngineHandle {
         blocking(move || views.find_task(uuid)).await?
     }
 
-    /// Why a task is where it is; nothing for a task of an archived workflow.
+    /// Why a task is where it is; nothing for a task of an archived workflow. `receiver` is whom it is handed on to.
     ///
     /// # Errors
     /// That the engine is overloaded or stopping.
-    pub async fn why(&self, id: TaskId) -> Result<Option<Why>, Rejection> {
+    pub async fn why(&self, id: TaskId, receiver: Option<Arc<str>>) -> Result<Option<Why>, Rejection> {
         let offers = if self.commits().is_read_only() { why::Offers::DiskFull } else { why::Offers::Made };
-        self.query(move |view| why::explain(view.state, view.presence, id, view.now, offers)).await
+        self.query(move |view| {
+            why::explain(view.state, view.presence, id, view.now, Beside { offers, receiver })
+        })
+        .await
     }
 
     /// Attempts of a task that workers were told to stop and have not confirmed.

@@ -12,12 +12,12 @@ use super::problem::Failed;
 use crate::core::command::{Command, Verdict};
 use crate::core::errors;
 use crate::core::event::Note;
-use crate::core::ids::{Seq, TaskId};
-use crate::core::state::StatusKind;
+use crate::core::ids::{Seq, TaskId, WorkerId};
+use crate::core::state::{StatusKind, Workflow};
 use crate::core::why::{Reason, Why};
 use crate::protocol::rest::{
     CompleteRequest, Done, FailRequest, ReasonView, RetryTaskRequest, SkipRequest, TaskDetail, WhyView,
-    parse_request,
+    parse_request, receiver_in,
 };
 
 pub async fn detail(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<TaskDetail>, Failed> {
@@ -37,7 +37,8 @@ pub async fn detail(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resu
 pub async fn why(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<WhyView>, Failed> {
     let (workflow, task) = app.engine.find_task(&id).await?;
     let status = &workflow.task(task.index).status;
-    let why = match app.engine.why(task).await? {
+    let receiver = receiver(&app, &workflow, task.index).await?;
+    let why = match app.engine.why(task, receiver).await? {
         Some(why) => why,
         // A task of an archived workflow waits for nothing; a worker may still have to stop it.
         None => Why {
@@ -48,6 +49,16 @@ pub async fn why(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<
         },
     };
     Ok(Json(WhyView::of(&workflow, &why, app.engine.now())))
+}
+
+/// Whom a task is handed on to, without what may be a secret: its scheme, host and port.
+async fn receiver(app: &App, workflow: &Workflow, index: u32) -> Result<Option<Arc<str>>, Failed> {
+    let held = workflow.task(index).holder().is_some_and(|holder| &*holder.0 == WorkerId::WEBHOOKS);
+    if !held {
+        return Ok(None);
+    }
+    let parameters = app.engine.payload(workflow.parameters_of(index)).await?;
+    Ok(receiver_in(parameters.as_str()))
 }
 
 pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Done>, Failed> {

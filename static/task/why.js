@@ -10,7 +10,7 @@ import { Status } from '../ui/status.js';
 
 const GLYPHS = {
   dependencies: 'flow', workflow_paused: 'pause', parallel_limit: 'stack', no_worker: 'lost', workers_busy: 'turn', breaker_open: 'ban', refused: 'hand', earlier_attempt: 'again',
-  same_id: 'copy', unheard: 'lost', no_handler: 'ban', backoff: 'again', in_line: 'dots', running: 'turn', releasing: 'down', ended: 'check',
+  same_id: 'copy', unheard: 'lost', no_handler: 'ban', backoff: 'again', in_line: 'dots', running: 'turn', handed_on: 'out', releasing: 'down', ended: 'check',
 };
 
 /** @param {{why: any, run: import('../run/model.js').Run}} props */

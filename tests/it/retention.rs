@@ -146,7 +146,7 @@ async fn check(engine: &EngineHandle, ended: &[WorkflowId], waiting: WorkflowId)
     let workflow = engine.workflow(waiting).await.unwrap();
     assert_eq!(workflow.task(0).attempt, AttemptNo(0));
     assert!(!workflow.status.has_ended());
-    let why = engine.why(TaskId::new(waiting, 0)).await.unwrap().unwrap();
+    let why = engine.why(TaskId::new(waiting, 0), None).await.unwrap().unwrap();
     assert!(why.summary.contains("ml_training"), "{}", why.summary);
     let parameters = engine.payload(&workflow.spec.task(0).parameters).await.unwrap();
     assert!(parameters.as_str().contains(&text(0)));

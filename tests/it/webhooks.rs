@@ -3,6 +3,7 @@
 
 mod callbacks;
 mod documented;
+mod explained;
 mod hmac;
 pub mod receiver;
 mod restarts;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{OfferDeadline, Presence};
-use crate::core::event::{Event, LostReason, RefusalReason};
+use crate::core::event::{Delivery, DeliveryOutcome, Event, LostReason, RefusalReason};
 use crate::core::ids::{TaskId, Timestamp, WorkerId, WorkflowId};
 use crate::core::match_workers::can_run;
 use crate::core::state::{ClassId, State};
@@ -45,6 +45,7 @@ impl Presence {
             Event::TaskCancelled { task, .. } | Event::TaskSettledByHand { task, .. } => {
                 self.done(holder, *task);
             }
+            Event::DeliveryTried { task, delivery, .. } => self.tried(holder, *task, delivery),
             Event::TasksRetried { workflow, tasks, .. } => self.ask_all_again(*workflow, tasks),
             Event::EngineStarted { .. }
             | Event::WorkflowSubmitted { .. }
@@ -67,8 +68,7 @@ impl Presence {
             | Event::BreakerClosed { .. }
             | Event::Subscription { .. }
             | Event::Access { .. }
-            | Event::Released { .. }
-            | Event::DeliveryTried { .. } => {}
+            | Event::Released { .. } => {}
         }
     }
 
@@ -122,7 +122,18 @@ impl Presence {
     fn done(&mut self, holder: Option<&WorkerId>, task: TaskId) {
         if let Some(worker) = holder.and_then(|id| self.workers.get_mut(id)) {
             worker.progress.remove(&task);
+            worker.handed_on.remove(&task);
         }
+    }
+
+    fn tried(&mut self, holder: Option<&WorkerId>, task: TaskId, delivery: &Delivery) {
+        let Some(worker) = holder.and_then(|id| self.workers.get_mut(id)) else { return };
+        match delivery.outcome {
+            DeliveryOutcome::Taken { .. } => worker.handed_on.remove(&task),
+            DeliveryOutcome::Refused { .. } | DeliveryOutcome::Unanswered { .. } => {
+                worker.handed_on.insert(task, delivery.clone())
+            }
+        };
     }
 
     fn refused(&mut self, id: &WorkerId, task: TaskId, reason: RefusalReason, state: &State, now: Timestamp) {

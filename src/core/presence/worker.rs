@@ -8,6 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::doubt::Older;
 use super::pulse::Pulse;
 use crate::core::command::{Progress, Reported, WorkerFacts, WorkerKind, WorkerStatus};
+use crate::core::event::Delivery;
 use crate::core::ids::{AttemptNo, SessionId, TaskId, Timestamp, WorkerId};
 use crate::core::limits::Limits;
 use crate::core::spec::Priority;
@@ -36,6 +37,8 @@ pub struct Present {
     pub reported: Reported,
     /// Latest progress of what it runs.
     pub progress: FxHashMap<TaskId, (Timestamp, Progress)>,
+    /// The latest try to hand on what has not been taken yet, of the desk that does.
+    pub handed_on: FxHashMap<TaskId, Delivery>,
     /// What it can really hold, as its refusal showed. It holds until the worker is heard of again.
     pub(super) correction: Option<u32>,
     /// What it held when its connection had no room for more, until it is asked again.
@@ -83,6 +86,7 @@ impl Present {
             drained: false,
             reported: Reported::default(),
             progress: FxHashMap::default(),
+            handed_on: FxHashMap::default(),
             correction: None,
             no_room: None,
             unheard: false,

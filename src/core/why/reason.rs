@@ -22,18 +22,7 @@ pub enum Reason {
         limit: u32,
     },
     /// Nobody who is connected could run it.
-    NoWorker {
-        wanted: String,
-        connected: usize,
-        /// What would bring a worker, where that is known.
-        advice: &'static str,
-        /// Of a function that nobody has: the most similar one that somebody has.
-        nearest: Option<String>,
-        /// What connected workers say about this type of task.
-        remarks: Vec<(WorkerId, Arc<str>)>,
-        /// Who would do it but for the requirements of the task, and what it lacks of them.
-        lacking: Option<(WorkerId, Vec<String>)>,
-    },
+    NoWorker(Box<Nobody>),
     /// All who could run it are busy, draining or unhealthy.
     WorkersBusy {
         workers: Vec<Busy>,
@@ -86,6 +75,14 @@ pub enum Reason {
         connected: bool,
         run_until: Option<Timestamp>,
     },
+    /// A receiver outside does it, or is to.
+    HandedOn {
+        /// Its scheme, host and port, where they are known.
+        receiver: Option<Arc<str>>,
+        handing: Handing,
+        since: Timestamp,
+        run_until: Option<Timestamp>,
+    },
     /// The worker holds it from before it came back, and has not shown since then that it still works on it.
     Unconfirmed {
         worker: WorkerId,
@@ -100,6 +97,35 @@ pub enum Reason {
         until: Timestamp,
     },
     Ended,
+}
+
+/// What nobody who is connected could run, and what is known about that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nobody {
+    pub wanted: String,
+    pub connected: usize,
+    /// What would bring a worker, where that is known.
+    pub advice: &'static str,
+    /// Of a function that nobody has: the most similar one that somebody has.
+    pub nearest: Option<String>,
+    /// What connected workers say about this type of task.
+    pub remarks: Vec<(WorkerId, Arc<str>)>,
+    /// Who would do it but for the requirements of the task, and what it lacks of them.
+    pub lacking: Option<(WorkerId, Vec<String>)>,
+}
+
+/// How far an attempt has come on its way to a receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handing {
+    /// No try of this run of the server has ended.
+    Posting,
+    Failed {
+        tries: u32,
+        error: Arc<str>,
+        next: Timestamp,
+    },
+    /// Its callback is waited for.
+    Taken,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +148,7 @@ impl Reason {
             Self::Dependencies { .. } => "dependencies",
             Self::WorkflowPaused { .. } => "workflow_paused",
             Self::ParallelLimit { .. } => "parallel_limit",
-            Self::NoWorker { .. } => "no_worker",
+            Self::NoWorker(_) => "no_worker",
             Self::WorkersBusy { .. } => "workers_busy",
             Self::BreakerOpen { .. } => "breaker_open",
             Self::Refused { .. } => "refused",
@@ -134,6 +160,7 @@ impl Reason {
             Self::Backoff { .. } => "backoff",
             Self::InLine { .. } => "in_line",
             Self::Running { .. } => "running",
+            Self::HandedOn { .. } => "handed_on",
             Self::Unconfirmed { .. } => "unconfirmed",
             Self::Releasing { .. } => "releasing",
             Self::Ended => "ended",
@@ -155,12 +182,7 @@ impl Reason {
             Self::ParallelLimit { limit } => {
                 format!("its workflow runs {limit} tasks at once, which is its limit")
             }
-            Self::NoWorker { wanted, connected, advice, nearest, remarks, lacking } => {
-                let (hints, said) = (hints(lacking.as_ref(), nearest.as_deref()), said(remarks));
-                format!(
-                    "waits for {wanted}; none of the {connected} connected workers offers it{hints}{advice}{said}"
-                )
-            }
+            Self::NoWorker(nobody) => nobody.sentence(),
             Self::WorkersBusy { workers } => {
                 let told: Vec<String> = workers.iter().map(Busy::sentence).collect();
                 format!("all workers that could run it are busy: {}", told.join(", "))
@@ -201,6 +223,10 @@ impl Reason {
                 let lost = if *connected { "" } else { ", which is not connected at the moment" };
                 format!("{what} {worker}{lost}")
             }
+            Self::HandedOn { receiver, handing, run_until, .. } => {
+                let to = receiver.as_deref().unwrap_or("its receiver");
+                handing.sentence(to, run_until.as_ref().map(in_seconds), now)
+            }
             Self::Unconfirmed { worker, since, until } => {
                 let ago = now.since(*since) / 1_000;
                 format!("worker {worker} came back {ago} s ago and {UNCONFIRMED} in {}", in_seconds(until))
@@ -210,6 +236,35 @@ impl Reason {
                 in_seconds(until)
             ),
             Self::Ended => "it has ended".to_owned(),
+        }
+    }
+}
+
+impl Nobody {
+    fn sentence(&self) -> String {
+        let Self { wanted, connected, advice, nearest, remarks, lacking } = self;
+        let (hints, said) = (hints(lacking.as_ref(), nearest.as_deref()), said(remarks));
+        format!(
+            "waits for {wanted}; none of the {connected} connected workers offers it{hints}{advice}{said}"
+        )
+    }
+}
+
+impl Handing {
+    fn sentence(&self, to: &str, left: Option<String>, now: Timestamp) -> String {
+        match self {
+            Self::Posting => format!("is being posted to {to}"),
+            Self::Failed { tries, error, next } if *next <= now => {
+                format!("is being posted to {to} once more; try {tries} failed: {error}")
+            }
+            Self::Failed { tries, error, next } => {
+                let pause = next.since(now).div_ceil(1_000);
+                format!("try {tries} to post it to {to} failed: {error}; the next one is in {pause} s")
+            }
+            Self::Taken => {
+                let left = left.map(|left| format!(", for which it has {left}")).unwrap_or_default();
+                format!("{to} has taken it and is to answer by its callback{left}")
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod letters;
 mod list_query;
 mod merge_patch;
 mod problem;
+mod receiver;
 mod requests;
 mod service;
 mod shapes;
@@ -41,6 +42,7 @@ pub use letters::{BulkDone, BulkItem, BulkRefusal, BulkRequest, LetterQuery, Let
 pub use list_query::ListQuery;
 pub use merge_patch::merge;
 pub use problem::Problem;
+pub use receiver::receiver_in;
 pub use requests::{
     CompleteRequest, FailRequest, RetryTaskRequest, RetryWorkflowRequest, SkipRequest, parse_request,
 };

@@ -274,6 +274,7 @@ pub(super) const fn disabled_for(why: DisabledFor) -> &'static str {
 pub(super) mod told {
     use serde_json::{Value, json};
 
+    use super::super::receiver::receiver_of;
     use super::{AfterTry, Told, disabled_for, outcome, task_id};
     use crate::core::event::DeliveryOutcome;
     use crate::core::ids::SubscriptionId;
@@ -282,8 +283,12 @@ pub(super) mod told {
 
     pub fn fact(id: SubscriptionId, fact: &SubscriptionFact) -> (&'static str, Value) {
         let (kind, mut facts) = match fact {
-            SubscriptionFact::Created { terms } => ("webhook_created", json!({"url": shown(&terms.url)})),
-            SubscriptionFact::Changed { terms } => ("webhook_changed", json!({"url": shown(&terms.url)})),
+            SubscriptionFact::Created { terms } => {
+                ("webhook_created", json!({"url": receiver_of(&terms.url)}))
+            }
+            SubscriptionFact::Changed { terms } => {
+                ("webhook_changed", json!({"url": receiver_of(&terms.url)}))
+            }
             SubscriptionFact::Paused => ("webhook_paused", json!({})),
             SubscriptionFact::Resumed { cursor } => ("webhook_resumed", json!({"cursor": cursor.0})),
             SubscriptionFact::Disabled { why } => ("webhook_disabled", json!({"reason": disabled_for(*why)})),
@@ -313,12 +318,5 @@ pub(super) mod told {
             "of_task": task_id(told), "try": number, "by_hand": occasion == Occasion::ByHand,
             "response_status": status, "error": error, "delivery_status": then, "next_at": next_at,
         })
-    }
-
-    /// A URL without what may be a secret in it, as whole paths are with some receivers: its scheme and host.
-    fn shown(url: &str) -> &str {
-        let host = url.find("://").map_or(0, |at| at + "://".len());
-        let end = url.get(host..).and_then(|rest| rest.find(['/', '?', '#']));
-        end.and_then(|end| url.get(..host + end)).unwrap_or(url)
     }
 }

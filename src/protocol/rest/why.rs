@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::words;
 use crate::core::ids::Timestamp;
 use crate::core::state::Workflow;
-use crate::core::why::{Reason, Why};
+use crate::core::why::{Handing, Nobody, Reason, Why};
 use crate::protocol::time::Rfc3339;
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -65,18 +65,7 @@ fn facts(workflow: &Workflow, reason: &Reason) -> Value {
         }
         Reason::DiskFull | Reason::WorkflowPaused { .. } | Reason::Ended => json!({}),
         Reason::ParallelLimit { limit } => json!({"limit": limit}),
-        Reason::NoWorker { wanted, connected, advice: _, nearest, remarks, lacking } => {
-            let said: Vec<Value> = remarks
-                .iter()
-                .map(|(worker, remark)| json!({"worker": &*worker.0, "remark": &**remark}))
-                .collect();
-            let lacking =
-                lacking.as_ref().map(|(worker, lacks)| json!({"worker": &*worker.0, "lacks": lacks}));
-            json!({
-                "wanted": wanted, "connected_workers": connected, "nearest": nearest, "remarks": said,
-                "lacking": lacking,
-            })
-        }
+        Reason::NoWorker(nobody) => of_nobody(nobody),
         Reason::WorkersBusy { workers } => {
             let busy: Vec<Value> = workers
                 .iter()
@@ -108,9 +97,29 @@ fn facts(workflow: &Workflow, reason: &Reason) -> Value {
             json!({"worker": &*worker.0, "since": time(since), "until": time(until)})
         }
         Reason::InLine { waiting } => json!({"waiting": waiting}),
+        Reason::HandedOn { receiver, handing, since, run_until } => {
+            let (tries, error, next) = match handing {
+                Handing::Failed { tries, error, next } => (Some(tries), Some(&**error), Some(time(next))),
+                Handing::Posting | Handing::Taken => (None, None, None),
+            };
+            json!({
+                "receiver": receiver.as_deref(), "taken": *handing == Handing::Taken, "tries": tries, "error": error,
+                "next_at": next, "since": time(since), "timeout_at": run_until.as_ref().map(time),
+            })
+        }
         Reason::Running { worker, since, accepted, connected, run_until } => json!({
             "worker": &*worker.0, "since": time(since), "accepted": accepted, "connected": connected,
             "timeout_at": run_until.as_ref().map(time),
         }),
     }
+}
+
+fn of_nobody(nobody: &Nobody) -> Value {
+    let Nobody { wanted, connected, advice: _, nearest, remarks, lacking } = nobody;
+    let said: Vec<Value> =
+        remarks.iter().map(|(worker, remark)| json!({"worker": &*worker.0, "remark": &**remark})).collect();
+    let lacking = lacking.as_ref().map(|(worker, lacks)| json!({"worker": &*worker.0, "lacks": lacks}));
+    json!({
+        "wanted": wanted, "connected_workers": connected, "nearest": nearest, "remarks": said, "lacking": lacking,
+    })
 }

@@ -1,0 +1,69 @@
+//! `why` for a task that is handed on: whom to, how far that is, and nothing that may be a secret.
+
+use serde_json::{Value, json};
+
+use super::receiver::{Receiver, Reply};
+use super::{SOON, call, deliveries, ended, submit};
+use crate::harness::{Rest, Server, until};
+
+fn why(rest: &Rest, workflow: &str) -> Value {
+    let why = rest.read(&format!("/tasks/{workflow}.0/why"));
+    assert!(!why.to_string().contains("hidden"), "{why}");
+    assert!(!why.to_string().contains("built-in"), "that is nobody whom a user knows: {why}");
+    why
+}
+
+/// Waits until the reason has this in it.
+fn says(rest: &Rest, workflow: &str, words: &str) -> (Value, Value) {
+    until(&format!("`{words}` is why"), SOON, || {
+        let why = why(rest, workflow);
+        let message = why["reasons"][0]["message"].as_str()?.to_owned();
+        message.contains(words).then(|| (why["reasons"][0].clone(), why["summary"].clone()))
+    })
+}
+
+#[test]
+fn a_task_that_is_handed_on_says_to_whom_and_how_far_that_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("gleitzeit.toml");
+    let text =
+        "[http]\nallow = [\"127.0.0.1\"]\n[webhooks]\ntimeout_seconds = 300\nretry_base_seconds = 3600\nretry_max_seconds = 3600\n";
+    std::fs::write(&config, text).unwrap();
+    let flags = ["--config", config.to_str().unwrap()];
+    let mut server = Server::start(&directory.path().join("data"), &flags);
+    let (rest, busy, silent, willing) =
+        (server.rest(), Receiver::start(), Receiver::start(), Receiver::start());
+    busy.answers_always(Reply::Status(503));
+    silent.answers_always(Reply::Silence);
+    let handed = |receiver: &Receiver| {
+        submit(&rest, &format!("{}/hidden-path?key=hidden", receiver.url()), json!({"timeout": 7200}))
+    };
+    let (refused, open, taken) = (handed(&busy), handed(&silent), handed(&willing));
+
+    let (reason, summary) = says(&rest, &refused, "failed");
+    let tried = deliveries(&rest, &refused).pop().unwrap();
+    let begins = format!("try 1 to post it to {} failed: it answered 503; the next one is in ", busy.url());
+    assert!(reason["message"].as_str().unwrap().starts_with(&begins), "{reason}");
+    assert!(summary.as_str().unwrap().starts_with(&format!("Hand on is processing: {begins}")), "{summary}");
+    assert_eq!(
+        (&reason["kind"], &reason["receiver"], &reason["tries"], &reason["error"], &reason["taken"]),
+        (&json!("handed_on"), &json!(busy.url()), &json!(1), &json!("it answered 503"), &json!(false))
+    );
+    assert!(reason["next_at"].is_string() && reason["next_at"] == tried["next_at"], "{reason} {tried}");
+
+    silent.next();
+    let (reason, _) = says(&rest, &open, "is being posted");
+    assert_eq!(reason["message"], format!("is being posted to {}", silent.url()));
+
+    let callback = willing.next().callback();
+    let has_taken =
+        format!("{} has taken it and is to answer by its callback, for which it has ", willing.url());
+    let (reason, _) = says(&rest, &taken, &has_taken);
+    assert_eq!((&reason["taken"], &reason["next_at"]), (&json!(true), &Value::Null));
+    server.kill();
+    server.restart();
+    says(&rest, &taken, &has_taken);
+    assert_eq!(call(&rest, &callback, json!({"result": 1})).0, 200);
+    ended(&rest, &taken);
+    assert_eq!(why(&rest, &taken)["reasons"][0]["kind"], "ended");
+}
