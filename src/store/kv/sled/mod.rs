@@ -16,8 +16,8 @@ use super::{Direction, Kv, KvError, Visit, WriteBatch};
 
 /// Pages that sled keeps in memory. Its own book-keeping comes on top: about 45 bytes for each page of ours.
 const CACHE_BYTES: u64 = 16 << 20;
-/// Pairs of a walk, in some 3,000 leaves, after which the cache is looked at.
-const WALK: usize = 32_768;
+/// Pairs of a walk, in some 700 leaves, after which the cache is looked at.
+const WALK: usize = 8_192;
 
 pub struct SledKv {
     db: sled::Db,
