@@ -35,11 +35,11 @@ use crate::http::{
     Upkeep, Webhooks,
 };
 use crate::listener::{Rates, Tls};
-use crate::log::{Log, LogRead, Snapshots};
+use crate::log::Log;
 use crate::protocol::submit::no_files_root;
 use crate::signing::{CallbackKey, SealKey};
 use crate::socket::{Farewell, SocketConfig, SocketServer};
-use crate::store::{Archiver, DataDir, Store, StoreJob, StoreStatus};
+use crate::store::{Archiver, DataDir, StoreJob, StoreStatus};
 use network::Network;
 use reload::Reload;
 
@@ -125,8 +125,8 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
     let on_archived = prepared.on_archived();
     let upkeep = upkeep::upkeep(prepared.handle(), Arc::clone(&store), snapshots.clone(), &data_dir);
     let keep = Arc::new(Keep::new(reload::terms(&config.retention)));
-    let scrub = Scrub { engine: prepared.handle(), files: snapshots.clone() };
-    let retention = retention(prepared.handle(), &store, reader, snapshots, &keep);
+    let log = (reader, snapshots.clone());
+    let retention = Retention::new(prepared.handle(), Arc::clone(&store), log, Arc::clone(&keep));
     let archiver =
         Archiver { store, jobs: store_jobs, status: store_status, directory: data_dir.path().to_path_buf() };
     let store = thread("store", move || archiver.run(on_archived))?;
@@ -150,7 +150,7 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
     followers::start(&subscriptions, &handle, config.traces.as_ref(), &doorkeeper).await?;
     let (keep_retention, stop) = sync_channel(1);
     let retention = thread("retention", move || retention.run(&stop))?;
-    let scrubbing = scrub.start()?;
+    let scrubbing = Scrub { engine: handle.clone(), files: snapshots }.start()?;
     tokio::spawn(disk::watch(handle.clone(), data_dir.log()));
 
     let (shutdown, requests) = mpsc::channel(1);
@@ -193,16 +193,6 @@ fn prepare(
         engine::prepare(EngineParts { log, views, state, limits, store, store_status, clock, seed });
     prepared.traces = if config.traces.is_some() { Traces::On } else { Traces::Off };
     prepared
-}
-
-fn retention(
-    engine: EngineHandle,
-    store: &Arc<Store>,
-    log: Arc<dyn LogRead>,
-    files: Snapshots,
-    keep: &Arc<Keep>,
-) -> Retention {
-    Retention { engine, store: Arc::clone(store), log, files, keep: Arc::clone(keep) }
 }
 
 fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {

@@ -108,13 +108,22 @@ impl CarriedWorkflow {
 
     /// Every payload of a workflow that lies before `up_to` in the log.
     pub fn references_below(workflow: &Workflow, up_to: Seq) -> Vec<(Seq, u32)> {
+        Self::payloads_below(workflow, up_to).map(|(place, _)| place).collect()
+    }
+
+    /// What it takes to write those payloads again, in bytes.
+    pub fn payload_bytes_below(workflow: &Workflow, up_to: Seq) -> u64 {
+        let once: BTreeMap<(Seq, u32), u32> = Self::payloads_below(workflow, up_to).collect();
+        once.into_values().map(u64::from).sum()
+    }
+
+    fn payloads_below(workflow: &Workflow, up_to: Seq) -> impl Iterator<Item = ((Seq, u32), u32)> {
         let submitted = workflow.spec.payloads();
         let kept = workflow.tasks.iter().flat_map(Task::payloads);
-        let below = |stored: &Stored| match stored {
-            Stored::Logged { seq, part, .. } if *seq < up_to => Some((*seq, *part)),
+        submitted.chain(kept).filter_map(move |stored| match stored {
+            Stored::Logged { seq, part, len } if *seq < up_to => Some(((*seq, *part), *len)),
             Stored::Logged { .. } | Stored::Inline(_) | Stored::Own(_) => None,
-        };
-        submitted.chain(kept).filter_map(below).collect()
+        })
     }
 
     /// Takes the large payloads out, for the record at `seq`, and refers to them there.

@@ -4,6 +4,8 @@
 //! The order is what makes it safe at every moment: carry, durable; archive and checkpoint, synced; `Released`,
 //! durable; delete. A crash between any two of these leaves a log that still holds everything.
 
+mod worth;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use self::worth::Looked;
 use super::handle::EngineHandle;
 use super::keep::Keep;
 use super::subscriptions;
@@ -29,12 +32,8 @@ use crate::store::{Store, StoreError};
 
 /// How often it looks. Disk fills over days.
 const INTERVAL: Duration = Duration::from_mins(10);
-/// Logs below this are left alone: there is nothing to win.
-const RECORDS_MIN: u64 = 100_000;
-/// The part of the log that is released at a time: its oldest quarter.
-const SHARE: u64 = 4;
-/// Carrying more than one workflow for each so many records would write more than it frees.
-const RECORDS_PER_CARRIED: u64 = 20;
+/// What is released at a time is the oldest of so many parts of the log.
+const PARTS: usize = 4;
 /// Parts of the log that one pass releases for the sake of its size; the next pass goes on.
 const PARTS_MAX: usize = 64;
 /// Workflows that are taken out of the store, or listed, at a time.
@@ -49,12 +48,13 @@ const DAY_MS: u64 = 86_400_000;
 /// What the thread works with.
 #[derive(Debug)]
 pub struct Retention {
-    pub engine: EngineHandle,
-    pub store: Arc<Store>,
-    pub log: Arc<dyn LogRead>,
+    engine: EngineHandle,
+    store: Arc<Store>,
+    log: Arc<dyn LogRead>,
     /// The same log, for its sizes.
-    pub files: Snapshots,
-    pub keep: Arc<Keep>,
+    files: Snapshots,
+    keep: Arc<Keep>,
+    looked: Option<Looked>,
 }
 
 /// Why a part of the log is kept for now.
@@ -73,8 +73,17 @@ pub enum Kept {
 }
 
 impl Retention {
+    pub fn new(
+        engine: EngineHandle,
+        store: Arc<Store>,
+        (log, files): (Arc<dyn LogRead>, Snapshots),
+        keep: Arc<Keep>,
+    ) -> Self {
+        Self { engine, store, log, files, keep, looked: None }
+    }
+
     /// Runs until the sender of `stop` is gone; whoever sends has a round begin at once.
-    pub fn run(self, stop: &Receiver<()>) {
+    pub fn run(mut self, stop: &Receiver<()>) {
         // Whoever looks after the server need not wait for the first round to hear of its clock.
         drop(self.clock_counts());
         while stop.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Disconnected) {
@@ -88,34 +97,32 @@ impl Retention {
     ///
     /// # Errors
     /// What stood in the way; nothing is lost by it.
-    pub fn pass(&self, stop: &Receiver<()>) -> Result<(), Kept> {
+    pub fn pass(&mut self, stop: &Receiver<()>) -> Result<(), Kept> {
         let terms = self.keep.terms();
-        self.expire(terms.ms)?;
-        self.thin(terms.workflows)?;
+        let gone = self.expire(terms.ms)? + self.thin(terms.workflows)?;
         if self.files.file_bytes() > terms.log_bytes {
             return self.shrink(terms.log_bytes, stop);
         }
-        let (first, end) = (self.log.first_seq(), self.log.durable_end());
-        let up_to = Seq(first.0 + (end.0 - first.0) / SHARE);
-        if end.0 - first.0 < RECORDS_MIN || !self.is_worth_it(first, up_to)? {
-            return Ok(());
+        match self.files.oldest_part(PARTS) {
+            Some(part) if self.is_worth_it(part, gone)? => self.release(part.up_to, stop),
+            Some(_) | None => Ok(()),
         }
-        self.release(up_to, stop)
     }
 
-    /// Takes out what is beyond the number of ended workflows that are kept.
-    fn thin(&self, kept: u64) -> Result<(), Kept> {
-        let mut beyond = self.store.totals().workflows().saturating_sub(kept);
+    /// Takes out what is beyond the number of ended workflows that are kept, and returns how many went.
+    fn thin(&self, kept: u64) -> Result<u64, Kept> {
+        let all = self.store.totals().workflows().saturating_sub(kept);
+        let mut beyond = all;
         while beyond > 0 {
             let group = usize::try_from(beyond).unwrap_or(usize::MAX).min(GROUP);
             let removed = self.store.expire_first(group)?;
             info!(workflows = removed, "ended workflows beyond the number that is kept are gone");
+            beyond -= removed as u64;
             if removed < group {
                 break;
             }
-            beyond -= removed as u64;
         }
-        Ok(())
+        Ok(all - beyond)
     }
 
     /// Gives ended workflows up, with the oldest part of the log each time, until the log is small enough. What has not
@@ -125,7 +132,7 @@ impl Retention {
             let (bytes, next) = (self.files.file_bytes(), self.files.second_segment());
             let Some(next) = next.filter(|_| bytes > limit) else { return Ok(()) };
             let (first, end) = (self.log.first_seq(), self.log.durable_end());
-            let up_to = next.max(Seq(first.0 + (end.0 - first.0) / SHARE));
+            let up_to = next.max(Seq(first.0 + (end.0 - first.0) / PARTS as u64));
             let mut gone = 0;
             loop {
                 let removed = self.store.expire_before(up_to, GROUP)?;
@@ -147,20 +154,23 @@ impl Retention {
         Ok(())
     }
 
-    fn expire(&self, keep_ms: u64) -> Result<(), Kept> {
+    /// Takes out what has been kept for long enough, and returns how many went.
+    fn expire(&self, keep_ms: u64) -> Result<u64, Kept> {
         if !self.clock_counts()? {
-            return Ok(());
+            return Ok(0);
         }
         // The clock may have been set right since the engine began to go by it.
         let Times { engine, wall } = self.engine.times();
         let before = Timestamp(engine.min(wall).0.saturating_sub(keep_ms));
+        let mut gone = 0;
         loop {
             let removed = self.store.expire(before, GROUP)?;
+            gone += removed as u64;
             if removed > 0 {
                 info!(workflows = removed, "ended workflows have expired");
             }
             if removed < GROUP {
-                return Ok(());
+                return Ok(gone);
             }
         }
     }
@@ -185,11 +195,6 @@ impl Retention {
             noted.history_kept = why;
         });
         Ok(counts)
-    }
-
-    fn is_worth_it(&self, first: Seq, up_to: Seq) -> Result<bool, Kept> {
-        let limit = usize::try_from((up_to.0 - first.0) / RECORDS_PER_CARRIED).unwrap_or(usize::MAX);
-        Ok(self.store.holding_back(up_to, None, limit)?.next.is_none())
     }
 
     /// Carries what is alive before `up_to`, waits until it is safe, and releases. Where subscriptions have yet to be

@@ -39,7 +39,7 @@ pub use options::{Cut, CutReason, LogOptions, OpenReport};
 pub use record::{Parts, RecordView};
 pub use repair::{AcceptLoss, RepairReport, repair};
 pub use scrub::{NotWhole, Pace, Scrubbed};
-pub use snapshot::{SegmentImage, Snapshot, Snapshots};
+pub use snapshot::{OldPart, SegmentImage, Snapshot, Snapshots};
 pub use verify::{VerifyReport, verify};
 pub use writer::SegmentLog;
 

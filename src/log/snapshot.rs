@@ -19,6 +19,15 @@ use crate::core::ids::Seq;
 #[derive(Debug, Clone)]
 pub struct Snapshots(pub(super) Arc<Catalog>);
 
+/// Whole segments, from the oldest one on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OldPart {
+    /// The record after the last one of them.
+    pub up_to: Seq,
+    /// What they take on the disk.
+    pub bytes: u64,
+}
+
 /// Everything that was durable when it was taken. While it lives no segment is deleted.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -49,6 +58,15 @@ impl Snapshots {
     /// What the segments take on the disk.
     pub fn file_bytes(&self) -> u64 {
         self.0.headers().iter().map(|header| header.capacity).sum()
+    }
+
+    /// The oldest part of the log: of so many parts, or nothing where that would be no whole segment.
+    pub fn oldest_part(&self, parts: usize) -> Option<OldPart> {
+        let headers = self.0.headers();
+        // The newest segment is being written.
+        let (old, rest) = headers.split_at(headers.len().saturating_sub(1) / parts);
+        let bytes = old.iter().map(|header| header.capacity).sum();
+        old.last().zip(rest.first()).map(|(_, next)| OldPart { up_to: next.first, bytes })
     }
 
     /// The first record that stays when the oldest segment goes.

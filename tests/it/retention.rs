@@ -32,10 +32,12 @@ use serde_json::json;
 
 /// Generous: it only ends tests that would wait for ever.
 const PATIENCE: Duration = Duration::from_mins(3);
-/// Several segments of the smallest size.
+/// The smallest size.
+const SEGMENT_BYTES: u64 = 1 << 20;
+/// Several segments of them.
 const WORKFLOWS: usize = 400;
 /// Above what stays inside its event, so that payloads are parts of their records.
-const TEXT_BYTES: usize = 4_000;
+const TEXT_BYTES: usize = 10_000;
 
 #[derive(Debug)]
 struct NoSockets;
@@ -63,7 +65,7 @@ impl Engine {
     async fn open(path: &Path) -> Self {
         let data = DataDir::open(path).unwrap();
         let (log, _) =
-            SegmentLog::open(&data.log(), LogOptions::with_segment_size(1 << 20).unwrap()).unwrap();
+            SegmentLog::open(&data.log(), LogOptions::with_segment_size(SEGMENT_BYTES).unwrap()).unwrap();
         let (reader, files) = (log.reader(), log.snapshots());
         let options = StoreOptions { idempotency_ms: Limits::default().idempotency_ms };
         let Opened { store, checkpoint } = Store::open(data.path(), &reader, options).unwrap();
@@ -105,6 +107,11 @@ impl Engine {
         self.running.handle()
     }
 
+    fn retention(&self, terms: KeepTerms) -> Retention {
+        let log = (Arc::clone(&self.log), self.files.clone());
+        Retention::new(self.handle(), Arc::clone(&self.store), log, Arc::new(Keep::new(terms)))
+    }
+
     async fn close(self) {
         tokio::task::spawn_blocking(move || {
             self.running.stop();
@@ -116,7 +123,11 @@ impl Engine {
 }
 
 async fn submit(engine: &EngineHandle, number: usize, task: serde_json::Value) -> WorkflowId {
-    let body = json!({"name": format!("Workflow {number}"), "tasks": [task]}).to_string();
+    submit_all(engine, &format!("Workflow {number}"), &[task]).await
+}
+
+async fn submit_all(engine: &EngineHandle, name: &str, tasks: &[serde_json::Value]) -> WorkflowId {
+    let body = json!({"name": name, "tasks": tasks}).to_string();
     let submission =
         parse_submission(body.as_bytes(), ContentType::Json, &SubmissionLimits::default()).unwrap();
     let workflow = engine.fresh_workflow_id();
@@ -182,13 +193,7 @@ async fn check_edited(engine: &EngineHandle, id: WorkflowId) {
 
 fn release(engine: &Engine, up_to: Seq) {
     let (_keep, stop): (Sender<()>, Receiver<()>) = channel();
-    let retention = Retention {
-        engine: engine.handle(),
-        store: Arc::clone(&engine.store),
-        log: Arc::clone(&engine.log),
-        files: engine.files.clone(),
-        keep: Arc::new(Keep::new(KeepTerms::EVERYTHING)),
-    };
+    let retention = engine.retention(KeepTerms::EVERYTHING);
     std::thread::spawn(move || retention.release(up_to, &stop).unwrap()).join().unwrap();
 }
 

@@ -1,16 +1,19 @@
-//! Retention by count and by size: what was made first goes first, what has not ended stays, and the disk gets its room.
+//! Retention by age, count and size: what was made first goes first, what has not ended stays, and the disk gets its
+//! room, but for what would only move.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use gleitzeit::core::errors;
 use gleitzeit::core::ids::WorkflowId;
-use gleitzeit::engine::{EngineHandle, Keep, KeepTerms, Retention};
+use gleitzeit::engine::{EngineHandle, KeepTerms};
 use serde_json::json;
 
-use super::{Engine, WORKFLOWS, submit, text};
+use super::{Engine, SEGMENT_BYTES, WORKFLOWS, submit, submit_all, text};
+
+/// Enough to come down to what is not worth a release.
+const PASSES: usize = 12;
 
 /// Ended workflows of about 10 KB, and one that waits.
 async fn filled(engine: &EngineHandle) -> (Vec<WorkflowId>, WorkflowId) {
@@ -32,20 +35,14 @@ async fn filled(engine: &EngineHandle) -> (Vec<WorkflowId>, WorkflowId) {
 
 async fn pass(engine: &Engine, terms: KeepTerms) {
     let (_keep, stop) = channel();
-    let retention = Retention {
-        engine: engine.handle(),
-        store: Arc::clone(&engine.store),
-        log: Arc::clone(&engine.log),
-        files: engine.files.clone(),
-        keep: Arc::new(Keep::new(terms)),
-    };
+    let mut retention = engine.retention(terms);
     tokio::task::spawn_blocking(move || retention.pass(&stop).unwrap()).await.unwrap();
 }
 
 /// Waits until the store holds what has ended.
-async fn archived(engine: &Engine) {
+async fn archived(engine: &Engine, workflows: usize) {
     for _ in 0..6_000 {
-        if engine.handle().archive_backlog() == 0 && engine.store.totals().workflows() == WORKFLOWS as u64 {
+        if engine.handle().archive_backlog() == 0 && engine.store.totals().workflows() == workflows as u64 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -83,12 +80,59 @@ async fn only_so_many_ended_workflows_are_kept() {
     let directory = tempfile::tempdir().unwrap();
     let engine = Engine::open(directory.path()).await;
     let (ended, waiting) = filled(&engine.handle()).await;
-    archived(&engine).await;
+    archived(&engine, WORKFLOWS).await;
     pass(&engine, KeepTerms { workflows: WORKFLOWS as u64, ..KeepTerms::EVERYTHING }).await;
     assert_eq!(gone(&engine.handle(), &ended).await, 0);
-    pass(&engine, KeepTerms { workflows: 100, ..KeepTerms::EVERYTHING }).await;
-    assert_eq!(gone(&engine.handle(), &ended).await, WORKFLOWS - 100);
+    let before = log_bytes(directory.path());
+    let few = KeepTerms { workflows: 10, ..KeepTerms::EVERYTHING };
+    pass(&engine, few).await;
+    assert_eq!(gone(&engine.handle(), &ended).await, WORKFLOWS - 10);
+    gives_disk_back(&engine, directory.path(), few, before).await;
+    assert_eq!(gone(&engine.handle(), &ended).await, WORKFLOWS - 10);
     assert!(!engine.handle().workflow(waiting).await.unwrap().status.has_ended());
+    engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_old_goes_and_gives_its_disk_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::open(directory.path()).await;
+    let (ended, waiting) = filled(&engine.handle()).await;
+    archived(&engine, WORKFLOWS).await;
+    let before = log_bytes(directory.path());
+    let nothing = KeepTerms { ms: 0, ..KeepTerms::EVERYTHING };
+    gives_disk_back(&engine, directory.path(), nothing, before).await;
+    assert_eq!(gone(&engine.handle(), &ended).await, WORKFLOWS);
+    assert!(!engine.handle().workflow(waiting).await.unwrap().status.has_ended());
+    engine.close().await;
+}
+
+/// A part of the log goes in each pass, until no four segments are left behind the newest one.
+async fn gives_disk_back(engine: &Engine, data: &Path, terms: KeepTerms, before: u64) {
+    for _ in 0..PASSES {
+        pass(engine, terms).await;
+    }
+    let after = log_bytes(data);
+    assert!(after <= 5 * SEGMENT_BYTES && after <= before * 2 / 3, "{after} of {before} bytes are left");
+}
+
+/// Several of these in a segment, and enough records in each that their number alone would let them be carried.
+#[tokio::test(flavor = "multi_thread")]
+async fn payloads_that_are_kept_do_not_move_through_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::open(directory.path()).await;
+    let tasks: Vec<serde_json::Value> = (0..10)
+        .map(|number| json!({"name": format!("Encode {number}"), "function": "encode_base64", "args": [text(number)]}))
+        .collect();
+    for _ in 0..WORKFLOWS / 10 {
+        let id = submit_all(&engine.handle(), "Wide", &tasks).await;
+        engine.handle().wait_for_end(id, Duration::from_mins(1)).await.unwrap();
+    }
+    archived(&engine, WORKFLOWS / 10).await;
+    let (before, first) = (log_bytes(directory.path()), engine.log.first_seq());
+    assert!(before > 5 * SEGMENT_BYTES, "{before} bytes");
+    pass(&engine, KeepTerms::EVERYTHING).await;
+    assert_eq!((log_bytes(directory.path()), engine.log.first_seq()), (before, first));
     engine.close().await;
 }
 
@@ -97,7 +141,7 @@ async fn the_log_gives_disk_back_until_it_is_small_enough() {
     let directory = tempfile::tempdir().unwrap();
     let engine = Engine::open(directory.path()).await;
     let (ended, waiting) = filled(&engine.handle()).await;
-    archived(&engine).await;
+    archived(&engine, WORKFLOWS).await;
     let (before, limit) = (log_bytes(directory.path()), 2 << 20);
     assert!(before > limit + (1 << 20), "{before} bytes");
     pass(&engine, KeepTerms { log_bytes: before, ..KeepTerms::EVERYTHING }).await;

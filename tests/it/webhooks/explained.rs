@@ -26,8 +26,7 @@ fn says(rest: &Rest, workflow: &str, words: &str) -> (Value, Value) {
 fn a_task_that_is_handed_on_says_to_whom_and_how_far_that_is() {
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("gleitzeit.toml");
-    let text =
-        "[http]\nallow = [\"127.0.0.1\"]\n[webhooks]\ntimeout_seconds = 300\nretry_base_seconds = 3600\nretry_max_seconds = 3600\n";
+    let text = "[http]\nallow = [\"127.0.0.1\"]\n[webhooks]\ntimeout_seconds = 300\nretry_base_seconds = 3600\nretry_max_seconds = 3600\n";
     std::fs::write(&config, text).unwrap();
     let flags = ["--config", config.to_str().unwrap()];
     let mut server = Server::start(&directory.path().join("data"), &flags);
