@@ -88,10 +88,11 @@ async def test_the_image_holds_all_that_the_server_needs(tmp_path):
 class Nginx:
     """nginx with the configuration of the examples, on ports of this test."""
 
-    def __init__(self, folder: Path, server: Server, port: int):
+    def __init__(self, folder: Path, server: Server, port: int, *changes: tuple[str, str]):
         program_path = program("nginx", "nginx-light")
         text = (DEPLOY / "nginx.conf").read_text()
         for old, new in (
+            *changes,
             ("127.0.0.1:8000", f"127.0.0.1:{server.port}"),
             ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
             ("/etc/ssl/gleitzeit/fullchain.pem", str(TLS / "certificate.pem")),
@@ -115,10 +116,10 @@ class Nginx:
 
 
 @pytest.fixture
-async def proxied(guarded_house, tmp_path, unused_tcp_port_factory):
-    """The URL of nginx, and sessions that trust it."""
+async def proxied(request, guarded_house, tmp_path, unused_tcp_port_factory):
+    """The URL of nginx, and sessions that trust it. A parameter changes its configuration."""
     port = unused_tcp_port_factory()
-    nginx = Nginx(tmp_path, guarded_house.server, port)
+    nginx = Nginx(tmp_path, guarded_house.server, port, *getattr(request, "param", ()))
     trusted = ssl.create_default_context(cafile=str(TLS / "certificate.pem"))
     sessions = []
 
@@ -192,3 +193,60 @@ async def test_a_body_that_is_too_large_is_refused_by_the_server_itself(guarded_
         assert answer.status == 413 and (await answer.json())["code"].startswith("GZ"), await answer.text()
 
 
+# One request a minute comes back, which no machine is slow enough to notice among sixty.
+SELDOM = (("rate=500r/s", "rate=1r/m"), ("burst=5000", "burst=40"))
+
+
+@pytest.mark.parametrize("proxied", [SELDOM], indirect=True)
+async def test_the_proxy_counts_requests_because_the_server_counts_none_of_its_machine(proxied):
+    url, session = proxied
+    rest = session()
+
+    async def ask() -> int:
+        async with rest.get(f"{url}/livez") as answer:
+            return answer.status
+
+    seen = [await ask() for _ in range(60)]
+    assert seen[0] == 200 and seen.count(429) > 1 and set(seen) == {200, 429}, seen
+
+
+@pytest.mark.parametrize("proxied", [(("gleitzeit_connections 1000", "gleitzeit_connections 2"),)], indirect=True)
+async def test_the_proxy_counts_connections_of_one_address(proxied):
+    url, session = proxied
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    rest = session(headers=bearer)
+    # A stream of events stays open, and so does its place.
+    async with rest.get(f"{url}/api/v1/events") as first, rest.get(f"{url}/api/v1/events") as second:
+        assert (first.status, second.status) == (200, 200)
+        async with rest.get(f"{url}/livez") as third:
+            assert third.status == 429
+
+    async def has_room() -> bool:
+        async with rest.get(f"{url}/livez") as answer:
+            return answer.status == 200
+
+    await until(has_room, 30, "places are free again")
+
+
+def test_the_context_of_the_image_holds_everything_that_is_tracked():
+    """What `.dockerignore` leaves out is what builds and tests have made, and never a file of the repository."""
+    root = DEPLOY.parents[1]
+    if not (root / ".git").exists():
+        pytest.skip("this is no working tree of git")
+    lines = (root / ".dockerignore").read_text().splitlines()
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    tracked = subprocess.run(["git", "ls-files"], cwd=root, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert "Cargo.lock" in tracked and len(patterns) >= 5
+
+    def leaves_out(pattern: str, path: str) -> bool:
+        # Each pattern names a file or folder of the root, or with `**/` of any folder; none has another wildcard.
+        anywhere, name = pattern.startswith("**/"), pattern.removeprefix("**/")
+        assert not set("*?[!\\") & set(name), f"{pattern}: this test does not know such a pattern"
+        parents = path.split("/")
+        return name in parents if anywhere else path == name or path.startswith(f"{name}/")
+
+    lost = [path for path in tracked for pattern in patterns if leaves_out(pattern, path)]
+    assert not lost, lost
+    made = ("target/debug/gleitzeit", ".git/config", "tests/clients/node/node_modules/x/index.js", "gleitzeit-data/log/1")
+    for path in made:
+        assert any(leaves_out(pattern, path) for pattern in patterns), f"{path} would be sent to the builder"
