@@ -77,6 +77,9 @@ pub struct FileLimits {
     release_grace_seconds: Option<f64>,
     idempotency_hours: Option<f64>,
     lost_attempts: Option<u32>,
+    late_evidence: Option<u8>,
+    refusal_backoff_seconds: Option<f64>,
+    refusal_backoff_max_seconds: Option<f64>,
     worker_capacity: Option<u32>,
     workers: Option<usize>,
     result_bytes: Option<String>,
@@ -173,6 +176,19 @@ impl FileLimits {
         )?;
         set_time(&mut limits.idempotency_ms, "limits.idempotency_hours", self.idempotency_hours, 3.6e6)?;
         set_count(&mut limits.lost_attempts_max, "limits.lost_attempts", self.lost_attempts)?;
+        set_count(&mut limits.late_evidence_max, "limits.late_evidence", self.late_evidence)?;
+        set_time(
+            &mut limits.refusal_backoff_ms,
+            "limits.refusal_backoff_seconds",
+            self.refusal_backoff_seconds,
+            1e3,
+        )?;
+        set_time(
+            &mut limits.refusal_backoff_max_ms,
+            "limits.refusal_backoff_max_seconds",
+            self.refusal_backoff_max_seconds,
+            1e3,
+        )?;
         set_count(&mut limits.worker_capacity_max, "limits.worker_capacity", self.worker_capacity)?;
         set_count(&mut limits.workers_max, "limits.workers", self.workers)?;
         set_size(&mut limits.result_bytes_max, "limits.result_bytes", self.result_bytes.as_deref())?;
