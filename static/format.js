@@ -82,8 +82,8 @@ export function ago(at, now) {
  * @param {{waiting: number, more_waiting: boolean, next_at: string | null}} failing @param {number} now
  */
 export function waitsFor(failing, now) {
-  const one = failing.waiting === 1 && !failing.more_waiting;
-  const waits = one ? '1 end waits' : `${count(failing.waiting)}${failing.more_waiting ? ' or more' : ''} ends wait`;
+  const number = failing.more_waiting ? `${count(failing.waiting)} or more` : failing.waiting === 0 ? 'no' : count(failing.waiting);
+  const waits = failing.waiting < 2 && !failing.more_waiting ? `${number} end waits` : `${number} ends wait`;
   if (!failing.next_at) return waits;
   const left = ms(failing.next_at) - now;
   return `${waits}, the next try is ${left > 0 ? `in ${duration(left)}` : 'under way'}`;

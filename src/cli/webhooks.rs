@@ -151,7 +151,7 @@ fn list(output: &Output, page: &Page<Webhook>) -> anyhow::Result<()> {
         vec![id.clone(), standing(webhook), events.join(" "), url.clone(), since, waiting, next, error]
     };
     let names = page.items.iter().map(|webhook| webhook.id.clone());
-    let head = ["WEBHOOK", "STATUS", "EVENTS", "URL", "FAILS SINCE", "WAITING", "NEXT TRY", "LAST ERROR"];
+    let head = ["WEBHOOK", "STATUS", "EVENTS", "URL", "FAILING SINCE", "WAITING", "NEXT TRY", "LAST ERROR"];
     output.print(page, Some(&page.items), names, || table(&head, page.items.iter().map(row)))
 }
 
@@ -182,7 +182,7 @@ fn shown(output: &Output, webhook: &Webhook) -> anyhow::Result<()> {
             ("filter", if filter == "{}" { String::new() } else { filter }),
             ("status", standing(webhook)),
             ("reason", text(more, "reason")),
-            ("fails since", since),
+            ("failing since", since),
             ("last error", error),
             ("waiting", waiting),
             ("next try", next),

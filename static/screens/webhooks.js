@@ -93,8 +93,8 @@ function One({ id }) {
       <button class="button" onClick=${() => sent(() => post(`${path}/test`))}><${Icon} name="out" />Send a test</button>
       <button class="button quiet small" onClick=${() => copy(cli(['webhooks', 'show', hook.id]), 'Command copied')}>Copy CLI</button></div></div>
     ${hook.status === 'disabled' && html`<div class="note bad">It was disabled: ${hook.reason}. Mend the receiver, then resume it; it goes on where it stopped.</div>`}
-    ${hook.failing && hook.status !== 'disabled' && html`<div class="note warn wrap">It fails since ${fineTime(hook.failing.since)}: ${hook.failing.error}. ${waitsFor(hook.failing, now.value)}.</div>`}
-    ${hook.failing && hook.status === 'disabled' && html`<div class="note warn wrap">The last try failed: ${hook.failing.error}. ${waitsFor(hook.failing, now.value)}.</div>`}
+    ${hook.failing && hook.status !== 'disabled' && html`<div class="note warn wrap">It has been failing since ${fineTime(hook.failing.since)}: ${hook.failing.error}; ${waitsFor(hook.failing, now.value)}.</div>`}
+    ${hook.failing && hook.status === 'disabled' && html`<div class="note warn wrap">The last try failed: ${hook.failing.error}; ${waitsFor(hook.failing, now.value)}.</div>`}
     ${hook.missed && html`<div class="note warn">It missed what the log held from ${count(hook.missed.from)} to ${count(hook.missed.to)}: retention released it before it was told.</div>`}
     <dl class="facts">
       <dt>Id</dt><dd class="row mono" style=${{ gap: '2px' }}><span class="clip">${hook.id}</span><${CopyButton} text=${hook.id} label="Copy the id" what="Id copied" /></dd>

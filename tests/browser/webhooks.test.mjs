@@ -49,7 +49,7 @@ test('a webhook is followed, mended, and goes on', async () => {
   // The receiver refuses: the webhook fails, and both screens say so.
   answer = 500;
   await house.status(await house.submit({ name: 'Refused first', tasks: [task('Only')] }), 'completed');
-  await page.getByText(/It fails since .*: the receiver answered 500/).waitFor();
+  await page.getByText(/It has been failing since .*: the receiver answered 500/).waitFor();
   await page.getByText('Failing', { exact: true }).waitFor();
   await picture(page, 'webhook-failing');
   await page.goto(`${house.url}/dashboard`);

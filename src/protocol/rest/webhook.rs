@@ -179,11 +179,11 @@ pub fn webhook_warning(id: SubscriptionId, known: &Subscription) -> Option<Strin
     let since = Rfc3339(since);
     match known.status {
         SubscriptionStatus::Enabled => Some(format!(
-            "webhook {id} fails since {since}: its receiver does not take what it is sent; see `gleitzeit webhooks show \
+            "webhook {id} has been failing since {since}: its receiver does not take what it is sent; see `gleitzeit webhooks show \
              {id}`"
         )),
         SubscriptionStatus::Disabled(why) => Some(format!(
-            "webhook {id} fails since {since} and is disabled ({}): mend the receiver, then `gleitzeit webhooks resume \
+            "webhook {id} has been failing since {since} and is disabled ({}): mend the receiver, then `gleitzeit webhooks resume \
              {id}`",
             disabled_for(why)
         )),

@@ -76,16 +76,17 @@ fn a_webhook_that_fails_is_shown_by_every_verb_that_looks() {
         let (_, listed) = said(&server, "webhooks list");
         listed.contains("failing").then_some(listed)
     });
-    for words in ["FAILS SINCE", "WAITING", "NEXT TRY", "LAST ERROR", "the receiver answered 503", &target] {
+    for words in ["FAILING SINCE", "WAITING", "NEXT TRY", "LAST ERROR", "the receiver answered 503", &target]
+    {
         assert!(listed.contains(words), "{words}: {listed}");
     }
     let (_, shown) = said(&server, &format!("webhooks show {id}"));
-    assert!(shown.contains("fails since") && shown.contains("the receiver answered 503"), "{shown}");
+    assert!(shown.contains("failing since") && shown.contains("the receiver answered 503"), "{shown}");
     let (code, health) = said(&server, "health");
-    assert!(code == 0 && health.contains(&format!("webhook {id} fails since")), "{health}");
+    assert!(code == 0 && health.contains(&format!("webhook {id} has been failing since")), "{health}");
     let (code, report) = said(&server, "doctor");
     let (findings, rest) = report.split_once("== Program ==").unwrap();
-    assert!(code == 1 && findings.contains(&format!("webhook {id} fails since")), "{findings}");
+    assert!(code == 1 && findings.contains(&format!("webhook {id} has been failing since")), "{findings}");
     let (_, section) = rest.split_once("== Webhooks ==").unwrap();
     assert!(section.contains("the receiver answered 503"), "{section}");
     assert!(!report.contains("a-secret-path"), "a report goes to others: {report}");
