@@ -1,6 +1,6 @@
 // Events in words, and a table of them.
 import { html } from '../html.js';
-import { bytes, fineTime, plural, words } from '../format.js';
+import { bytes, fineTime, plural, shortId, words } from '../format.js';
 import { Icon } from './icons.js';
 import { Table } from './table.js';
 
@@ -14,8 +14,8 @@ const LOOKS = {
   parameters_edited: ['queued', 'edit'], engine_started: ['running', 'now'],
 };
 
-/** What an event says beside its name. @param {any} event */
-export function saying(event) {
+/** What an event says beside its name. @param {any} event @param {(event: any) => string} nameOf */
+export function saying(event, nameOf) {
   const by = event.by ? ` by ${event.by}` : '';
   const because = event.reason && !['attempt_lost', 'attempt_refused'].includes(event.type) ? `: ${event.reason}` : '';
   switch (event.type) {
@@ -28,10 +28,20 @@ export function saying(event) {
     case 'task_failed_by_hand': return `${event.code}: ${event.message}${by}${because}`;
     case 'attempt_lost': case 'attempt_refused': return `attempt ${event.attempt}: ${words(event.reason)}`;
     case 'tasks_retried': return `${plural(event.task_indexes.length, 'task')}${by}${because}`;
+    case 'task_skipped': return event.cause === undefined ? '' : `because of ${nameOf({ ...event, task_id: event.cause })}`;
+    case 'task_completed_by_hand': case 'parameters_edited': return `${bytes(event.result_bytes ?? event.parameters_bytes)}${by}${because}`;
     case 'grant_released': case 'late_report_seen': return `attempt ${event.attempt} of ${event.worker}`;
     case 'breaker_opened': case 'breaker_closed': return event.service;
     case 'worker_named': return `${event.worker} is ${event.name}`;
     case 'engine_started': return `version ${event.version}`;
+    case 'webhook_tried': return `${event.event} to ${shortId(event.webhook)}, try ${event.try}: ${event.error ?? event.response_status}${event.next_at ? `, again at ${fineTime(event.next_at)}` : ''}`;
+    case 'webhook_created': case 'webhook_changed': return `${shortId(event.webhook)} to ${event.url}`;
+    case 'webhook_disabled': case 'webhook_paused': case 'webhook_resumed': case 'webhook_deleted': case 'webhook_missed': return `${shortId(event.webhook)}${because}`;
+    case 'user_added': case 'user_role_changed': return `${event.user}: ${event.role}${by}`;
+    case 'user_removed': return `${event.user}${by}`;
+    case 'key_created': return `${event.name} of ${event.user}: ${event.role}${by}`;
+    case 'key_revoked': return `${event.key}${by}`;
+    case 'acted': return `${event.what}${by}`;
     case 'delivery_tried': return `${event.outcome}${event.status ? ` ${event.status}` : ''}${event.error ? ` ${event.error}` : ''}`;
     default: return `${by}${because}`.trim();
   }
@@ -50,7 +60,7 @@ export function EventTable({ events, nameOf, open, workflows, follow }) {
       return html`<span class=${`status s-${failed ? 'failed' : state}`}><${Icon} name=${failed ? 'cross' : glyph} />${words(event.type)}</span>`;
     } },
     { key: 'name', title: workflows ? 'Workflow or task' : 'Task', track: 'minmax(90px, 1fr)', cell: (event) => html`<span title=${nameOf(event)}>${nameOf(event)}</span>` },
-    { key: 'said', title: 'What', track: 'minmax(180px, 2fr)', from: 700, cell: (event) => html`<span class="muted" title=${saying(event)}>${saying(event)}</span>` },
+    { key: 'said', title: 'What', track: 'minmax(180px, 2fr)', from: 700, cell: (event) => html`<span class="muted" title=${saying(event, nameOf)}>${saying(event, nameOf)}</span>` },
   ];
   return html`<${Table} label="Events" columns=${columns} length=${events.length} row=${(at) => events[at]} keyOf=${(event) => String(event.seq)} open=${open} least="780px" follow=${follow} />`;
 }
