@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::output::{Output, pairs, table, text};
 use super::remote::Remote;
 use super::{Exit, receipt, usage};
-use crate::client::{Client, ClientError, Page, PageRequest, Service};
+use crate::client::{Client, ClientError, GoneService, PageRequest, Service, ServicePage};
 
 /// List the services that the server knows, show one, or have one take no further tasks.
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub(super) struct Services {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// List all of them.
+    /// List all of them, and below those that are gone.
     List,
     /// Show one.
     Show {
@@ -69,7 +69,7 @@ impl Services {
     }
 }
 
-async fn all(client: &Client) -> Result<Page<Service>, ClientError> {
+async fn all(client: &Client) -> Result<ServicePage, ClientError> {
     let mut all = client.services(&PageRequest::default()).await?;
     while let Some(cursor) = all.next_cursor.take() {
         let page = client.services(&PageRequest { cursor: Some(cursor), limit: None }).await?;
@@ -79,7 +79,7 @@ async fn all(client: &Client) -> Result<Page<Service>, ClientError> {
     Ok(all)
 }
 
-fn list(output: &Output, page: &Page<Service>) -> anyhow::Result<()> {
+fn list(output: &Output, page: &ServicePage) -> anyhow::Result<()> {
     let mut head =
         vec!["SERVICE", "NAME", "STATUS", "ACTIVE", "CAPACITY", "COMPLETED", "FAILED", "TASK TYPES"];
     if output.is_wide() {
@@ -94,7 +94,23 @@ fn list(output: &Output, page: &Page<Service>) -> anyhow::Result<()> {
         cells
     };
     let names = page.items.iter().map(|service| service.id.clone());
-    output.print(page, Some(&page.items), names, || table(&head, page.items.iter().map(cells)))
+    let listed = || table(&head, page.items.iter().map(cells)) + &gone(&page.gone);
+    output.print(page, Some(&page.items), names, listed)
+}
+
+/// Those that were here, apart from those that are.
+pub(super) fn gone(services: &[GoneService]) -> String {
+    if services.is_empty() {
+        return String::new();
+    }
+    let row = |service: &GoneService| {
+        let left = service.left.clone().unwrap_or_else(|| "before the start".to_owned());
+        let cells = [service.name.clone(), left, text(&service.more, "last_seen_at")];
+        let counts = ["tasks_completed", "tasks_failed"].map(|name| text(&service.more, name));
+        cells.into_iter().chain(counts).chain([service.task_types.join(" ")]).collect()
+    };
+    let head = ["GONE", "LEFT", "LAST SEEN", "COMPLETED", "FAILED", "TASK TYPES"];
+    format!("\n{}", table(&head, services.iter().map(row)))
 }
 
 fn row(service: &Service) -> Vec<String> {

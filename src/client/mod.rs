@@ -12,9 +12,9 @@ pub mod workflow;
 pub use rest::{
     AccessKey, BackupStream, Bulk, BulkDone, BulkItem, BulkRefusal, Client, ClientBuilder, ClientError,
     DeadLetterFilter, Delivery, EventStream, FailingWebhook, FailureByHand, FeedEvent, FeedFilter,
-    FunctionInfo, Health, NewKey, NewWebhook, Note, Page, PageRequest, Problem, Receipt, ResumeAt, Service,
-    Shutdown, Stats, StatsHistory, SubmitOptions, Submitted, TaskFailure, TaskInfo, TextFormat, User,
-    Validation, Webhook, WebhookTest, Whoami, Why, WhyReason, WorkflowFilter, WorkflowInfo, WorkflowResults,
-    WorkflowStatus,
+    FunctionInfo, GoneService, Health, NewKey, NewWebhook, Note, Page, PageRequest, Problem, Receipt,
+    ResumeAt, Service, ServicePage, Shutdown, Stats, StatsHistory, SubmitOptions, Submitted, TaskFailure,
+    TaskInfo, TextFormat, User, Validation, Webhook, WebhookTest, Whoami, Why, WhyReason, WorkflowFilter,
+    WorkflowInfo, WorkflowResults, WorkflowStatus,
 };
 pub use tls::Tls;

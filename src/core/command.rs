@@ -346,6 +346,9 @@ pub enum Disconnected {
     Cleanly,
     /// The connection broke: it may come back within the grace.
     Broken,
+    /// The server closed it, because its key counts no longer or because it does not keep to the protocol. It may come
+    /// back as well.
+    Refused,
 }
 
 #[derive(Debug, Clone, PartialEq)]

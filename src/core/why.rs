@@ -12,7 +12,7 @@ use super::presence::{Bar, Presence, Present};
 use super::spec::Route;
 use super::state::{Breaker, Phase, State, StatusKind, TaskStatus, Workflow, WorkflowStatus};
 
-pub use reason::{Busy, Handing, Nobody, Reason};
+pub use reason::{Busy, Gone, Handing, Nobody, Reason};
 
 /// Dependencies that an answer lists; their number is always exact.
 const LISTED_MAX: usize = 20;
@@ -206,7 +206,8 @@ fn queued(
         let remarks = connected().filter_map(remark).take(LISTED_MAX).collect();
         let lacking = lacking(connected(), route);
         let connected = connected().count();
-        let nobody = Nobody { wanted, connected, advice, nearest, remarks, lacking };
+        let gone = gone(state, presence, route);
+        let nobody = Nobody { wanted, connected, advice, nearest, remarks, lacking, gone };
         return vec![Reason::NoWorker(Box::new(nobody))];
     }
     let mut reasons: Vec<Reason> =
@@ -222,6 +223,23 @@ fn queued(
         reasons.push(Reason::InLine { waiting: class.map_or(0, |class| state.ready.waiting(*class)) });
     }
     reasons
+}
+
+/// Who could run it and is gone. The log knows services by their names alone: which of them did what it does not say.
+fn gone(state: &State, presence: &Presence, route: &Route) -> Option<Gone> {
+    let able = presence.departed.all().filter(|departed| can_run(&departed.facts, route));
+    let last = able.max_by_key(|departed| departed.at).map(|departed| Gone {
+        service: Arc::clone(&departed.facts.name),
+        last_seen: departed.at,
+        how: Some(departed.how),
+    });
+    last.or_else(|| {
+        let name = route.service.as_ref()?;
+        let is_here = presence.workers().any(|worker| worker.is_connected() && worker.facts.name == *name);
+        let totals =
+            state.services.get(name).filter(|_| !is_here && presence.departed.get(name).is_none())?;
+        Some(Gone { service: Arc::clone(name), last_seen: totals.last_seen_at, how: None })
+    })
 }
 
 /// What keeps this task from this worker.

@@ -51,5 +51,5 @@ pub use step::{Engine, Input, View};
 pub use turn::{Accepted, Answer, Output, Reply, Turn};
 pub use verify::{Checked, verify};
 pub use views::{FailurePage, Views};
-pub use workers::{ServicePicture, WorkerPicture};
+pub use workers::{GonePicture, ServicePicture, WorkerPicture};
 pub use writing::{Durable, Writing, Written};

@@ -8,7 +8,7 @@ use super::handle::EngineHandle;
 use super::step::View;
 use crate::core::command::{Reported, WorkerFacts, WorkerStatus};
 use crate::core::ids::{TaskId, Timestamp, WorkerId};
-use crate::core::presence::Present;
+use crate::core::presence::{DEPARTED_MAX, Departed, Present};
 use crate::core::rejection::Rejection;
 use crate::core::state::{Breaker, ServiceTotals};
 
@@ -44,6 +44,16 @@ pub struct ServicePicture {
     pub held: u64,
     pub totals: ServiceTotals,
     pub breaker: Breaker,
+}
+
+/// A service that was here and is gone: no worker of its name is known.
+#[derive(Debug, Clone)]
+pub struct GonePicture {
+    pub name: Arc<str>,
+    pub last_seen: Timestamp,
+    pub totals: ServiceTotals,
+    /// What was seen of it; nothing where it went before the server was started.
+    pub departed: Option<Departed>,
 }
 
 impl ServicePicture {
@@ -97,6 +107,14 @@ impl EngineHandle {
         .await
     }
 
+    /// Services that were here and are gone, the one that was seen last first.
+    ///
+    /// # Errors
+    /// That the engine is overloaded or stopping.
+    pub async fn gone_services(&self) -> Result<Vec<GonePicture>, Rejection> {
+        self.query(gone).await
+    }
+
     /// Every service that is connected or was ever given work.
     ///
     /// # Errors
@@ -104,6 +122,29 @@ impl EngineHandle {
     pub async fn services(&self) -> Result<Vec<ServicePicture>, Rejection> {
         self.query(services).await
     }
+}
+
+fn gone(view: &View<'_>) -> Vec<GonePicture> {
+    let departed = &view.presence.departed;
+    let totals = |name: &str| view.state.services.get(name).copied().unwrap_or_default();
+    let seen = departed.all().map(|known| GonePicture {
+        name: Arc::clone(&known.facts.name),
+        last_seen: known.at,
+        totals: totals(&known.facts.name),
+        departed: Some(known.clone()),
+    });
+    let outside = |name: &str| !WorkerId::new(name).is_built_in() && departed.get(name).is_none();
+    let logged =
+        view.state.services.iter().filter(|(name, _)| outside(name)).map(|(name, totals)| GonePicture {
+            name: Arc::clone(name),
+            last_seen: totals.last_seen_at,
+            totals: *totals,
+            departed: None,
+        });
+    let mut all: Vec<GonePicture> = seen.chain(logged).filter(|one| !departed.is_here(&one.name)).collect();
+    all.sort_by(|one, other| other.last_seen.cmp(&one.last_seen).then_with(|| one.name.cmp(&other.name)));
+    all.truncate(DEPARTED_MAX);
+    all
 }
 
 fn services(view: &View<'_>) -> Vec<ServicePicture> {

@@ -14,7 +14,9 @@ use crate::core::command::{Command, Drain};
 use crate::core::errors;
 use crate::core::ids::WorkerId;
 use crate::core::rejection::Rejection;
-use crate::protocol::rest::{Done, Page, ServiceView};
+use crate::engine::GonePicture;
+use crate::protocol::rest::{Done, GoneServiceView, ServiceView, ServicesView, node_type};
+use crate::protocol::time::Rfc3339;
 
 /// Answered at once, which is far below a megabyte.
 const PAGE_MAX: usize = 1_000;
@@ -30,14 +32,34 @@ pub struct ServicesQuery {
 pub async fn list(
     State(app): State<Arc<App>>,
     Params(query): Params<ServicesQuery>,
-) -> Result<Json<Page<ServiceView>>, Failed> {
+) -> Result<Json<ServicesView>, Failed> {
+    let gone = match &query.cursor {
+        Some(_) => Vec::new(),
+        None => app.engine.gone_services().await?.iter().map(gone_view).collect(),
+    };
     let after = query.cursor.as_deref().map(WorkerId::new);
     let limit = query.limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX);
     let (workers, more) = app.engine.workers_after(after, limit).await?;
     let next_cursor = workers.last().filter(|_| more).map(|last| last.facts.worker.to_string());
     let recent = app.engine.recent();
     let items = workers.iter().map(|worker| service_view(worker, &recent)).collect();
-    Ok(Json(Page { items, next_cursor }))
+    Ok(Json(ServicesView { items, next_cursor, gone }))
+}
+
+fn gone_view(gone: &GonePicture) -> GoneServiceView {
+    let departed = gone.departed.as_ref();
+    let facts = departed.map(|known| &known.facts);
+    GoneServiceView {
+        name: Arc::clone(&gone.name),
+        last_seen_at: Rfc3339(gone.last_seen),
+        left: departed.map(|known| known.how.name()),
+        id: facts.map(|facts| Arc::clone(&facts.worker.0)),
+        node_type: facts.map(|facts| node_type(facts.kind)),
+        task_types: facts.map(|facts| facts.task_types.iter().cloned().collect()).unwrap_or_default(),
+        capabilities: facts.map(|facts| facts.capabilities.clone()).unwrap_or_default(),
+        tasks_completed: gone.totals.completed,
+        tasks_failed: gone.totals.failed,
+    }
 }
 
 /// By node id; a service name that only one worker has does as well.

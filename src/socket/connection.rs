@@ -118,11 +118,10 @@ const fn meaning(reason: DisconnectReason) -> Disconnected {
     match reason {
         DisconnectReason::ClientNSDisconnect | DisconnectReason::TransportClose => Disconnected::Cleanly,
         DisconnectReason::MultipleHttpPollingError
-        | DisconnectReason::PacketParsingError
         | DisconnectReason::TransportError
         | DisconnectReason::HeartbeatTimeout
-        | DisconnectReason::ServerNSDisconnect
         | DisconnectReason::ClosingServer => Disconnected::Broken,
+        DisconnectReason::PacketParsingError | DisconnectReason::ServerNSDisconnect => Disconnected::Refused,
     }
 }
 

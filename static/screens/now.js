@@ -31,7 +31,7 @@ export function Now() {
   if (!known) return html`<div class="screen"><div class="title"><h1>Now</h1></div><${Loading} what="the server" /></div>`;
   return html`<div class="screen">
     <div class="title"><h1>Now</h1><${Status} status=${known.health.status} /><span class="sub">version ${known.stats.version} · up ${duration(known.stats.uptime_seconds * 1000)}</span></div>
-    <${Tiles} stats=${known.stats} services=${known.services} letters=${letters} />
+    <${Tiles} stats=${known.stats} services=${known.services} gone=${known.gone} letters=${letters} />
     <div class="overview">
       <div>
         <${Charts} />
@@ -50,7 +50,7 @@ export function Now() {
   </div>`;
 }
 
-function Tiles({ stats, services, letters }) {
+function Tiles({ stats, services, gone, letters }) {
   const { completed, failed } = history.value;
   const failing = latest(failed) ?? 0;
   const queued = stats.tasks.queued;
@@ -64,7 +64,7 @@ function Tiles({ stats, services, letters }) {
     <a class="tile" href=${address(['workflows'], { status: 'running' })}><span class="name">Workflows running</span><span class="value">${count(stats.workflows.running ?? 0)}</span><span class="under">${count(stats.workflows.paused ?? 0)} paused, ${count(stats.workflows.pending ?? 0)} pending</span></a>
     <div class="tile"><span class="name">Tasks running</span><span class="value">${count(stats.tasks.running)}</span><span class="under">on ${plural(services.filter((service) => service.active_tasks > 0).length, 'worker')}</span></div>
     <div class="tile"><span class="name">Queued</span><span class="value">${count(waiting)}</span><span class="under num">${byPriority(queued)}</span></div>
-    <a class="tile" href=${address(['services'])}><span class="name">Services</span><span class="value">${connected} <small>of ${outside.length}</small></span><span class="under">${outside.length === 0 ? 'none has connected' : away > 0 ? `${count(away)} ${away === 1 ? 'is' : 'are'} away` : 'all are connected'}</span></a>
+    <a class="tile" href=${address(['services'])}><span class="name">Services</span><span class="value">${connected} <small>of ${outside.length}</small></span><span class="under">${outside.length === 0 ? (gone.length > 0 ? `${count(gone.length)} ${gone.length === 1 ? 'has' : 'have'} gone` : 'none has connected') : away > 0 ? `${count(away)} ${away === 1 ? 'is' : 'are'} away` : 'all are connected'}</span></a>
     <a class="tile" href=${address(['errors'], { only: 'occurred' })}><span class="name">Failed in the last hour</span><span class="value" style=${failures > 0 ? { color: 'var(--failed)' } : undefined}>${count(failures)}${letters?.next_cursor ? '+' : ''}</span><span class="under">tasks, for good</span></a>
   </div>`;
 }

@@ -26,6 +26,7 @@ export function Services({ id }) {
   const text = (search.get('text') ?? '').toLowerCase();
   const state = search.get('state') ?? '';
   const { services, more } = known;
+  const gone = goneOf(known).filter((service) => !state && (!text || `${service.name} ${service.task_types.join(' ')}`.toLowerCase().includes(text)));
   const one = id ? services.filter((service) => service.id === id || service.name === id) : null;
   const shown = (one ?? services).filter((service) => (!text || `${service.name} ${service.id} ${service.task_types.join(' ')}`.toLowerCase().includes(text))
     && (!state || (state === 'connected' ? service.connected : state === 'offline' ? !service.connected : state === 'draining' ? service.draining : service.breaker !== 'closed')));
@@ -39,9 +40,21 @@ export function Services({ id }) {
       <${Choice} name="State" options=${[['connected', 'Connected'], ['offline', 'Offline'], ['draining', 'Draining'], ['breaker', 'Breaker open']]} value=${state} change=${(value) => refine({ state: value || undefined })} /></div>
     ${outside.length > 0 && html`<div class="cards">${outside.map((service) => html`<${Service} key=${service.id} service=${service} sharing=${sharing(services, service)} />`)}</div>`}
     ${outside.length === 0 && html`<div class="card">${text || state ? html`<${Empty} icon="plug" title="No service fits"><button class="button" onClick=${() => go(address(['services']))}>Show all</button></${Empty}>`
-      : html`<${Empty} icon="plug" title="No service has connected yet">Any Socket.IO client can register at ${location.origin}, namespace /cluster.</${Empty}>`}</div>`}
+      : html`<${Empty} icon="plug" title=${gone.length > 0 ? 'No service is connected' : 'No service has connected yet'}>Any Socket.IO client can register at ${location.origin}, namespace /cluster.</${Empty}>`}</div>`}
+    ${gone.length > 0 && html`<section class="rows" aria-label="Gone"><h2>Gone</h2><div class="card"><div class="body"><ul class="list">${gone.map((service) => html`<${Gone} key=${service.name} service=${service} />`)}</ul></div></div></section>`}
     ${inside.length > 0 && html`<h2>Inside the server</h2><div class="cards">${inside.map((service) => html`<${Service} key=${service.id} service=${service} sharing=${1} />`)}</div>`}
   </div>`;
+}
+
+/** Services that were here, but for those that are shown already. @param {import('../state/overview.js').Overview} known */
+const goneOf = ({ gone, services }) => gone.filter(({ name }) => !services.some((service) => service.name === name));
+
+const LEFT = { clean: 'said goodbye', drained: 'was drained', lost: 'its connection broke', refused: 'the server closed its connection' };
+
+function Gone({ service }) {
+  const types = service.task_types.join(', ');
+  return html`<li class="entry gone-entry muted"><${Status} status="offline" word="Gone" /><span class="name clip" title=${service.name}>${service.name}</span>
+    <span class="clip" title=${types}>${types}</span><span class="clip">${LEFT[service.left] ?? 'was here before the server was started'}</span><span class="num right" title=${fineTime(service.last_seen_at)}>${ago(service.last_seen_at, now.value)}</span></li>`;
 }
 
 /** One worker by its id, or all that share a name; what runs there now, and what failed there lately. */
@@ -51,8 +64,9 @@ function One({ id, workers: listed }) {
   const workers = alone ? [alone] : listed;
   const back = html`<a class="button quiet small square" href=${listAddress('services')} aria-label="All services"><${Icon} name="left" /></a>`;
   if (workers.length === 0) {
+    const gone = goneOf(/** @type {import('../state/overview.js').Overview} */ (overview.value)).find((service) => service.name === id || service.id === id);
     return html`<div class="screen"><div class="title">${back}<h1 class="clip">${id}</h1></div>
-      <div class="card"><${Empty} icon="plug" title="No service goes by this name">It may have gone while this page was not open.<a class="button" href=${address(['services'])}>All services</a></${Empty}></div></div>`;
+      <div class="card">${gone ? html`<div class="body"><ul class="list"><${Gone} service=${gone} /></ul></div>` : html`<${Empty} icon="plug" title="No service goes by this name">It may have gone while this page was not open.<a class="button" href=${address(['services'])}>All services</a></${Empty}>`}</div></div>`;
   }
   const { name } = workers[0];
   return html`<div class="screen">

@@ -10,7 +10,7 @@ const KEPT = 720;
 /** Samples further apart than this many intervals are a gap in the lines, and not a slope. */
 const GAP = 2.5;
 
-/** @typedef {{stats: any, services: any[], more: boolean, health: any}} Overview `more`: there are more services than these */
+/** @typedef {{stats: any, services: any[], gone: any[], more: boolean, health: any}} Overview `more`: there are more services than these; `gone`: those that were here */
 
 export const overview = signal(/** @type {Overview | null} */ (null));
 
@@ -68,7 +68,7 @@ async function look() {
   looking = true;
   try {
     const [stats, services, health] = await Promise.all([get('/stats'), get('/services'), get('/health'), readOn()]);
-    if (!locked.peek()) overview.value = { stats, services: withGone(services), more: services.next_cursor !== null, health };
+    if (!locked.peek()) overview.value = { stats, services: withGone(services), gone: services.gone, more: services.next_cursor !== null, health };
   } catch {
     // The banner says that nobody answers; the last figures stay.
   }

@@ -171,6 +171,15 @@ test('a service is drained, and the message takes it back', async () => {
   await until(async () => !(await house.read('/services/Mangle-node')).draining, 'Mangle takes work');
   socket.disconnect();
   await page.locator('.s-offline').first().waitFor();
+  // Whoever comes later is told of it as well, apart from those that are here.
+  await until(async () => (await house.read('/services')).gone.some((one) => one.name === 'Mangle' && one.left === 'clean'), 'Mangle is gone');
+  for (const place of ['/services', '/services/Mangle-node', '/services/Mangle']) {
+    await open(place);
+    await page.getByRole('listitem').filter({ hasText: 'Mangle' }).getByText('said goodbye').waitFor();
+  }
+  await open('/services');
+  await page.getByRole('region', { name: 'Gone' }).getByText('external_custom').waitFor();
+  await picture(page, 'services-gone');
 });
 
 test('many are chosen and cancelled at once, and what fits a filter is retried', async () => {

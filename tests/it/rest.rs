@@ -4,6 +4,7 @@ mod batch;
 mod by_hand;
 mod described;
 mod functions;
+mod gone;
 mod graph;
 mod letters;
 mod lists;

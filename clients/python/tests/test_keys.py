@@ -84,6 +84,10 @@ async def test_a_service_whose_key_is_revoked_says_so_and_keeps_what_it_has(keye
     said = [record for record in caplog.records if "was revoked" in record.getMessage()]
     assert [record.levelname for record in said[:2]] == ["WARNING", "ERROR"]
     assert "the server has ended the connection" in said[0].getMessage()
+    # Whoever asks why another task waits is told the same.
+    waiting = await keyed_house.api.submit([work()])
+    why = await keyed_house.api.get(f"/tasks/{waiting}.0/why")
+    assert (why["reasons"][0]["gone"]["service"], why["reasons"][0]["gone"]["left"]) == ("press", "refused"), why
     release.set()
     await until(lambda: node.get_status()["undelivered_results"] == 1, "the result is kept")
     await node.stop()

@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use super::Report;
 use crate::cli::output::{lines, pairs, table, text};
-use crate::cli::{stats, webhooks};
+use crate::cli::{services, stats, webhooks};
 use crate::client::{
     Client, ClientError, DeadLetterFilter, PageRequest, TaskInfo, Webhook, WorkflowFilter, WorkflowInfo,
     WorkflowStatus,
@@ -64,7 +64,7 @@ async fn services(report: &mut Report, client: &Client) -> Result<(), ClientErro
     });
     let head = ["SERVICE", "TYPE", "STATUS", "BUSY", "COMPLETED", "FAILED", "BREAKER", "LAST SEEN"];
     let table = table(&head, rows);
-    report.section("Services", &table);
+    report.section("Services", &(table + &services::gone(&page.gone)));
     let open = page.items.iter().filter(|service| text(&service.more, "breaker") == "open");
     for service in open {
         report.finding(format!("service {} fails so often that it gets no work for now", service.name));

@@ -119,7 +119,8 @@ pub fn target(model: &Model, tab: Tab, key: &str) -> Option<Target> {
                 status: task.status.clone(),
             })
         }
-        Tab::Services => Some(service(model, key)),
+        // Of those that are gone there is nothing more to tell.
+        Tab::Services => model.services.iter().any(|known| known.id == key).then(|| service(model, key)),
         Tab::Events => {
             let event = model.events.iter().find(|event| event.seq.to_string() == key)?;
             match (&event.task_id, &event.workflow_id) {

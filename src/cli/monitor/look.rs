@@ -69,6 +69,7 @@ pub fn of_status(status: &str) -> (&'static str, Tone) {
         "paused" => ("‖", Tone::Waiting),
         "draining" => ("↓", Tone::Waiting),
         "skipped" => ("↷", Tone::Muted),
+        "gone" => ("–", Tone::Muted),
         "cancelled" => ("⊘", Tone::Muted),
         "failed" | "unhealthy" | "offline" | "open" => ("✗", Tone::Bad),
         "degraded" | "overloaded" => ("!", Tone::Bad),

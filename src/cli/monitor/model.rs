@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use super::figures::{Figures, Mark, Pace, Samples};
-use crate::client::{FeedEvent, Health, Service, Stats, StatsHistory, TaskInfo, WorkflowInfo};
+use crate::client::{
+    FeedEvent, GoneService, Health, Service, ServicePage, Stats, StatsHistory, TaskInfo, WorkflowInfo,
+};
 use crate::core::ids::Timestamp;
 
 /// Events that can be looked at; more than anybody scrolls through, and a megabyte at most times.
@@ -18,6 +20,8 @@ pub struct Model {
     pub figures: Option<Figures>,
     pub health: Option<Health>,
     pub services: Vec<Service>,
+    /// Those that were here.
+    pub gone: Vec<GoneService>,
     pub workflows: Vec<WorkflowInfo>,
     /// Tasks that failed for good, of the latest workflow first.
     pub letters: Vec<TaskInfo>,
@@ -58,7 +62,7 @@ pub enum Told {
         stats: Box<Stats>,
         health: Health,
     },
-    Services(Vec<Service>),
+    Services(ServicePage),
     Workflows(Vec<WorkflowInfo>),
     Letters(Vec<TaskInfo>),
     Tasks(Box<TaskList>),
@@ -79,7 +83,10 @@ impl Model {
                 self.health = Some(health);
                 self.link = Link::Live;
             }
-            Told::Services(services) => self.services = bounded(services),
+            Told::Services(page) => {
+                self.services = bounded(page.items);
+                self.gone = bounded(page.gone);
+            }
             Told::Workflows(workflows) => self.workflows = bounded(workflows),
             Told::Letters(letters) => self.letters = bounded(letters),
             Told::Tasks(mut tasks) => {

@@ -8,7 +8,7 @@ use super::model::Model;
 use super::rows::{Tab, Table};
 use super::words::{bytes, duration, line};
 use crate::cli::output::{self, Output};
-use crate::client::{Client, ClientError, Health, Service, TaskInfo, WorkflowInfo};
+use crate::client::{Client, ClientError, GoneService, Health, Service, TaskInfo, WorkflowInfo};
 use crate::clock;
 use crate::core::ids::Timestamp;
 
@@ -26,6 +26,8 @@ struct Snapshot<'m> {
     /// Those that have not ended.
     workflows: Vec<&'m WorkflowInfo>,
     services: &'m [Service],
+    /// Those that were here.
+    gone: &'m [GoneService],
     /// The latest tasks that failed for good.
     errors: &'m [TaskInfo],
 }
@@ -43,6 +45,7 @@ pub async fn print(client: &Client, url: &str, output: &Output) -> anyhow::Resul
         needs: model.needs(),
         workflows: open,
         services: &model.services,
+        gone: &model.gone,
         errors: &model.letters,
     };
     output.print(&snapshot, None::<&[Snapshot<'_>]>, names, || described(&model, url, clock::wall()))

@@ -6,7 +6,7 @@ use super::look::{self, Tone};
 use super::model::Model;
 use super::words::{ago, line, time};
 use crate::cli::output::text;
-use crate::client::{FeedEvent, Service, TaskInfo, WorkflowInfo};
+use crate::client::{FeedEvent, GoneService, Service, TaskInfo, WorkflowInfo};
 use crate::core::ids::Timestamp;
 
 /// One screen.
@@ -89,10 +89,7 @@ impl Table {
                 let tasks = model.tasks.iter().flat_map(|tasks| &tasks.items);
                 Self { columns: TASKS, rows: tasks.map(|task| of_task(task, now)).collect() }
             }
-            Tab::Services => Self {
-                columns: SERVICES,
-                rows: model.services.iter().map(|one| of_service(one, now)).collect(),
-            },
+            Tab::Services => Self { columns: SERVICES, rows: services(model, now) },
             Tab::Events => Self {
                 columns: EVENTS,
                 rows: model.events.iter().map(|event| of_event(event, model)).collect(),
@@ -239,6 +236,30 @@ pub fn state_of(service: &Service) -> &str {
     } else {
         &service.status
     }
+}
+
+/// Those that are here, and below those that were.
+fn services(model: &Model, now: Timestamp) -> Vec<Row> {
+    let here = model.services.iter().map(|one| of_service(one, now));
+    here.chain(model.gone.iter().map(|one| of_gone(one, now))).collect()
+}
+
+fn of_gone(service: &GoneService, now: Timestamp) -> Row {
+    let left = service.left.as_deref().unwrap_or("before the start");
+    let more = &service.more;
+    let cells = [
+        look::said("gone"),
+        service.name.clone(),
+        left.to_owned(),
+        text(more, "tasks_completed"),
+        text(more, "tasks_failed"),
+        String::new(),
+        String::new(),
+        String::new(),
+        ago(more, "last_seen_at", now),
+        service.task_types.join(" "),
+    ];
+    Row { key: format!("gone {}", service.name), cells: cells.map(muted).into() }
 }
 
 fn of_service(service: &Service, now: Timestamp) -> Row {

@@ -15,7 +15,7 @@ use super::draw;
 use super::keys::Key;
 use super::look::Colours;
 use super::model::{TaskList, Told};
-use crate::client::{FeedEvent, Health, Service, Stats, StatsHistory, TaskInfo, WorkflowInfo};
+use crate::client::{FeedEvent, Health, ServicePage, Stats, StatsHistory, TaskInfo, WorkflowInfo};
 use crate::core::ids::Timestamp;
 
 #[derive(Deserialize)]
@@ -23,7 +23,7 @@ struct Answers {
     stats: Stats,
     history: StatsHistory,
     health: Health,
-    services: Vec<Service>,
+    services: ServicePage,
     workflows: Vec<WorkflowInfo>,
     letters: Vec<TaskInfo>,
     workflow: WorkflowInfo,

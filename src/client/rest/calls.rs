@@ -192,11 +192,6 @@ impl Client {
         self.act("tasks", id, "retry").await
     }
 
-    /// The workers that the server knows.
-    pub async fn services(&self, request: &PageRequest) -> Result<Page<Service>, ClientError> {
-        self.page_of(&["api", "v1", "services"], request).await
-    }
-
     /// A worker by its id, or by its name when no other has it.
     pub async fn service(&self, id: &str) -> Result<Service, ClientError> {
         self.fetch(self.get(&["api", "v1", "services", id])).await

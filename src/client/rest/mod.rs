@@ -7,6 +7,7 @@ mod calls;
 mod error;
 mod events;
 mod history;
+mod services;
 mod sse;
 mod streamed;
 mod transport;
@@ -27,6 +28,7 @@ pub use bulk::Bulk;
 pub use error::{ClientError, Problem};
 pub use events::{EventStream, FeedEvent, FeedFilter};
 pub use history::StatsHistory;
+pub use services::{GoneService, ServicePage};
 pub use types::{
     BulkDone, BulkItem, BulkRefusal, DeadLetterFilter, FailureByHand, FunctionInfo, Health, Note, Page,
     PageRequest, Receipt, Service, Shutdown, Stats, SubmitOptions, Submitted, TaskFailure, TaskInfo,

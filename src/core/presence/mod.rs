@@ -3,6 +3,7 @@
 
 mod bars;
 mod deadlines;
+mod departed;
 mod doubt;
 mod follow;
 mod observe;
@@ -18,6 +19,7 @@ use rustc_hash::FxHashMap;
 
 pub use bars::Bar;
 pub use deadlines::{Deadlines, Due, OfferDeadline};
+pub use departed::{DEPARTED_MAX, Departed, DepartedServices, Left};
 pub(in crate::core) use doubt::{Older, Resolved};
 pub use slots::Slots;
 pub use worker::{Present, Refusal, Refused};
@@ -30,6 +32,8 @@ use super::state::{ClassId, Phase, State};
 pub struct Presence {
     pub limits: Limits,
     pub(in crate::core) workers: BTreeMap<WorkerId, Present>,
+    /// Services that are gone. A name that somebody has again is not among them.
+    pub departed: DepartedServices,
     sessions: FxHashMap<SessionId, WorkerId>,
     pub(in crate::core) slots: Slots,
     pub(in crate::core) deadlines: Deadlines,
@@ -42,6 +46,7 @@ impl Presence {
         Self {
             limits,
             workers: BTreeMap::new(),
+            departed: DepartedServices::default(),
             sessions: FxHashMap::default(),
             slots: Slots::default(),
             deadlines: Deadlines::default(),
@@ -75,7 +80,11 @@ impl Presence {
 
     /// After a start: whoever holds something has not come back yet.
     pub(in crate::core) fn expect_back(&mut self, worker: &WorkerId, name: &Arc<str>, now: Timestamp) {
-        self.workers.insert(worker.clone(), Present::absent(worker.clone(), Arc::clone(name), now));
+        let absent = Present::absent(worker.clone(), Arc::clone(name), now);
+        if let Some(known) = self.workers.insert(worker.clone(), absent) {
+            self.departed.leave(&known.facts.name);
+        }
+        self.departed.arrive(name);
         self.deadlines.watch(worker, now.plus(self.limits.disconnect_grace_ms));
     }
 
@@ -83,7 +92,9 @@ impl Presence {
     fn forget(&mut self, id: &WorkerId) {
         self.withdraw(id);
         self.deadlines.unwatch(id);
-        if let Some(session) = self.workers.remove(id).and_then(|worker| worker.session) {
+        let Some(worker) = self.workers.remove(id) else { return };
+        self.departed.leave(&worker.facts.name);
+        if let Some(session) = worker.session {
             self.sessions.remove(&session);
         }
     }

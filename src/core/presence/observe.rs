@@ -110,6 +110,10 @@ impl Presence {
         let id = facts.worker.clone();
         self.withdraw(&id);
         let known = self.workers.remove(&id);
+        if let Some(known) = &known {
+            self.departed.leave(&known.facts.name);
+        }
+        self.departed.arrive(&facts.name);
         let known_session = known.as_ref().and_then(|known| known.session);
         if let Some(old) = known_session {
             self.sessions.remove(&old);
@@ -165,6 +169,7 @@ impl Presence {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.session = None;
             worker.last_seen = now;
+            self.departed.note(worker, how, now);
             self.deadlines.watch(&id, now.plus(self.limits.disconnect_grace_ms));
         }
         if how == Disconnected::Cleanly && state.grants.count(&id) == 0 {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::core::ids::{AttemptNo, Timestamp, WorkerId, WorkflowId};
+use crate::core::presence::Left;
 use crate::core::state::StatusKind;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +113,18 @@ pub struct Nobody {
     pub remarks: Vec<(WorkerId, Arc<str>)>,
     /// Who would do it but for the requirements of the task, and what it lacks of them.
     pub lacking: Option<(WorkerId, Vec<String>)>,
+    /// The service that could run it, and went last.
+    pub gone: Option<Gone>,
+}
+
+/// A service that was here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    pub service: Arc<str>,
+    /// Of one that only the log knows, that of its latest report.
+    pub last_seen: Timestamp,
+    /// Unknown of one that went before the server was started.
+    pub how: Option<Left>,
 }
 
 /// How far an attempt has come on its way to a receiver.
@@ -182,7 +195,7 @@ impl Reason {
             Self::ParallelLimit { limit } => {
                 format!("its workflow runs {limit} tasks at once, which is its limit")
             }
-            Self::NoWorker(nobody) => nobody.sentence(),
+            Self::NoWorker(nobody) => nobody.sentence(now),
             Self::WorkersBusy { workers } => {
                 let told: Vec<String> = workers.iter().map(Busy::sentence).collect();
                 format!("all workers that could run it are busy: {}", told.join(", "))
@@ -241,12 +254,26 @@ impl Reason {
 }
 
 impl Nobody {
-    fn sentence(&self) -> String {
-        let Self { wanted, connected, advice, nearest, remarks, lacking } = self;
+    fn sentence(&self, now: Timestamp) -> String {
+        let Self { wanted, connected, advice, nearest, remarks, lacking, gone } = self;
         let (hints, said) = (hints(lacking.as_ref(), nearest.as_deref()), said(remarks));
+        let gone = gone.as_ref().map(|gone| gone.sentence(now)).unwrap_or_default();
         format!(
-            "waits for {wanted}; none of the {connected} connected workers offers it{hints}{advice}{said}"
+            "waits for {wanted}; none of the {connected} connected workers offers it{gone}{hints}{advice}{said}"
         )
+    }
+}
+
+impl Gone {
+    fn sentence(&self, now: Timestamp) -> String {
+        let ago = now.since(self.last_seen) / 1_000;
+        match self.how {
+            Some(how) => format!("; \"{}\" did, and left {ago} s ago {}", self.service, how.in_words()),
+            None => format!(
+                "; \"{}\" has not come back since the server was started, and reported last {ago} s ago",
+                self.service
+            ),
+        }
     }
 }
 

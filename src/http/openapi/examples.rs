@@ -141,6 +141,17 @@ pub fn delivery() -> Value {
     })
 }
 
+pub fn services() -> Value {
+    json!({
+        "items": [service()], "next_cursor": null,
+        "gone": [{
+            "name": "Archive", "last_seen_at": BEGAN, "left": "lost", "id": "archive-1",
+            "node_type": "external_service", "task_types": ["external_processing"],
+            "capabilities": ["data_processing"], "tasks_completed": 17, "tasks_failed": 1,
+        }],
+    })
+}
+
 pub fn service() -> Value {
     json!({
         "id": "ml-1", "name": "Churn model", "node_type": "external_service", "connected": true, "status": "healthy",

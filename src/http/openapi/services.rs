@@ -3,7 +3,7 @@
 use super::document::{Document, Tag};
 use super::{conditions, examples};
 use crate::core::errors::{DISK_SPACE_FULL, SERVICE_NOT_FOUND};
-use crate::protocol::rest::{Done, ServiceView};
+use crate::protocol::rest::{Done, ServiceView, ServicesView};
 
 const ID: &str = "The `node_id`.";
 
@@ -11,7 +11,7 @@ pub fn list() -> Document {
     Document::new(Tag::Services, "list_services", "List services")
         .describe("External services, executor nodes and the workers inside the server.")
         .queries(conditions::page(1_000, 1_000))
-        .lists::<ServiceView>("In the order of their ids.", &examples::service())
+        .answers::<ServicesView>(200, "A page of them.", examples::services())
 }
 
 pub fn detail() -> Document {

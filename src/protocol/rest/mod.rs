@@ -46,7 +46,7 @@ pub use receiver::receiver_in;
 pub use requests::{
     CompleteRequest, FailRequest, RetryTaskRequest, RetryWorkflowRequest, SkipRequest, parse_request,
 };
-pub use service::{ReportedView, ServiceView, breaker, node_type};
+pub use service::{GoneServiceView, ReportedView, ServiceView, ServicesView, breaker, node_type};
 pub use shapes::{BatchAnswer, CallbackReport, ExportedRun, MetricsView, ResultsView, Stopping};
 pub use stats::{DiskStats, Health, LogCheckStats, LogStats, Stats, TaskStats};
 pub use store::StoreReport;

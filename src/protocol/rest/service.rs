@@ -54,6 +54,38 @@ pub struct ReportedView {
     pub uptime_seconds: f64,
 }
 
+/// A service that was here and is gone: no worker of its name is connected, or expected back.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct GoneServiceView {
+    pub name: Arc<str>,
+    /// When its connection ended. Of one that has not come back since the server was started: when it reported last.
+    pub last_seen_at: Rfc3339,
+    /// `clean`, `drained`, `lost` or `refused`; null, as are those that follow, of one that went before the server was
+    /// started.
+    #[schema(schema_with = words::left)]
+    pub left: Option<&'static str>,
+    /// The `node_id` that it had.
+    pub id: Option<Arc<str>>,
+    /// `external_service` or `executor`.
+    pub node_type: Option<&'static str>,
+    pub task_types: Vec<Arc<str>>,
+    pub capabilities: Vec<Arc<str>>,
+    /// From the log.
+    pub tasks_completed: u64,
+    pub tasks_failed: u64,
+}
+
+/// One page of services, and with the first one those that are gone.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ServicesView {
+    /// In the order of their ids.
+    pub items: Vec<ServiceView>,
+    /// Pass it as `cursor` to read on; null at the end.
+    pub next_cursor: Option<String>,
+    /// The latest 100, the one that was seen last first; none on further pages.
+    pub gone: Vec<GoneServiceView>,
+}
+
 /// The word for a kind of worker.
 pub const fn node_type(kind: WorkerKind) -> &'static str {
     match kind {

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::words;
 use crate::core::ids::Timestamp;
+use crate::core::presence::Left;
 use crate::core::state::Workflow;
 use crate::core::why::{Handing, Nobody, Reason, Why};
 use crate::protocol::time::Rfc3339;
@@ -115,11 +116,18 @@ fn facts(workflow: &Workflow, reason: &Reason) -> Value {
 }
 
 fn of_nobody(nobody: &Nobody) -> Value {
-    let Nobody { wanted, connected, advice: _, nearest, remarks, lacking } = nobody;
+    let Nobody { wanted, connected, advice: _, nearest, remarks, lacking, gone } = nobody;
     let said: Vec<Value> =
         remarks.iter().map(|(worker, remark)| json!({"worker": &*worker.0, "remark": &**remark})).collect();
     let lacking = lacking.as_ref().map(|(worker, lacks)| json!({"worker": &*worker.0, "lacks": lacks}));
+    let gone = gone.as_ref().map(|gone| {
+        json!({
+            "service": &*gone.service, "last_seen_at": Rfc3339(gone.last_seen).to_string(),
+            "left": gone.how.map(Left::name),
+        })
+    });
     json!({
-        "wanted": wanted, "connected_workers": connected, "nearest": nearest, "remarks": said, "lacking": lacking,
+        "wanted": wanted, "connected_workers": connected, "nearest": nearest, "remarks": said,
+        "lacking": lacking, "gone": gone,
     })
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::Value;
+use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{KnownFormat, Object, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -56,6 +57,13 @@ pub fn node_type() -> Object {
 
 pub fn breaker() -> Object {
     one_of(["closed", "open", "half_open"])
+}
+
+/// How a service has left, where that is known.
+pub fn left() -> Object {
+    let words = ["clean", "drained", "lost", "refused"].map(Value::from);
+    let either = SchemaType::from_iter([Type::String, Type::Null]);
+    ObjectBuilder::new().schema_type(either).enum_values(Some(words.into_iter().chain([Value::Null]))).build()
 }
 
 pub fn webhook_status() -> Object {

@@ -48,6 +48,7 @@ const SHELL: &[&str] = &[
     "engine::EngineHandle",
     "engine::EnginePicture",
     "engine::FeedItem",
+    "engine::GonePicture",
     "engine::Letter",
     "engine::LetterPlace",
     "engine::Outlet",

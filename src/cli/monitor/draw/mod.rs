@@ -155,7 +155,7 @@ fn title(app: &App, table: &Table) -> Vec<(String, Tone)> {
     let whole = match app.tab {
         Tab::Overview | Tab::Workflows => model.workflows.len(),
         Tab::Tasks => model.tasks.as_ref().map_or(0, |tasks| tasks.items.len()),
-        Tab::Services => model.services.len(),
+        Tab::Services => model.services.len() + model.gone.len(),
         Tab::Events => model.events.len(),
         Tab::Errors => model.letters.len(),
     };

@@ -92,7 +92,7 @@ impl Looker {
             let wanted = self.wanted.borrow().clone();
             let workflows = workflows(&client, wanted.only.as_ref()).await?;
             self.latest = workflows.first().map(|workflow| workflow.id.clone());
-            told.push(Told::Services(client.services(&PageRequest::default()).await?.items));
+            told.push(Told::Services(client.services(&PageRequest::default()).await?));
             told.push(Told::Workflows(workflows));
             told.extend(self.tasks(wanted.tasks_of).await?);
         }
