@@ -31,8 +31,8 @@ use crate::executor::file::Root;
 use crate::executor::outbound::Outbound;
 use crate::executor::{Courier, Executor, Offer, Subscriptions, Tools};
 use crate::http::{
-    self, App, Assets, Callbacks, Files, KnownModels, Models, Places, Pulse, Receivers, RequestIds, Shutdown,
-    Upkeep, Webhooks,
+    self, App, Assets, Callbacks, Files, Foresight, KnownModels, Places, Pulse, Receivers, RequestIds,
+    Shutdown, Upkeep, Webhooks,
 };
 use crate::listener::{Rates, Tls};
 use crate::log::Log;
@@ -111,7 +111,7 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
     let network = Network::open(&mut config).await?;
     let (url, tls) = (network.url(), network.tls());
     let tools = tools(&config)?;
-    let (files, models) = (files(&config, tools.root())?, models(&tools));
+    let (files, foresight) = (files(&config, tools.root())?, foresight(&tools));
     let Opened { data_dir, log, reader, store, state, replayed } =
         Opened::open(&config.data_dir, config.segment_size, config.limits.idempotency_ms)?;
     let snapshots = log.snapshots();
@@ -156,7 +156,7 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
     let (shutdown, requests) = mpsc::channel(1);
     let callbacks = Callbacks { key: callback_key, limits: config.limits.clone() };
     let webhooks = Webhooks { seal, reach: receivers(&subscriptions) };
-    let seen = (files, models, upkeep, assets, places(&data_dir));
+    let seen = (files, foresight, upkeep, assets, places(&data_dir));
     let app = app(&config, handle, (doorkeeper.clone(), guard, &rates), callbacks, webhooks, shutdown, seen);
     let (closing, closed) = watch::channel(false);
     let router = http::for_pages(http::router(app).layer(layer), &config.allowed_origins);
@@ -222,7 +222,7 @@ fn app(
     callbacks: Callbacks,
     webhooks: Webhooks,
     shutdown: mpsc::Sender<Shutdown>,
-    (files, models, upkeep, assets, places): (Files, Models, Upkeep, Assets, Places),
+    (files, foresight, upkeep, assets, places): (Files, Foresight, Upkeep, Assets, Places),
 ) -> Arc<App> {
     let limits = config.limits.submission.clone();
     let functions = super::registry::views();
@@ -233,7 +233,7 @@ fn app(
         rates: Arc::clone(rates),
         origins: config.origins(guard),
         functions,
-        models,
+        foresight,
         callbacks,
         webhooks,
         shutdown,
@@ -246,12 +246,16 @@ fn app(
     })
 }
 
-fn models(tools: &Tools) -> Models {
-    let models = tools.models();
-    Models(Box::new(move || {
+fn foresight(tools: &Tools) -> Foresight {
+    let (models, outbound) = (tools.models(), tools.outbound());
+    let models = Box::new(move || {
         let Offer { models, may_be_any, remark, .. } = models.offer();
         KnownModels { models, may_be_any, remark }
-    }))
+    });
+    Foresight {
+        models,
+        request: Box::new(move |url| outbound.foresee(url).map_err(|error| error.to_string())),
+    }
 }
 
 /// Whoever tells receivers of ends. Links begin with `own_url` unless the configuration says otherwise.

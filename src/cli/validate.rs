@@ -13,7 +13,7 @@ use crate::client::Validation;
 /// Check a workflow, here or with --url by a server, which has limits of its own.
 ///
 /// What is allowed and yet looks like a mistake, such as a function that the program does not have, is noted on
-/// stderr.
+/// stderr. A server knows more of that: its models, its files root, and the addresses that it denies.
 #[derive(Debug, Args)]
 pub(super) struct Validate {
     #[command(flatten)]

@@ -69,6 +69,11 @@ impl Tools {
         self.models.clone()
     }
 
+    /// The way out to URLs that users name.
+    pub fn outbound(&self) -> Outbound {
+        self.outbound.clone()
+    }
+
     /// The folder of the file tasks, where there is one.
     pub fn root(&self) -> Option<Arc<Root>> {
         self.files.clone()

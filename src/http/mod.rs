@@ -45,7 +45,7 @@ pub use crate::config::Origins;
 pub use assets::Assets;
 pub use callbacks::Callbacks;
 pub use cors::for_pages;
-pub use doubts::{KnownModels, Models};
+pub use doubts::{Foresight, KnownModels};
 pub use pulse::Pulse;
 pub use request_id::{RequestIds, current_request};
 pub use routes::{Access, ROUTES, Route, Verb, router};
@@ -72,7 +72,7 @@ pub struct App {
     pub origins: Origins,
     /// The functions that run inside the binary.
     pub functions: Vec<FunctionView>,
-    pub models: Models,
+    pub foresight: Foresight,
     pub callbacks: Callbacks,
     pub webhooks: Webhooks,
     /// Where a request to stop goes.

@@ -119,7 +119,7 @@ pub struct Validated<'a> {
     valid: bool,
     name: &'a str,
     total_tasks: u32,
-    /// Functions and models that nobody has now.
+    /// Functions and models that nobody has now, and what this server is bound to refuse.
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     graph: Option<ShapeView>,

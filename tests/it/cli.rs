@@ -12,6 +12,7 @@ use crate::harness::gleitzeit;
 mod batch;
 mod bench;
 mod data;
+mod doubtful;
 mod following;
 mod golden;
 mod kind;

@@ -12,6 +12,7 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub use request::{REDIRECTS_DEFAULT, Request};
 use crate::config::{Allowed, HttpConfig};
 use crate::crypto::install_crypto_provider;
 use address::closed;
-use resolve::{CheckedResolver, ClosedHost, HostAddress};
+use resolve::{CheckedResolver, ClosedHost, HostAddress, open_ones};
 
 /// Kept open for the next request to the same host; more would only hold descriptors.
 const IDLE_CONNECTIONS_PER_HOST: usize = 8;
@@ -101,6 +102,23 @@ impl Outbound {
     /// [`OutboundError::Denied`]: its host is an address that no request may go to.
     pub fn check(&self, request: &Request) -> Result<(), OutboundError> {
         self.check_literal(&request.url).map_err(|closed| OutboundError::denied(request.target(), &closed))
+    }
+
+    /// Whether a request to this URL is bound to fail, as far as its text tells. Beside addresses these are the names that
+    /// every machine has for itself (RFC 6761): no other name is looked up.
+    ///
+    /// # Errors
+    /// [`OutboundError::Invalid`] and [`OutboundError::Denied`], as the request would have them.
+    pub fn foresee(&self, url: &str) -> Result<(), OutboundError> {
+        let request = Request::new("GET", url, 0)?;
+        let host = request.url.host_str().unwrap_or_default();
+        let checked = if host == "localhost" || host.ends_with(".localhost") {
+            let itself = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            open_ones(host, &[itself], &self.shared.allowed).map(drop)
+        } else {
+            self.check_literal(&request.url)
+        };
+        checked.map_err(|closed| OutboundError::denied(request.place(), &closed))
     }
 
     async fn exchange(&self, request: &Request) -> Result<reqwest::Response, OutboundError> {

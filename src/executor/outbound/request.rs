@@ -107,10 +107,14 @@ impl Request {
 
     /// How errors name it. The query is left out: it may hold a secret.
     pub fn target(&self) -> String {
+        format!("{} {}", self.method, self.place())
+    }
+
+    pub(super) fn place(&self) -> String {
         let mut shown = self.url.clone();
         shown.set_query(None);
         shown.set_fragment(None);
-        format!("{} {shown}", self.method)
+        shown.into()
     }
 
     /// The request that a redirect asks for, as browsers understand it (RFC 9110, 15.4).

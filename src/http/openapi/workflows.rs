@@ -53,7 +53,8 @@ pub fn validate() -> Document {
     let submission = ("dice", "Two functions, one after the other", examples::submission());
     of_submission("validate_workflow", "Check a workflow without storing it", &submission)
         .describe(
-            "The same checks as at a submission. `warnings` name functions and models that nobody has now.",
+            "The same checks as at a submission. `warnings` name functions and models that nobody has now, file \
+             tasks where the server has no folder for them, and URLs to which it sends no request.",
         )
         .query(
             "graph",
