@@ -346,9 +346,10 @@ pub enum Disconnected {
     Cleanly,
     /// The connection broke: it may come back within the grace.
     Broken,
-    /// The server closed it, because its key counts no longer or because it does not keep to the protocol. It may come
-    /// back as well.
+    /// The server closed it, because its key counts no longer, say. It may come back as well.
     Refused,
+    /// The server closed it, because it sent what is no JSON. It may come back as well.
+    Unreadable,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -121,7 +121,8 @@ const fn meaning(reason: DisconnectReason) -> Disconnected {
         | DisconnectReason::TransportError
         | DisconnectReason::HeartbeatTimeout
         | DisconnectReason::ClosingServer => Disconnected::Broken,
-        DisconnectReason::PacketParsingError | DisconnectReason::ServerNSDisconnect => Disconnected::Refused,
+        DisconnectReason::ServerNSDisconnect => Disconnected::Refused,
+        DisconnectReason::PacketParsingError => Disconnected::Unreadable,
     }
 }
 

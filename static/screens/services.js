@@ -49,7 +49,7 @@ export function Services({ id }) {
 /** Services that were here, but for those that are shown already. @param {import('../state/overview.js').Overview} known */
 const goneOf = ({ gone, services }) => gone.filter(({ name }) => !services.some((service) => service.name === name));
 
-const LEFT = { clean: 'said goodbye', drained: 'was drained', lost: 'its connection broke', refused: 'the server closed its connection' };
+const LEFT = { clean: 'said goodbye', drained: 'was drained', lost: 'its connection broke', refused: 'the server closed its connection', unreadable: 'it sent what is no JSON, such as NaN' };
 
 function Gone({ service }) {
   const types = service.task_types.join(', ');

@@ -1,12 +1,15 @@
 """Sizes: what fits goes both ways, what does not is told, and nothing of it ends the server."""
 
 import json
+import math
 
 import pytest
+from conftest import open_house
 
 from support.patience import until
 from support.peer import POLLING, WEBSOCKET
 from support.scripted import task
+from support.server import Server
 
 MEGABYTE = 1 << 20
 
@@ -75,3 +78,35 @@ async def test_every_json_comes_back_as_it_went(house, result):
     await worker.accept(assignment)
     await worker.complete(assignment, result)
     assert await house.api.completed(workflow) == {"one": result, "two": result}
+
+
+@pytest.fixture
+async def hasty_house(tmp_path):
+    """Whose connection has broken is not waited for."""
+    async for house in open_house(Server(tmp_path, config="[limits]\ndisconnect_grace_seconds = 0.01\n")):
+        yield house
+
+
+async def test_who_sends_what_python_calls_json_is_told_apart_from_who_was_cut_off(hasty_house):
+    """Python writes NaN, which no JSON has: the connection ends, and whoever asks after the service is told why."""
+    house = hasty_house
+    worker = await house.worker("numbers")
+    workflow = await house.api.submit([task("work")])
+    assignment = await worker.assigned()
+    await worker.accept(assignment)
+    await worker.emit("task:completed", {"task_id": assignment["task_id"], "result": {"accuracy": math.nan}})
+    await until(lambda: not worker.sio.connected, "the client notices")
+
+    async def left() -> bool:
+        return [one["left"] for one in (await house.api.get("/services"))["gone"]] == ["unreadable"]
+
+    await until(left, "the service is gone")
+
+    async def asked() -> bool:
+        return "NaN" in (await house.api.get(f"/tasks/{workflow}.0/why"))["summary"]
+
+    await until(asked, "why the task waits names the NaN")
+    assert "no JSON, such as NaN" in house.server.log()
+    other = await house.worker("others")
+    await other.run({"accuracy": None})
+    assert await house.api.completed(workflow) == {"work": {"accuracy": None}}

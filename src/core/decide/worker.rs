@@ -266,7 +266,7 @@ pub(super) fn disconnect(
     let id = &worker.facts.worker;
     let effects = vec![Effect::AnnounceDeparture { facts: Arc::clone(&worker.facts) }];
     let events = match how {
-        Disconnected::Broken | Disconnected::Refused => Vec::new(),
+        Disconnected::Broken | Disconnected::Refused | Disconnected::Unreadable => Vec::new(),
         Disconnected::Cleanly => gone(state, presence, id, GrantAfter::Freed),
     };
     Decision { events, effects, ..Decision::nothing() }

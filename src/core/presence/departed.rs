@@ -34,6 +34,8 @@ pub enum Left {
     Lost,
     /// The server closed its connection: its key counts no longer, for one.
     Refused,
+    /// The server closed its connection: it had sent what is no JSON.
+    Unreadable,
 }
 
 /// By service name.
@@ -64,6 +66,7 @@ impl DepartedServices {
             Disconnected::Cleanly => Left::Clean,
             Disconnected::Broken => Left::Lost,
             Disconnected::Refused => Left::Refused,
+            Disconnected::Unreadable => Left::Unreadable,
         };
         let departed = Departed { facts: Arc::clone(&worker.facts), at: now, how };
         self.departed.insert(Arc::clone(&worker.facts.name), departed);
@@ -101,6 +104,7 @@ impl Left {
             Self::Drained => "drained",
             Self::Lost => "lost",
             Self::Refused => "refused",
+            Self::Unreadable => "unreadable",
         }
     }
 
@@ -111,6 +115,7 @@ impl Left {
             Self::Drained => "after it was drained",
             Self::Lost => "without a word: its connection broke",
             Self::Refused => "because the server closed its connection",
+            Self::Unreadable => "because it sent what is no JSON, such as the NaN and Infinity of Python",
         }
     }
 }

@@ -61,7 +61,7 @@ pub fn breaker() -> Object {
 
 /// How a service has left, where that is known.
 pub fn left() -> Object {
-    let words = ["clean", "drained", "lost", "refused"].map(Value::from);
+    let words = ["clean", "drained", "lost", "refused", "unreadable"].map(Value::from);
     let either = SchemaType::from_iter([Type::String, Type::Null]);
     ObjectBuilder::new().schema_type(either).enum_values(Some(words.into_iter().chain([Value::Null]))).build()
 }
