@@ -23,7 +23,7 @@ pub use role::Role;
 
 /// Users, each a few hundred bytes; more than a server of one team has.
 pub const USERS_MAX: usize = 1_000;
-/// Keys, revoked ones among them. At about half a KiB each they take 5 MiB.
+/// Keys that are not revoked. At about half a KiB each they take 5 MiB.
 pub const KEYS_MAX: usize = 10_000;
 /// Services, or capabilities, that one key is bound to.
 pub const SCOPE_MAX: usize = 32;
