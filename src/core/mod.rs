@@ -23,6 +23,7 @@ pub mod presence;
 pub mod recover;
 pub mod rejection;
 pub mod retry;
+pub mod secret_parameters;
 pub mod spec;
 pub mod state;
 pub mod subscription;

@@ -3,6 +3,7 @@
 //! What had ended where it ran is taken over as it is. What had not is cancelled here, with a note that says what it was
 //! and what it waited for: nothing of an import may ever run.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::core::json_text::{compact, is_deeper_than};
 use crate::core::limits::SubmissionLimits;
 use crate::core::payload::{Payload, Stored};
 use crate::core::rejection::Rejection;
+use crate::core::secret_parameters::with_secrets_unset;
 use crate::core::spec::{Imported, WorkflowSpec};
 use crate::core::state::{
     AttemptNote, HISTORY_MAX, SkipCause, StatusKind, Task, TaskStatus, Trouble, WorkflowStatus,
@@ -166,8 +168,10 @@ fn spec_of(file: &File<'_>, limits: &SubmissionLimits) -> Result<WorkflowSpec, R
         let (defined, ran) = (tasks.len(), file.tasks.len());
         return Err(refused(&format!("its definition has {defined} tasks, but {ran} are told of")));
     }
-    for (defined, ran) in tasks.iter_mut().zip(&file.tasks) {
-        defined.insert("parameters".to_owned(), ran.parameters);
+    // Nothing of it runs here, so its secrets are no use; what was shown instead of them must not pass for one.
+    let parameters: Vec<Box<RawValue>> = file.tasks.iter().map(|ran| without_use(ran.parameters)).collect();
+    for (defined, parameters) in tasks.iter_mut().zip(&parameters) {
+        defined.insert("parameters".to_owned(), parameters);
     }
     let tasks = to_raw_value(&tasks).expect("JSON that was read can be written");
     definition.insert("tasks".to_owned(), &tasks);
@@ -178,6 +182,13 @@ fn spec_of(file: &File<'_>, limits: &SubmissionLimits) -> Result<WorkflowSpec, R
         task.own_id = TaskId::parse(&ran.id).is_none().then(|| Arc::from(ran.id.as_str()));
     }
     Ok(spec)
+}
+
+fn without_use(parameters: &RawValue) -> Box<RawValue> {
+    match with_secrets_unset(parameters.get()) {
+        Cow::Borrowed(_) => parameters.to_owned(),
+        Cow::Owned(json) => RawValue::from_string(json).expect("JSON that was read can be written"),
+    }
 }
 
 fn events_of(events: &RawValue) -> Result<Stored, Rejection> {

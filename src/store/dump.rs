@@ -17,6 +17,7 @@ use crate::core::carried::CarriedWorkflow;
 use crate::core::event::Event;
 use crate::core::ids::{Seq, Timestamp};
 use crate::core::listing::Place;
+use crate::core::secret_parameters::without_secrets;
 use crate::core::state::State;
 use crate::log::LogRead;
 
@@ -33,7 +34,7 @@ struct WorkflowLine {
 }
 
 /// Writes the records from `from` on, one a line, and returns how many there were. Large payloads are told by
-/// their length.
+/// their length, and secrets among parameters not at all.
 ///
 /// # Errors
 /// When the log cannot be read or `out` not be written.
@@ -94,12 +95,39 @@ fn write_line(line: &impl Serialize, out: &mut dyn Write) -> Result<(), StoreErr
     let mut text = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut text, ReadableIds);
     line.serialize(&mut serializer).expect("plain types in memory always become JSON");
-    text.push(b'\n');
-    out.write_all(&text).map_err(|source| StoreError::Io {
+    let mut text = with_strings_hidden(&String::from_utf8(text).expect("JSON is UTF-8"));
+    text.push('\n');
+    out.write_all(text.as_bytes()).map_err(|source| StoreError::Io {
         doing: "writing",
         path: "the dump".to_owned(),
         source,
     })
+}
+
+/// Parameters are texts that hold JSON; those with a secret are told without it.
+fn with_strings_hidden(line: &str) -> String {
+    let (mut told, mut rest) = (String::with_capacity(line.len()), line);
+    while let Some((before, from)) = rest.split_once('"') {
+        let end = end_of_string(from);
+        let (inside, after) = from.split_at(end);
+        let text: String = serde_json::from_str(&format!("\"{inside}\"")).expect("the line is JSON");
+        told.push_str(before);
+        told.push_str(&serde_json::to_string(&without_secrets(&text)).expect("a text is JSON"));
+        rest = after.strip_prefix('"').unwrap_or(after);
+    }
+    told.push_str(rest);
+    told
+}
+
+/// Where the quote is that ends a string of JSON, counted from behind the one that begins it.
+fn end_of_string(text: &str) -> usize {
+    let mut escaped = false;
+    let ends = |(_, byte): &(usize, u8)| {
+        let is_end = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        is_end
+    };
+    text.bytes().enumerate().find(ends).map_or(text.len(), |(at, _)| at)
 }
 
 /// Compact JSON in which numbers of 128 bits, which are ids and fingerprints, are written as UUIDs.

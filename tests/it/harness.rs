@@ -1,5 +1,6 @@
 //! The real binary as a process of its own: started on a free port, killed, stopped, started again on its data.
 
+mod logged;
 mod nobody;
 mod rest;
 
@@ -10,6 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use logged::Logged;
 pub use nobody::Nobody;
 pub use rest::{Answer, Rest};
 

@@ -19,7 +19,7 @@ const ID: &str = "The generated id, or the submitter's own where that is a UUID.
 pub fn detail() -> Document {
     Document::new(Tag::Tasks, "get_task", "Read a task")
         .describe(
-            "With its parameters, its result and its unsuccessful attempts. A `webhook_token` is hidden.",
+            "With its parameters, its result and its unsuccessful attempts. Secrets such as a `webhook_token` are hidden.",
         )
         .path("id", ID, TASK)
         .answers::<TaskDetail>(200, "The task.", examples::task_in_full())

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::words;
 use super::workflow::{raw, seconds};
 use crate::core::payload::Payload;
+use crate::core::secret_parameters::without_secrets;
 use crate::core::spec::{Requirements, RetryPolicy, RetryStrategy, Trigger, WorkflowSpec};
 use crate::core::state::Workflow;
 
@@ -38,6 +39,7 @@ pub struct TaskDefinition {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Arc<str>>,
     pub task_type: Arc<str>,
+    /// Secrets such as `webhook_token` are hidden: write them again before the workflow is submitted again.
     #[schema(value_type = Object)]
     pub parameters: Box<RawValue>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -102,7 +104,7 @@ impl TaskDefinition {
             id: task.key.clone().or_else(|| task.own_id.clone()),
             name: task.name.clone(),
             task_type: Arc::clone(&route.task_type),
-            parameters: raw(parameters.as_str()),
+            parameters: raw(&without_secrets(parameters.as_str())),
             dependencies: task.dependencies.iter().map(|at| workflow.name_of(*at)).collect(),
             depends_on_success: match policy.trigger {
                 Trigger::OnSuccess => None,

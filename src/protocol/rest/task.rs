@@ -1,10 +1,9 @@
 //! Tasks as REST shows them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::usage::UsageView;
@@ -15,11 +14,9 @@ use crate::core::command::Progress;
 use crate::core::errors;
 use crate::core::ids::Timestamp;
 use crate::core::payload::Payload;
+use crate::core::secret_parameters::without_secrets;
 use crate::core::state::{AttemptNote, SkipCause, Task, TaskStatus, Workflow};
 use crate::protocol::time::Rfc3339;
-
-/// Signs a task that is handed on.
-const SECRET_PARAMETER: &str = "webhook_token";
 
 /// A task in a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,7 +68,7 @@ pub struct ErrorView {
 pub struct TaskDetail {
     #[serde(flatten)]
     pub task: TaskView,
-    /// As submitted or as edited since, templates included and `webhook_token` hidden.
+    /// As submitted or as edited since, templates included and secrets such as `webhook_token` hidden.
     #[schema(value_type = Object)]
     pub parameters: Box<RawValue>,
     /// Whether the parameters are no longer those that were submitted.
@@ -148,7 +145,7 @@ impl TaskDetail {
         let history = workflow.task(index).trouble.iter().flat_map(|trouble| &trouble.history);
         Self {
             task: TaskView::of(workflow, index),
-            parameters: shown(parameters),
+            parameters: raw(&without_secrets(parameters.as_str())),
             parameters_edited: workflow.task(index).edited().is_some(),
             result: result.map(|payload| raw(payload.as_str())),
             progress: progress.map(|(at, progress)| ProgressView {
@@ -162,21 +159,6 @@ impl TaskDetail {
             metadata: spec.metadata.as_ref().map(|text| raw(text.as_str())),
         }
     }
-}
-
-/// The parameters, without the secret that signs a task which is handed on.
-fn shown(parameters: &Payload) -> Box<RawValue> {
-    let text = parameters.as_str();
-    // A text with escapes may spell the name in another way.
-    if text.contains(SECRET_PARAMETER) || text.contains('\\') {
-        let members = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(text);
-        let secret = members.ok().filter(|members| members.contains_key(SECRET_PARAMETER));
-        if let Some(mut members) = secret {
-            members.insert(SECRET_PARAMETER.to_owned(), raw("\"(hidden)\""));
-            return to_raw_value(&members).expect("an object of JSON values is JSON");
-        }
-    }
-    raw(text)
 }
 
 impl ErrorView {

@@ -15,6 +15,7 @@ use super::policy::{invalid, unknown};
 use super::task::RawTask;
 use crate::core::ids::WorkerId;
 use crate::core::rejection::Rejection;
+use crate::core::secret_parameters::{HIDDEN, placeholder_in};
 use crate::core::template;
 use crate::protocol::fields::{Seconds, Text};
 use crate::protocol::task_types::{
@@ -99,6 +100,9 @@ pub(super) fn short_form<'t, 'de, J: Opaque<'de>>(
         }
     };
     let timeout = RunTimeout::new(task.run_timeout()?.or(task.external_timeout), kind.run_timeout);
+    if task.webhook_token.as_deref() == Some(HIDDEN) {
+        return Err(not_told("webhook_token"));
+    }
     let parameters = ObjectWriter::new()
         .text("service_name", task.service.as_deref())
         .text("external_task_type", Some(external_type))
@@ -117,6 +121,13 @@ pub(super) fn short_form<'t, 'de, J: Opaque<'de>>(
         run_timeout: timeout,
     };
     with_address(work, task.service_url.as_deref())
+}
+
+/// What the server shows instead of a secret came back as one: with it nobody could check a signature.
+fn not_told(name: &str) -> Rejection {
+    invalid(format!(
+        "`{name}` is \"{HIDDEN}\", which only says that there was a secret: write the secret itself, or leave `{name}` out"
+    ))
 }
 
 /// A webhook task with an address is handed on by the server itself; without one it goes to a service that connects.
@@ -186,6 +197,9 @@ pub(super) fn explicit<'t>(
     let stated: Option<Seconds> = entries.get("external_timeout", "a number of seconds")?;
     let service_url: Option<Text<'_>> = entries.get("service_url", "text")?;
     let service_url = service_url.as_ref().map(Text::to_arc);
+    if let Some(name) = placeholder_in(|name| entries.json_of(name)) {
+        return Err(not_told(name));
+    }
     let inner: Option<&RawValue> = entries.get("external_parameters", "an object")?;
     if inner.is_some_and(|inner| !is_object(inner.get())) {
         return Err(invalid("`parameters.external_parameters` must be an object of names and values"));

@@ -6,6 +6,7 @@ mod documented;
 mod last_admin;
 mod lasting;
 mod limits;
+mod parameters;
 mod sockets;
 mod walk;
 
@@ -27,9 +28,26 @@ pub struct Caller {
 
 impl Caller {
     pub fn new(server: &Server, key: Option<&str>) -> Self {
+        Self::at(&server.url(), key)
+    }
+
+    pub fn at(url: &str, key: Option<&str>) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).build();
         let agent = Agent::new_with_config(config);
-        Self { agent, url: server.url(), key: key.map(str::to_owned) }
+        Self { agent, url: url.to_owned(), key: key.map(str::to_owned) }
+    }
+
+    /// The key, for a command.
+    pub fn secret(&self) -> &str {
+        self.key.as_deref().expect("it has a key")
+    }
+
+    /// What a route answers to whoever wants JSON, as text.
+    pub fn ask_for_json(&self, path: &str) -> String {
+        let request = ureq::get(format!("{}{path}", self.url)).header("Accept", "application/json");
+        let request = request.header("Authorization", format!("Bearer {}", self.secret()));
+        let mut response = request.call().unwrap_or_else(|error| panic!("{path}: {error}"));
+        response.body_mut().read_to_string().expect("the answer can be read")
     }
 
     /// `path` is the whole one.
