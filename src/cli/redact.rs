@@ -4,7 +4,10 @@
 
 use toml::Value;
 
-pub(super) const HIDDEN: &str = "(hidden)";
+use crate::settings::without_user_info;
+
+pub(super) use crate::core::secret_parameters::HIDDEN;
+
 /// Parts of names, in small letters.
 const SECRET_NAMES: [&str; 8] =
     ["token", "secret", "password", "passwd", "api_key", "apikey", "authorization", "credential"];
@@ -26,7 +29,7 @@ pub(super) fn shown(name: &str, value: &Value) -> Value {
             Value::Table(table.iter().map(|(key, value)| (key.clone(), shown(key, value))).collect())
         }
         Value::Array(items) => Value::Array(items.iter().map(|item| shown(name, item)).collect()),
-        Value::String(text) => Value::String(without_credentials(text)),
+        Value::String(text) => Value::String(without_credentials(&without_user_info(text))),
         Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => value.clone(),
     }
 }

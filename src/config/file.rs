@@ -15,7 +15,7 @@ use super::size::parse_size;
 use super::tls::FileTls;
 use super::webhooks::FileWebhooks;
 use crate::core::limits::Limits;
-use crate::settings::{ClientFile, Layers, SettingsError};
+use crate::settings::{ClientFile, Layers, SettingsError, plain_reason, without_user_info};
 
 /// One message of a socket; one result of 8 MiB fits with room to spare.
 const SOCKET_MESSAGE_BYTES: u64 = 16 << 20;
@@ -101,8 +101,9 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// The value is repeated without what may be a password in it.
     pub fn setting(name: &str, value: &str, fix: &str) -> Self {
-        Self::Setting { name: name.to_owned(), value: value.to_owned(), fix: fix.to_owned() }
+        Self::Setting { name: name.to_owned(), value: without_user_info(value), fix: fix.to_owned() }
     }
 }
 
@@ -114,14 +115,12 @@ impl FileConfig {
     pub fn of(layers: &Layers) -> Result<Self, ConfigError> {
         for layer in layers.iter() {
             // Each file is checked by itself, so that a message can name its place in it.
-            toml::from_str::<Self>(&layer.text).map_err(|reason| SettingsError::Malformed {
-                path: layer.path.display().to_string(),
-                reason: Box::new(reason),
-            })?;
+            toml::from_str::<Self>(&layer.text)
+                .map_err(|error| SettingsError::malformed(&layer.path, &layer.text, &error))?;
         }
         let merged = layers.merged().try_into();
-        merged.map_err(|reason| {
-            ConfigError::setting("the files together", "", &format!("do not fit: {reason}"))
+        merged.map_err(|reason: toml::de::Error| {
+            ConfigError::setting("the files together", "", &format!("do not fit: {}", plain_reason(&reason)))
         })
     }
 

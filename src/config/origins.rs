@@ -47,7 +47,9 @@ pub enum Foreign {
 pub(super) fn parse_origin(text: &str) -> Result<String, String> {
     let plain = text.to_ascii_lowercase();
     let Some((scheme, rest)) = plain.split_once("://") else {
-        let host = plain.split('/').next().filter(|host| host.contains('.')).unwrap_or("flows.example.org");
+        let host = plain.rsplit('@').next().unwrap_or_default();
+        let host =
+            host.split(['/', '?']).next().filter(|host| host.contains('.')).unwrap_or("flows.example.org");
         return Err(format!("has no scheme: write \"https://{host}\""));
     };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -58,7 +60,8 @@ pub(super) fn parse_origin(text: &str) -> Result<String, String> {
     };
     let bare = host.strip_suffix(default_port).unwrap_or(host);
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    if scheme.is_empty() || bare.is_empty() || !bare.bytes().all(is_name) {
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    if scheme.is_empty() || !scheme.bytes().all(is_scheme) || bare.is_empty() || !bare.bytes().all(is_name) {
         let example = "https://flows.example.org";
         return Err(format!("is no origin: write a scheme, a name in ASCII and a port, as \"{example}\""));
     }

@@ -63,10 +63,7 @@ impl Access {
         let layers = Layers::read(named.as_deref().map(Path::new))?;
         let files = layers.iter().map(|layer| match toml::from_str(&layer.text) {
             Ok(Shared { client }) => Ok(Said { client, owner: layer.owner() }),
-            Err(reason) => {
-                let (path, reason) = (layer.path.display().to_string(), Box::new(reason));
-                Err(SettingsError::Malformed { path, reason })
-            }
+            Err(error) => Err(SettingsError::malformed(&layer.path, &layer.text, &error)),
         });
         let files = files.collect::<Result<Vec<_>, _>>()?;
         let kept = |url: &str| Ok(Keyring::read()?.of(url).map(str::to_owned));

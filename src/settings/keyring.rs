@@ -48,8 +48,7 @@ impl Keyring {
             return Err(SettingsError::Exposed { path: shown });
         }
         let text = fs::read_to_string(&path).map_err(unreadable)?;
-        toml::from_str(&text)
-            .map_err(|reason| SettingsError::Malformed { path: shown, reason: Box::new(reason) })
+        toml::from_str(&text).map_err(|error| SettingsError::malformed(&path, &text, &error))
     }
 
     pub fn of(&self, url: &str) -> Option<&str> {

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use super::hidden::place_and_reason;
+
 /// Read where the command runs.
 const PROJECT_FILE: &str = "gleitzeit.toml";
 const USER_FILE: &str = "gleitzeit/config.toml";
@@ -15,13 +17,20 @@ pub enum SettingsError {
     #[error("the configuration file {path} cannot be read: {reason}")]
     Unreadable { path: String, reason: std::io::Error },
     #[error("the configuration file {path} is wrong: {reason}")]
-    Malformed { path: String, reason: Box<toml::de::Error> },
+    Malformed { path: String, reason: String },
     #[error("others can read {path}, which holds keys; take that right from them: chmod 600 {path}")]
     Exposed { path: String },
     #[error("{path} cannot be written: {reason}")]
     Unwritable { path: String, reason: std::io::Error },
     #[error("there is no place for keys: set HOME or XDG_CONFIG_HOME")]
     Homeless,
+}
+
+impl SettingsError {
+    /// The text is not repeated, because secrets stand in it.
+    pub fn malformed(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        Self::Malformed { path: path.display().to_string(), reason: place_and_reason(text, error) }
+    }
 }
 
 /// One file.
@@ -113,10 +122,9 @@ impl Places {
 
 fn layer(path: PathBuf) -> Result<Layer, SettingsError> {
     let shown = path.display().to_string();
-    let text = std::fs::read_to_string(&path)
-        .map_err(|reason| SettingsError::Unreadable { path: shown.clone(), reason })?;
-    let table = toml::from_str(&text)
-        .map_err(|reason| SettingsError::Malformed { path: shown, reason: Box::new(reason) })?;
+    let text =
+        std::fs::read_to_string(&path).map_err(|reason| SettingsError::Unreadable { path: shown, reason })?;
+    let table = toml::from_str(&text).map_err(|error| SettingsError::malformed(&path, &text, &error))?;
     Ok(Layer { path, text, table })
 }
 

@@ -4,9 +4,11 @@
 //! a server ask for [`Access`].
 
 mod access;
+mod hidden;
 mod keyring;
 mod layers;
 
 pub use access::{Access, ClientFile};
+pub use hidden::{plain_reason, without_user_info};
 pub use keyring::Keyring;
 pub use layers::{Layer, Layers, Owner, SettingsError};

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, gleitzeit};
+use crate::harness::{Logged, Server, gleitzeit};
 
 /// Part of every secret of these tests, and of nothing else.
 const CANARY: &str = "canary-7f3a";
@@ -140,6 +140,87 @@ fn a_report_tells_all_that_helps_and_no_secret() {
         .env("VARIABLE_OF_THE_KEY", format!("{CANARY}-key"));
     let shown = said(&show.output().expect("the binary can be started"));
     assert!(!shown.contains(CANARY) && shown.contains("VARIABLE_OF_THE_KEY"), "{shown}");
+}
+
+/// A secret on a line that is no TOML, or in a value of another kind than is wanted, and how the file goes wrong.
+fn malformed() -> Vec<(String, &'static str)> {
+    vec![
+        (format!("port = 1\ntoken = {CANARY}"), "line 2, column "),
+        (format!("token = \"{CANARY}"), "line 1, column "),
+        (format!("token = \"\"\"\n{CANARY}=\n{CANARY}"), "line "),
+        (format!("tokn = \"{CANARY}\""), "line 1, column 1: unknown field `tokn`"),
+        (format!("token = [\"{CANARY}\"]"), "line 1, column 9: invalid type: sequence, expected a string"),
+        (
+            format!("port = \"{CANARY}, expected u16\""),
+            "line 1, column 8: invalid type: string, expected u16",
+        ),
+        (format!("[models]\nstrategy = \"{CANARY}\""), "line 2, column 12: unknown value, expected "),
+        (format!("[client]\ntoken = {CANARY}"), "line 2, column "),
+    ]
+}
+
+/// An address with a password that cannot be used, and the setting that has it.
+fn unusable() -> Vec<(String, &'static str)> {
+    let models = |url: &str| format!("[[models.endpoints]]\nname = 'e'\nkind = 'openai'\nurl = '{url}'");
+    vec![
+        (format!("otlp_endpoint = 'http://ada:{CANARY}@collector:port'"), "otlp_endpoint = "),
+        (format!("otlp_endpoint = 'ada:{CANARY}@collector:4318'"), "otlp_endpoint = "),
+        (format!("otlp_endpoint = 'http://ada:{CANARY}@collector:4318'"), "otlp_endpoint = "),
+        (format!("[webhooks]\npublic_url = 'ada:{CANARY}@flows.example.org'"), "webhooks.public_url = "),
+        (
+            format!("[webhooks]\npublic_url = 'https://flows.example.org?key={CANARY}'"),
+            "webhooks.public_url = ",
+        ),
+        (format!("allowed_origins = ['ada:{CANARY}@flows.example.org']"), "allowed_origins = "),
+        (format!("allowed_origins = ['https://ada:{CANARY}/x@flows.example.org']"), "allowed_origins = "),
+        (format!("allowed_origins = ['ada:{CANARY}@http://flows.example.org/x']"), "allowed_origins = "),
+        (models(&format!("http://ada:{CANARY}@models:port")), "models.endpoints.e.url = "),
+        (models(&format!("ada:{CANARY}@models")), "models.endpoints.e.url = "),
+    ]
+}
+
+#[test]
+fn a_wrong_file_is_told_without_its_secrets() {
+    let base = tempfile::tempdir().expect("a temporary directory");
+    let (data, config) = (base.path().join("data"), base.path().join("gleitzeit.toml"));
+    let run = |words: &[&str], environment: &[(&str, &str)]| {
+        let mut command = gleitzeit();
+        command.args(words).arg("--config").arg(&config).envs(environment.iter().copied());
+        said(&command.output().expect("the binary can be started"))
+    };
+    let directory = data.to_str().expect("temporary paths are text");
+    let verbs: [&[&str]; 3] = [
+        &["doctor", "--url", "http://127.0.0.1:9", "--data-dir", directory],
+        &["config", "show"],
+        &["serve", "--port", "0", "--data-dir", directory],
+    ];
+    let ollama = format!("http://ada:{CANARY}@models:port");
+    let named = config.to_str().expect("temporary paths are text");
+    for (text, expected) in malformed().into_iter().chain(unusable()) {
+        fs::write(&config, &text).expect("it can be written");
+        for words in verbs {
+            let told = run(words, &[]);
+            assert!(told.contains(expected) && !told.contains(CANARY), "{words:?}, {text}: {told}");
+            assert!(expected.contains(" = ") || told.contains(named), "it names the file: {told}");
+        }
+    }
+    fs::write(&config, "").expect("it can be written");
+    for words in verbs {
+        let told = run(words, &[("GLEITZEIT_OLLAMA_URL", &ollama)]);
+        assert!(told.contains("ollama_url") && !told.contains(CANARY), "{words:?}: {told}");
+    }
+
+    // A server that runs is told to read the file again.
+    let server = Logged::start(base.path().join("log"), |command| {
+        command.arg("--data-dir").arg(&data).arg("--config").arg(&config);
+    });
+    for (number, (text, _)) in (1..).zip(malformed().into_iter().chain(unusable())) {
+        fs::write(&config, &text).expect("it can be written");
+        server.signal("-HUP");
+        server.says("read again and are wrong", number);
+    }
+    let log = server.terminate();
+    assert!(!log.contains(CANARY) && log.contains("line 2, column "), "{log}");
 }
 
 #[test]

@@ -12,11 +12,12 @@ use clap::{Args, Parser};
 
 use super::config::{self, Setting};
 use super::output::{lines, print, table};
+use super::redact::HIDDEN;
 use super::remote::{Remote, told};
 use super::{Exit, version};
 use crate::client::ClientError;
 use crate::clock;
-use crate::config::RawConfig;
+use crate::config::{ConfigError, RawConfig};
 use crate::protocol::time::Rfc3339;
 use secrets::Secrets;
 
@@ -89,16 +90,21 @@ impl Doctor {
 }
 
 fn settings(report: &mut Report, given: &RawConfig) {
+    let refused = given.clone().resolve().err();
+    // A name that means nothing may be the misspelt one of a secret.
+    let is_certain = !matches!(refused, Some(ConfigError::File(_)));
     match config::settings(given) {
         Ok(settings) => {
-            let row =
-                |setting: &Setting| vec![setting.name.clone(), setting.value.clone(), setting.origin.clone()];
+            let row = |setting: &Setting| {
+                let value = if is_certain { setting.value.clone() } else { HIDDEN.to_owned() };
+                vec![setting.name.clone(), value, setting.origin.clone()]
+            };
             let rows = settings.iter().map(row);
             report.section("Settings", &table(&["SETTING", "VALUE", "ORIGIN"], rows));
         }
         Err(error) => report.section("Settings", &format!("{error}\n")),
     }
-    if let Err(error) = given.clone().resolve() {
+    if let Some(error) = refused {
         report.finding(format!("the server would not start with these settings: {error}"));
     }
 }

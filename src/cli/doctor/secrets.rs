@@ -22,6 +22,8 @@ impl Secrets {
             collect("", &Value::Table(layer.table.clone()), &mut found);
         }
         found.extend(variables(|name| is_secret(name) || name.to_ascii_uppercase().ends_with("_KEY")));
+        let addresses = given.otlp_endpoint.iter().chain(&given.ollama_url);
+        found.extend(addresses.filter_map(|address| user_info(address)));
         found.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
         // One may be part of another.
         found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -32,6 +34,12 @@ impl Secrets {
         let text = without_credentials(text);
         self.0.iter().fold(text, |text, secret| text.replace(secret.as_str(), HIDDEN))
     }
+}
+
+/// What stands before the `@` of an address, or of what should have been one.
+fn user_info(text: &str) -> Option<String> {
+    let (before, _) = text.rsplit_once('@')?;
+    Some(before.split_once("://").map_or(before, |(_, info)| info).to_owned())
 }
 
 /// The values of variables of the environment that are wanted by their names.
@@ -46,7 +54,8 @@ fn collect(name: &str, value: &Value, found: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| collect(name, item, found)),
         Value::String(text) if is_secret(name) => found.push(text.clone()),
         Value::String(variable) if name.ends_with("_env") => found.extend(variables(|name| name == variable)),
-        Value::String(_) | Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {}
+        Value::String(address) => found.extend(user_info(address)),
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {}
     }
 }
 
