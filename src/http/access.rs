@@ -13,6 +13,7 @@ use super::problem::Failed;
 use crate::core::access::{Access, AccessOrder, Principal};
 use crate::core::command::Command;
 use crate::core::errors;
+use crate::core::event::Note;
 use crate::core::ids::KeyId;
 use crate::core::rejection::Rejection;
 use crate::engine::Accepted;
@@ -105,6 +106,11 @@ async fn order(app: &App, who: &Principal, order: AccessOrder) -> Result<Accepte
         return Err(Rejection::new(errors::ACCESS_CONFLICT, message).into());
     }
     Ok(app.engine.submit(Command::OrderAccess { by: who.actor.clone(), order }).await?)
+}
+
+/// Whoever acts by hand, and why. Where keys are asked for, the key says who it is, whatever the body says.
+pub(super) fn signed(app: &App, who: &Principal, note: Note) -> Note {
+    if app.doorkeeper.is_guarded() { Note { by: Some(Arc::clone(&who.actor.user)), ..note } } else { note }
 }
 
 fn known_user(app: &App, name: &str) -> Result<UserView, Failed> {

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use futures_util::{StreamExt, stream};
 
 use super::App;
+use super::access::signed;
 use super::body::Body;
 use super::letters::{cursor, letter_place};
 use super::problem::Failed;
 use super::workflows::{place, place_cursor};
+use crate::core::access::Principal;
 use crate::core::command::Command;
 use crate::core::errors::{Code, NOTHING_TO_RETRY};
 use crate::core::event::Note;
@@ -32,8 +34,14 @@ const IN_FLIGHT: usize = 32;
 const LISTS_MAX: usize = 50;
 
 type Outcome = Result<BulkItem, BulkRefusal>;
+/// What is done to a workflow that was found.
+type ToCommand<'c> = dyn Fn(WorkflowId) -> Command + Sync + 'c;
 
-pub async fn retry_tasks(State(app): State<Arc<App>>, Body(body): Body) -> Result<Json<BulkDone>, Failed> {
+pub async fn retry_tasks(
+    State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
+    Body(body): Body,
+) -> Result<Json<BulkDone>, Failed> {
     let request: BulkRequest = parse_request(&body, &app.limits)?;
     let filter = request.letters()?;
     let mut from = request.cursor.as_deref().map(letter_place).transpose()?;
@@ -49,11 +57,11 @@ pub async fn retry_tasks(State(app): State<Arc<App>>, Body(body): Body) -> Resul
     }
     let rehearsal = request.rehearsal();
     let outcomes =
-        stream::iter(letters).map(|letter| retry_task(&app, letter, rehearsal)).buffered(IN_FLIGHT);
+        stream::iter(letters).map(|letter| retry_task(&app, &who, letter, rehearsal)).buffered(IN_FLIGHT);
     Ok(Json(answer(rehearsal, outcomes.collect().await, from.map(cursor))))
 }
 
-async fn retry_task(app: &App, letter: Letter, rehearsal: Rehearsal) -> Outcome {
+async fn retry_task(app: &App, who: &Principal, letter: Letter, rehearsal: Rehearsal) -> Outcome {
     let Letter { workflow, index } = letter;
     let task = workflow.task_id(index);
     let mut item = BulkItem {
@@ -66,7 +74,7 @@ async fn retry_task(app: &App, letter: Letter, rehearsal: Rehearsal) -> Outcome 
     if rehearsal == Rehearsal::Dry {
         return Ok(item);
     }
-    let command = Command::RetryTask { task, edit: None, note: Note::default() };
+    let command = Command::RetryTask { task, edit: None, note: signed(app, who, Note::default()) };
     let retried = app.engine.submit(command).await;
     let now = match app.engine.workflow(task.workflow).await {
         Ok(now) => now,
@@ -87,17 +95,19 @@ pub async fn cancel_workflows(
     Body(body): Body,
 ) -> Result<Json<BulkDone>, Failed> {
     let open = [WorkflowStatus::Pending, WorkflowStatus::Running, WorkflowStatus::Paused];
-    act(&app, &body, &open, |workflow| Command::CancelWorkflow { workflow }).await
+    act(&app, &body, &open, &|workflow| Command::CancelWorkflow { workflow }).await
 }
 
 pub async fn retry_workflows(
     State(app): State<Arc<App>>,
+    Extension(who): Extension<Principal>,
     Body(body): Body,
 ) -> Result<Json<BulkDone>, Failed> {
-    act(&app, &body, &[WorkflowStatus::Failed], |workflow| Command::RetryWorkflow {
+    let note = signed(&app, &who, Note::default());
+    act(&app, &body, &[WorkflowStatus::Failed], &|workflow| Command::RetryWorkflow {
         workflow,
         edits: Vec::new(),
-        note: Note::default(),
+        note: note.clone(),
     })
     .await
 }
@@ -106,7 +116,7 @@ async fn act(
     app: &App,
     body: &[u8],
     usual: &[WorkflowStatus],
-    command: fn(WorkflowId) -> Command,
+    command: &ToCommand<'_>,
 ) -> Result<Json<BulkDone>, Failed> {
     let request: BulkRequest = parse_request(body, &app.limits)?;
     let (mut filter, codes) = request.workflows()?;
@@ -134,12 +144,7 @@ async fn act(
     Ok(Json(answer(rehearsal, outcomes.collect().await, before.map(place_cursor))))
 }
 
-async fn on_workflow(
-    app: &App,
-    found: Summary,
-    command: fn(WorkflowId) -> Command,
-    rehearsal: Rehearsal,
-) -> Outcome {
+async fn on_workflow(app: &App, found: Summary, command: &ToCommand<'_>, rehearsal: Rehearsal) -> Outcome {
     let id = found.place.1;
     let mut item = BulkItem {
         id: found.label,

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 
 use super::App;
+use super::access::signed;
 use super::body::{Body, Path};
 use super::edits;
 use super::problem::Failed;
+use crate::core::access::Principal;
 use crate::core::command::{Command, Verdict};
 use crate::core::errors;
 use crate::core::event::Note;
@@ -68,10 +70,11 @@ pub async fn cancel(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resu
 pub async fn retry(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    Extension(who): Extension<Principal>,
     Body(body): Body,
 ) -> Result<Json<Done>, Failed> {
     let request: RetryTaskRequest = parse_request(&body, &app.limits)?;
-    let note = request.note()?;
+    let note = signed(&app, &who, request.note()?);
     let Some(patch) = &request.parameters else {
         return act(&app, id, |task| Command::RetryTask { task, edit: None, note }).await;
     };
@@ -83,28 +86,31 @@ pub async fn retry(
 pub async fn complete(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    Extension(who): Extension<Principal>,
     Body(body): Body,
 ) -> Result<Json<Done>, Failed> {
     let (verdict, note) = parse_request::<CompleteRequest>(&body, &app.limits)?.verdict()?;
-    settle(&app, id, verdict, note).await
+    settle(&app, id, verdict, signed(&app, &who, note)).await
 }
 
 pub async fn fail(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    Extension(who): Extension<Principal>,
     Body(body): Body,
 ) -> Result<Json<Done>, Failed> {
     let (verdict, note) = parse_request::<FailRequest>(&body, &app.limits)?.verdict()?;
-    settle(&app, id, verdict, note).await
+    settle(&app, id, verdict, signed(&app, &who, note)).await
 }
 
 pub async fn skip(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    Extension(who): Extension<Principal>,
     Body(body): Body,
 ) -> Result<Json<Done>, Failed> {
     let (verdict, note) = parse_request::<SkipRequest>(&body, &app.limits)?.verdict()?;
-    settle(&app, id, verdict, note).await
+    settle(&app, id, verdict, signed(&app, &who, note)).await
 }
 
 async fn settle(app: &App, id: String, verdict: Verdict, note: Note) -> Result<Json<Done>, Failed> {

@@ -3,21 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{MatchedPath, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
+use super::access::signed;
 use super::body::{Body, Params, Path};
 use super::doubts;
 use super::edits;
 use super::encoding;
 use super::parsing::parse;
 use super::problem::{Failed, called, invalid};
+use crate::core::access::Principal;
 use crate::core::command::Command;
 use crate::core::effect::{First, Receipt};
 use crate::core::errors;
@@ -239,10 +241,11 @@ pub async fn resume(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resu
 pub async fn retry(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    Extension(who): Extension<Principal>,
     Body(body): Body,
 ) -> Result<Json<Done>, Failed> {
     let request: RetryWorkflowRequest = parse_request(&body, &app.limits)?;
-    let note = request.note()?;
+    let note = signed(&app, &who, request.note()?);
     let mut edits = Vec::new();
     if !request.parameters.is_empty() {
         let workflow = find(&app, &id).await?;

@@ -1,5 +1,6 @@
 //! Users, keys and roles, at the real binary.
 
+mod by_hand;
 mod canary;
 mod command_line;
 mod documented;
