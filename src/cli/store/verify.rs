@@ -92,9 +92,15 @@ fn online(remote: Remote) -> anyhow::Result<Exit> {
 
 pub(super) fn described(report: &VerifyReport) -> String {
     let seq = |seq: Option<crate::core::ids::Seq>| seq.map_or_else(String::new, |seq| seq.0.to_string());
-    let torn = match report.torn_bytes {
-        0 => String::new(),
-        bytes => format!("{bytes} bytes of a batch that was never acknowledged; the next start clears them"),
+    let torn = match (report.torn_bytes, report.damage.is_empty()) {
+        (0, _) => String::new(),
+        // Damage cut the chain: what comes after it may have been acknowledged, and nothing is cleared by itself.
+        (bytes, false) => {
+            format!("{bytes} bytes that cannot be read; acknowledged records may be among them")
+        }
+        (bytes, true) => {
+            format!("{bytes} bytes of a batch that was never acknowledged; the next start clears them")
+        }
     };
     let shortened = report.shortened_from.map(|from| format!("the last file should have {from} bytes"));
     let summary = pairs(&[

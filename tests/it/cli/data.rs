@@ -115,6 +115,11 @@ fn damage_is_told_and_given_up_only_on_request() {
     let verified = store("verify", data.path());
     assert_eq!(verified.status.code(), Some(1));
     assert!(text(&verified.stdout).contains("DAMAGE: segment file"), "{}", text(&verified.stdout));
+    // What follows the damage was acknowledged, and nobody says that it was not.
+    for said in [&verified, &store("repair", data.path())].map(|output| text(&output.stdout)) {
+        assert!(said.contains("acknowledged records may be among them"), "{said}");
+        assert!(!said.contains("never acknowledged"), "{said}");
+    }
     let refused = finish(gleitzeit().args(["serve", "--port", "0", "--data-dir"]).arg(data.path()), "");
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("error[GZ5010]: "), "{}", text(&refused.stderr));
