@@ -115,7 +115,7 @@ pub async fn start(mut config: Config, assets: Assets) -> anyhow::Result<Server>
     let Opened { data_dir, log, reader, store, state, replayed } =
         Opened::open(&config.data_dir, config.segment_size, config.limits.idempotency_ms)?;
     let snapshots = log.snapshots();
-    let guard = guard::of(&config, &state)?;
+    let guard = guard::of(&config, &state, &data_dir)?;
     let clock = EngineClock::start(state.now);
 
     let store_status = Arc::new(StoreStatus::default());

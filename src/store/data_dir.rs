@@ -8,10 +8,10 @@
 //! store/          views in sled
 //! ```
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::iter;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -89,6 +89,16 @@ impl DataDir {
         Ok(Self { path: path.to_path_buf(), instance, _lock: lock })
     }
 
+    /// What is wrong, and what to do, when everybody on the machine can read what is in the directory.
+    pub fn exposure(&self) -> Option<String> {
+        let mode = mode_of(&self.path).ok().filter(|mode| mode & LISTED_OR_ENTERED_BY_ALL != 0)?;
+        let path = self.path.display();
+        Some(format!(
+            "everybody on this machine can read the data directory {path} with its parameters, results and secrets: its mode \
+             is {mode:04o}; take that right from them: chmod 700 {path}"
+        ))
+    }
+
     /// Whether the path is a data directory already.
     pub fn is_there(path: &Path) -> bool {
         path.join(FORMAT_FILE).exists()
@@ -117,8 +127,27 @@ impl DataDir {
     }
 }
 
-/// Parameters and results are nobody else's. A directory that is there already keeps the mode that it was given.
+/// Parameters and results are nobody else's. A directory that holds data keeps the mode that it was given.
 const OWNER_ALONE: u32 = 0o700;
+const NOT_THE_OWNER: u32 = 0o077;
+/// Whoever may enter a directory reads the files in it whose names are known.
+const LISTED_OR_ENTERED_BY_ALL: u32 = 0o005;
+
+fn mode_of(directory: &Path) -> io::Result<u32> {
+    Ok(fs::metadata(directory)?.permissions().mode() & 0o777)
+}
+
+/// One that somebody made for the data and that is still empty is as good as new.
+fn take_for_owner(directory: &Path) -> io::Result<()> {
+    if fs::read_dir(directory)?.next().is_some() || mode_of(directory)? & NOT_THE_OWNER == 0 {
+        return Ok(());
+    }
+    match fs::set_permissions(directory, Permissions::from_mode(OWNER_ALONE)) {
+        // A volume may belong to somebody else, who settles its mode. Whether all can read it is told at the start.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        other => other,
+    }
+}
 
 /// Makes the directory and those above it that are missing. Each of them is a name in the directory above, which a
 /// power cut takes away until that one is synced, with everything that was acknowledged below it. A start that was
@@ -133,7 +162,9 @@ fn make_durably(path: &Path) -> io::Result<Vec<PathBuf>> {
     if let Some(above) = path.parent() {
         fs::create_dir_all(above)?;
     }
-    if !path.exists() {
+    if path.exists() {
+        take_for_owner(&path)?;
+    } else {
         fs::DirBuilder::new().mode(OWNER_ALONE).create(&path)?;
     }
     let mut synced = Vec::new();
@@ -276,7 +307,7 @@ mod tests {
         let path = parent.path().join("new/data");
         assert_eq!(make_durably(&path).unwrap(), [parent.path().to_path_buf(), parent.path().join("new")]);
         assert!(path.is_dir());
-        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions());
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "nobody else looks into it");
         assert_eq!(
             make_durably(&path).unwrap(),

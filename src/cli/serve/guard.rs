@@ -15,9 +15,12 @@ pub(super) fn check_in_time(config: &Config) -> anyhow::Result<()> {
 }
 
 /// Whether whoever connects has to show a key. A server that asks for none is for its own machine alone.
-pub(super) fn of(config: &Config, state: &State) -> anyhow::Result<Guard> {
+pub(super) fn of(config: &Config, state: &State, data_dir: &DataDir) -> anyhow::Result<Guard> {
     let guard = which(config, state);
     config.check_guard(guard)?;
+    if let Some(exposure) = data_dir.exposure() {
+        warn!("{exposure}");
+    }
     if config.is_guessable() {
         warn!(
             "the token is short enough to be found by trying, and others reach this address: make keys with \

@@ -1,14 +1,15 @@
 //! `gleitzeit store` on the data of a server that has stopped.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::{Value, json};
 
 use super::{finish, text};
-use crate::harness::{Server, gleitzeit};
+use crate::harness::{Logged, Server, gleitzeit};
 
 fn store(verb: &str, data: &Path) -> Output {
     finish(gleitzeit().args(["store"]).args(verb.split(' ')).arg("--data-dir").arg(data), "")
@@ -143,6 +144,35 @@ fn damage_is_told_and_given_up_only_on_request() {
     assert!(text(&verified.stdout).contains(&format!("given up earlier: records {range}")), "{verified:?}");
     let server = Server::start(data.path(), &[]);
     assert_eq!(server.rest().get("/workflows").expect("it answers").status, 200);
+}
+
+#[test]
+fn a_directory_that_was_made_for_the_data_is_for_its_owner_alone() {
+    let base = tempfile::tempdir().expect("a temporary directory");
+    let data = base.path().join("data");
+    let mode = || std::fs::metadata(&data).expect("it is there").permissions().mode() & 0o7777;
+    let set = |mode: u32| {
+        std::fs::set_permissions(&data, Permissions::from_mode(mode)).expect("it is the test's own");
+    };
+    let log = || {
+        let server = Logged::start(base.path().join("log"), |command| {
+            command.arg("--data-dir").arg(&data);
+        });
+        server.terminate()
+    };
+    let warning = format!("chmod 700 {}", data.display());
+    std::fs::create_dir(&data).expect("it can be made");
+    set(0o755);
+    let first = log();
+    assert_eq!(mode(), 0o700, "an empty one is as good as new");
+    assert!(!first.contains(&warning), "{first}");
+    // Later on the mode is the owner's business, who is told.
+    set(0o755);
+    let told = log();
+    assert_eq!((mode(), told.matches(&warning).count()), (0o755, 1), "{told}");
+    assert!(told.lines().any(|line| line.contains(&warning) && line.contains("WARN")), "{told}");
+    set(0o750);
+    assert!(!log().contains(&warning), "a group was chosen on purpose");
 }
 
 fn number(text: &str) -> u64 {
