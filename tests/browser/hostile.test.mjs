@@ -1,17 +1,28 @@
 // Whatever others write into names, results and errors is text on every screen, and never a program.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { closeBrowser, House, openPage, picture, until } from './house.mjs';
 
-const house = new House();
+// One try for each end, and the second that is given up disables the webhook: its screens have every kind of row.
+const house = new House({ config: '[http]\nallow = ["127.0.0.1"]\n[webhooks.subscriptions]\ntries = 1\ndisable_after = 2\n' });
+const receiver = createServer((request, response) => { request.resume(); response.writeHead(500, { 'content-type': 'text/html' }).end(EVIL); });
 /** What would run, if anything of it were taken for markup. */
 const EVIL = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>';
 const TEMPLATE = '"><svg onload=window.pwned=1>';
 let id;
+let hook;
 
 before(async () => {
   await house.start();
+  receiver.listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  const wanted = { url: `http://127.0.0.1:${receiver.address().port}/${EVIL}?${EVIL}`, events: ['workflow.*', 'task.*'], description: `Hook ${EVIL}`, filter: { tag: [EVIL] } };
+  const { status, body } = await house.rest('POST', '/webhooks', wanted);
+  assert.equal(status, 201, JSON.stringify(body));
+  hook = body.id;
   await house.service(`Evil ${EVIL}`, async ({ external_parameters: values }, progress) => {
     progress(50, EVIL, EVIL);
     if (values.fail) throw new Error(EVIL);
@@ -30,6 +41,7 @@ before(async () => {
 
 after(async () => {
   await closeBrowser();
+  receiver.close();
   await house.close();
 });
 
@@ -38,7 +50,7 @@ test('on no screen', async () => {
   const run = `/workflows/${encodeURIComponent(id)}`;
   const { items } = await house.read(`${run}/tasks`);
   const paths = ['', '/workflows', '/services', `/services/${encodeURIComponent(`node ${EVIL}`)}`, '/events', '/errors', '/errors/GZ2001', `/workflows?tag=${encodeURIComponent(EVIL)}`, `/errors/${encodeURIComponent(EVIL)}`,
-    `/submit?from=${encodeURIComponent(id)}`, `/workflows/${encodeURIComponent(EVIL)}`, run, ...['timeline', 'tasks', 'data', 'events', 'definition'].map((tab) => `${run}/${tab}`),
+    `/submit?from=${encodeURIComponent(id)}`, '/webhooks', `/webhooks/${hook}`, `/webhooks/${encodeURIComponent(EVIL)}`, `/workflows/${encodeURIComponent(EVIL)}`, run, ...['timeline', 'tasks', 'data', 'events', 'definition'].map((tab) => `${run}/${tab}`),
     ...items.map((task) => `${run}?task=${encodeURIComponent(task.id)}`), `${run}/${encodeURIComponent(EVIL)}`];
   for (const path of paths) {
     await page.goto(`${house.url}/dashboard${path}`);

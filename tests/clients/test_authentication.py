@@ -1,6 +1,8 @@
 """With a token: a socket that has not authenticated may do nothing but authenticate."""
 
+import re
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +29,16 @@ EVENTS = {
     "monitor:get_metrics": {"type": "all"},
     "monitor:unsubscribe": {},
     "watch": {},
+    "unwatch": {},
 }
+# What the server asks for each event; a test of its own holds this table to the server's list.
+SECURITY = (Path(__file__).parents[2] / "docs/security.md").read_text()
+
+
+def test_no_event_is_left_out():
+    told = set(re.findall(r"^\| `([a-z_]+(?::[a-z_]+)?)` \| \w+ \|$", SECURITY, re.MULTILINE))
+    assert "node:register" in told and "unwatch" in told, "the table is read"
+    assert set(EVENTS) == told - {"authenticate"}
 
 
 @pytest.mark.parametrize("transports", [WEBSOCKET, POLLING], ids=["websocket", "polling"])
