@@ -45,10 +45,10 @@ pub fn plain_reason(error: &toml::de::Error) -> String {
             return format!("{beginning}{kind}, expected {expected}");
         }
     }
-    if message.starts_with("unknown variant `") {
-        if let Some((_, expected)) = message.rsplit_once("`, expected ") {
-            return format!("unknown value, expected {expected}");
-        }
+    if message.starts_with("unknown variant `")
+        && let Some((_, expected)) = message.rsplit_once("`, expected ")
+    {
+        return format!("unknown value, expected {expected}");
     }
     message
 }
