@@ -61,7 +61,9 @@ pub(super) fn parse_origin(text: &str) -> Result<String, String> {
     let bare = host.strip_suffix(default_port).unwrap_or(host);
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
     let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    if scheme.is_empty() || !scheme.bytes().all(is_scheme) || bare.is_empty() || !bare.bytes().all(is_name) {
+    // A user or a password is no part of an origin, also where a slash in it looks like the end of the name.
+    let is_whole = !rest.contains('@') && scheme.bytes().all(is_scheme);
+    if scheme.is_empty() || !is_whole || bare.is_empty() || !bare.bytes().all(is_name) {
         let example = "https://flows.example.org";
         return Err(format!("is no origin: write a scheme, a name in ASCII and a port, as \"{example}\""));
     }
@@ -149,6 +151,8 @@ mod tests {
             ("https://:443", "is no origin"),
             ("https://*.example.org", "is no origin"),
             ("https://user@example.org", "is no origin"),
+            ("https://user:pass/word@example.org", "is no origin"),
+            ("user:pass@https://example.org/x", "is no origin"),
         ] {
             let why = parse_origin(text).expect_err(text);
             assert!(why.contains(advice), "{text}: {why}");
