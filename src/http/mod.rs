@@ -87,7 +87,7 @@ pub struct App {
     pub places: Places,
     pub request_ids: RequestIds,
     /// Whether the engine answers.
-    pub pulse: Pulse,
+    pub pulse: Pulse<system::Warnings>,
 }
 
 /// Folders whose sizes are told.

@@ -11,24 +11,26 @@ use crate::clock;
 /// An answer is as good as new for so long: no probe looks more often, and ten turns in a second cost nothing.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// When the engine has answered last.
+/// When the engine has answered last, and what.
 #[derive(Debug, Default)]
-pub struct Pulse(Mutex<Option<Instant>>);
+pub struct Pulse<A>(Mutex<Option<(Instant, A)>>);
 
-impl Pulse {
+impl<A: Clone> Pulse<A> {
     /// Looks, unless somebody has done so since `asked`, or shortly before. One looks at a time; others wait for what it sees.
     pub(super) async fn feel<E>(
         &self,
         asked: Instant,
-        look: impl Future<Output = Result<(), E>>,
-    ) -> Result<(), E> {
+        look: impl Future<Output = Result<A, E>>,
+    ) -> Result<A, E> {
         let mut seen = self.0.lock().await;
-        if seen.is_some_and(|seen| asked.saturating_duration_since(seen) < FRESH) {
-            return Ok(());
+        if let Some((at, answer)) = seen.as_ref()
+            && asked.saturating_duration_since(*at) < FRESH
+        {
+            return Ok(answer.clone());
         }
-        look.await?;
-        *seen = Some(clock::instant());
-        Ok(())
+        let answer = look.await?;
+        *seen = Some((clock::instant(), answer.clone()));
+        Ok(answer)
     }
 }
 
@@ -43,7 +45,7 @@ mod tests {
     #[tokio::test]
     async fn all_who_ask_meanwhile_hear_one_answer() {
         let (pulse, looks) = (Pulse::default(), AtomicUsize::new(0));
-        let look = async |answer: Result<(), ()>| {
+        let look = async |answer: Result<&'static str, ()>| {
             tokio::task::yield_now().await;
             looks.fetch_add(1, Ordering::Relaxed);
             answer
@@ -51,8 +53,8 @@ mod tests {
         let asked = clock::instant();
         assert_eq!(pulse.feel(asked, look(Err(()))).await, Err(()));
         assert_eq!(looks.load(Ordering::Relaxed), 1);
-        let all = join_all((0..100).map(|_| pulse.feel(asked, look(Ok(()))))).await;
-        assert!(all.iter().all(Result::is_ok));
+        let all = join_all((0..100).map(|_| pulse.feel(asked, look(Ok("well"))))).await;
+        assert!(all.iter().all(|answer| *answer == Ok("well")));
         assert_eq!(looks.load(Ordering::Relaxed), 2, "a failure is not kept, and an answer is");
         let later = clock::instant() + FRESH;
         assert_eq!(pulse.feel(later, look(Err(()))).await, Err(()), "it is looked at anew");

@@ -16,6 +16,9 @@ use crate::clock;
 use crate::core::rejection::Rejection;
 use crate::protocol::rest::{Health, parse_request, webhook_warning};
 
+/// What the engine knows of that somebody should look at.
+pub type Warnings = Arc<[String]>;
+
 /// Webhooks that fail are named up to here; where more do, something else is wrong.
 const WEBHOOKS_NAMED_MAX: usize = 5;
 
@@ -23,9 +26,7 @@ const WEBHOOKS_NAMED_MAX: usize = 5;
 /// and that the disk is full is known without one.
 pub async fn health(State(app): State<Arc<App>>) -> Result<(StatusCode, Json<Health>), Failed> {
     let read_only = app.engine.commits().is_read_only();
-    if !read_only {
-        answers(&app).await?;
-    }
+    let failing = if read_only { Warnings::default() } else { answers(&app).await? };
     let mut problems = Vec::new();
     if read_only {
         problems.push("the disk is full: new work is refused until there is space".to_owned());
@@ -38,16 +39,14 @@ pub async fn health(State(app): State<Arc<App>>) -> Result<(StatusCode, Json<Hea
     let noted = app.engine.condition().now();
     problems.extend(noted.problems());
     let mut warnings = noted.warnings();
-    if !read_only {
-        warnings.extend(failing_webhooks(&app).await?);
-    }
+    warnings.extend(failing.iter().cloned());
     let version = env!("CARGO_PKG_VERSION");
     let status = if problems.is_empty() { "healthy" } else { "degraded" };
     Ok((StatusCode::OK, Json(Health { status, version, read_only, problems, warnings })))
 }
 
 /// Each webhook that does not tell what it is to tell, so many of them at most.
-async fn failing_webhooks(app: &App) -> Result<Vec<String>, Rejection> {
+async fn failing_webhooks(app: &App) -> Result<Warnings, Rejection> {
     let all = app.engine.subscriptions().await?;
     let mut said: Vec<String> = all.iter().filter_map(|(id, known)| webhook_warning(*id, known)).collect();
     let more = said.len().saturating_sub(WEBHOOKS_NAMED_MAX);
@@ -55,7 +54,7 @@ async fn failing_webhooks(app: &App) -> Result<Vec<String>, Rejection> {
         said.truncate(WEBHOOKS_NAMED_MAX);
         said.push(format!("{more} more webhooks fail; see `gleitzeit webhooks list`"));
     }
-    Ok(said)
+    Ok(said.into())
 }
 
 pub async fn livez() -> &'static str {
@@ -68,9 +67,9 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Failed>
     Ok("ok")
 }
 
-/// Whether the engine answers.
-async fn answers(app: &App) -> Result<(), Rejection> {
-    app.pulse.feel(clock::instant(), app.engine.query(|_| ())).await
+/// Whether the engine answers, and what it warns of.
+async fn answers(app: &App) -> Result<Warnings, Rejection> {
+    app.pulse.feel(clock::instant(), failing_webhooks(app)).await
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
