@@ -101,6 +101,7 @@ impl Retention {
         let terms = self.keep.terms();
         let gone = self.expire(terms.ms)? + self.thin(terms.workflows)?;
         if self.files.file_bytes() > terms.log_bytes {
+            self.looked = None;
             return self.shrink(terms.log_bytes, stop);
         }
         match self.files.oldest_part(PARTS) {

@@ -108,8 +108,13 @@ impl Engine {
     }
 
     fn retention(&self, terms: KeepTerms) -> Retention {
+        self.retention_by(&Arc::new(Keep::new(terms)))
+    }
+
+    /// By terms that may change.
+    fn retention_by(&self, keep: &Arc<Keep>) -> Retention {
         let log = (Arc::clone(&self.log), self.files.clone());
-        Retention::new(self.handle(), Arc::clone(&self.store), log, Arc::new(Keep::new(terms)))
+        Retention::new(self.handle(), Arc::clone(&self.store), log, Arc::clone(keep))
     }
 
     async fn close(self) {

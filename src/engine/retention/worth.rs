@@ -5,17 +5,15 @@ use crate::core::carried::CarriedWorkflow;
 use crate::core::ids::{Seq, WorkflowId};
 use crate::core::state::Workflow;
 use crate::log::OldPart;
+use crate::store::record;
 
 /// Carrying more than one workflow for each so many records costs more time than the disk is worth.
 const RECORDS_PER_CARRIED: u64 = 20;
 /// Of what is freed, one part in so many may be written again. Payloads that are kept would else move through the disk
 /// for ever.
 const PARTS_WRITTEN_AGAIN: u64 = 2;
-/// Records of a carried workflow and of each task of it, in bytes, beside its payloads.
-const WORKFLOW_BYTES: u64 = 256;
-const TASK_BYTES: u64 = 128;
-/// After a look that found too much to carry, the next one waits until the log has grown, or so many of the ended
-/// workflows have gone, by one part in so many.
+/// After a look that found too much to carry, the next one waits until the size of the log has changed, or so many of the
+/// ended workflows have gone, by one part in so many.
 const CHANGE: u64 = 8;
 
 /// What there was when the oldest part of the log was not worth its release.
@@ -29,8 +27,7 @@ pub(super) struct Looked {
 
 impl Looked {
     const fn has_changed(&self, file_bytes: u64) -> bool {
-        let grown = file_bytes.saturating_sub(self.file_bytes);
-        grown > self.file_bytes / CHANGE || self.gone > self.workflows / CHANGE
+        file_bytes.abs_diff(self.file_bytes) > self.file_bytes / CHANGE || self.gone > self.workflows / CHANGE
     }
 }
 
@@ -71,11 +68,10 @@ impl Retention {
     /// What carrying all that has not ended writes.
     fn live_bytes(&self, up_to: Seq) -> Result<u64, Kept> {
         let live = self.live_below(up_to)?;
-        let bytes = self.engine.query_blocking(move |view| {
-            let workflows = live.iter().filter_map(|id| view.state.workflow(*id));
-            workflows.map(|workflow| bytes(workflow, up_to)).sum()
+        let workflows: Vec<Workflow> = self.engine.query_blocking(move |view| {
+            live.iter().filter_map(|id| view.state.workflow(*id).cloned()).collect()
         })?;
-        Ok(bytes)
+        Ok(workflows.iter().map(|workflow| bytes(workflow, up_to)).sum())
     }
 
     fn archived_bytes(&self, id: WorkflowId, up_to: Seq) -> Result<u64, Kept> {
@@ -83,8 +79,9 @@ impl Retention {
     }
 }
 
-/// What carrying a workflow writes, about.
+/// What carrying a workflow writes: its records, with what is small enough to stay inside, and its large payloads.
 fn bytes(workflow: &Workflow, up_to: Seq) -> u64 {
-    let tasks = workflow.tasks.len() as u64;
-    WORKFLOW_BYTES + TASK_BYTES * tasks + CarriedWorkflow::payload_bytes_below(workflow, up_to)
+    let records = CarriedWorkflow::without_grants(workflow).into_events();
+    let own: u64 = records.iter().map(record::size_hint).sum();
+    own + CarriedWorkflow::payload_bytes_below(workflow, up_to)
 }

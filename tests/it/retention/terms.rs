@@ -2,18 +2,20 @@
 //! room, but for what would only move.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use gleitzeit::core::errors;
 use gleitzeit::core::ids::WorkflowId;
-use gleitzeit::engine::{EngineHandle, KeepTerms};
+use gleitzeit::engine::{EngineHandle, Keep, KeepTerms, Retention};
 use serde_json::json;
 
 use super::{Engine, SEGMENT_BYTES, WORKFLOWS, submit, submit_all, text};
 
 /// Enough to come down to what is not worth a release.
 const PASSES: usize = 12;
+const TASKS: usize = 10;
 
 /// Ended workflows of about 10 KB, and one that waits.
 async fn filled(engine: &EngineHandle) -> (Vec<WorkflowId>, WorkflowId) {
@@ -34,9 +36,16 @@ async fn filled(engine: &EngineHandle) -> (Vec<WorkflowId>, WorkflowId) {
 }
 
 async fn pass(engine: &Engine, terms: KeepTerms) {
+    passes(engine.retention(terms), 1).await;
+}
+
+async fn passes(mut retention: Retention, count: usize) -> Retention {
     let (_keep, stop) = channel();
-    let mut retention = engine.retention(terms);
-    tokio::task::spawn_blocking(move || retention.pass(&stop).unwrap()).await.unwrap();
+    let work = move || {
+        (0..count).for_each(|_| retention.pass(&stop).unwrap());
+        retention
+    };
+    tokio::task::spawn_blocking(work).await.unwrap()
 }
 
 /// Waits until the store holds what has ended.
@@ -109,26 +118,55 @@ async fn what_is_too_old_goes_and_gives_its_disk_back() {
 
 /// A part of the log goes in each pass, until no four segments are left behind the newest one.
 async fn gives_disk_back(engine: &Engine, data: &Path, terms: KeepTerms, before: u64) {
-    for _ in 0..PASSES {
-        pass(engine, terms).await;
-    }
+    passes(engine.retention(terms), PASSES).await;
     let after = log_bytes(data);
     assert!(after <= 5 * SEGMENT_BYTES && after <= before * 2 / 3, "{after} of {before} bytes are left");
 }
 
 /// Several of these in a segment, and enough records in each that their number alone would let them be carried.
-#[tokio::test(flavor = "multi_thread")]
-async fn payloads_that_are_kept_do_not_move_through_the_disk() {
-    let directory = tempfile::tempdir().unwrap();
-    let engine = Engine::open(directory.path()).await;
-    let tasks: Vec<serde_json::Value> = (0..10)
-        .map(|number| json!({"name": format!("Encode {number}"), "function": "encode_base64", "args": [text(number)]}))
-        .collect();
-    for _ in 0..WORKFLOWS / 10 {
+async fn kept(engine: &Engine, task: impl Fn(usize) -> serde_json::Value) {
+    let tasks: Vec<serde_json::Value> = (0..TASKS).map(task).collect();
+    for _ in 0..WORKFLOWS / TASKS {
         let id = submit_all(&engine.handle(), "Wide", &tasks).await;
         engine.handle().wait_for_end(id, Duration::from_mins(1)).await.unwrap();
     }
-    archived(&engine, WORKFLOWS / 10).await;
+    archived(engine, WORKFLOWS / TASKS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_payloads_that_are_kept_do_not_move_until_many_have_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::open(directory.path()).await;
+    kept(&engine, |number| {
+        json!({"name": format!("Encode {number}"), "function": "encode_base64", "args": [text(number)]})
+    })
+    .await;
+    let (before, first) = (log_bytes(directory.path()), engine.log.first_seq());
+    assert!(before > 5 * SEGMENT_BYTES, "{before} bytes");
+    let keep = Arc::new(Keep::new(KeepTerms::EVERYTHING));
+    let retention = passes(engine.retention_by(&keep), 2).await;
+    assert_eq!((log_bytes(directory.path()), engine.log.first_seq()), (before, first));
+    // The look that was in vain is repeated, because most of what stood in the way is gone.
+    keep.set(KeepTerms { workflows: 4, ..KeepTerms::EVERYTHING });
+    passes(retention, 1).await;
+    assert!(engine.log.first_seq() > first, "nothing was released");
+    engine.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_payloads_that_are_kept_do_not_move_either() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Engine::open(directory.path()).await;
+    // Parameters and results that stay inside their events, and are most of what the log has.
+    let small = "x".repeat(330);
+    let tasks: Vec<serde_json::Value> = (0..200)
+        .map(|number| json!({"name": format!("Encode {number}"), "function": "encode_base64", "args": [small]}))
+        .collect();
+    for _ in 0..40 {
+        let id = submit_all(&engine.handle(), "Wide", &tasks).await;
+        engine.handle().wait_for_end(id, Duration::from_mins(3)).await.unwrap();
+    }
+    archived(&engine, 40).await;
     let (before, first) = (log_bytes(directory.path()), engine.log.first_seq());
     assert!(before > 5 * SEGMENT_BYTES, "{before} bytes");
     pass(&engine, KeepTerms::EVERYTHING).await;
