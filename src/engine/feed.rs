@@ -7,8 +7,8 @@ use tokio::sync::broadcast;
 
 use super::dispatch::Announcement;
 use crate::core::errors;
-use crate::core::event::Record;
-use crate::core::ids::{Seq, WorkflowId};
+use crate::core::event::{Event, Record};
+use crate::core::ids::{Seq, Timestamp, WorkflowId};
 use crate::core::rejection::Rejection;
 use crate::log::{LogError, LogRead};
 use crate::store::record::decode;
@@ -96,6 +96,36 @@ impl Feed {
     /// The position after the last durable record.
     pub fn durable_end(&self) -> Seq {
         self.log.durable_end()
+    }
+
+    /// Where the log begins to tell of a workflow that was written last at `spec_seq`. One that was opened again after it had left memory is written anew, and
+    /// what was told of it before is still there. Reads the disk, as [`Self::read`] does.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn beginning_of(&self, spec_seq: Seq, created_at: Timestamp) -> Result<Seq, Rejection> {
+        let (written, _) = self.read_among(spec_seq, 1, 1, &|_| true)?;
+        match written.first().map(|(_, record)| &record.event) {
+            Some(Event::WorkflowCarried { workflow: carried }) if carried.released.is_none() => {
+                self.first_at(created_at)
+            }
+            Some(_) | None => Ok(spec_seq),
+        }
+    }
+
+    /// The first record of that time, or after it: times never go back in the log.
+    fn first_at(&self, at: Timestamp) -> Result<Seq, Rejection> {
+        let (mut low, mut high) = (self.log.first_seq(), self.log.durable_end());
+        while low < high {
+            let middle = Seq(low.0 + (high.0 - low.0) / 2);
+            let (found, _) = self.read_among(middle, 1, 1, &|_| true)?;
+            if found.first().is_some_and(|(_, record)| record.at < at) {
+                low = middle.next();
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
     }
 
     /// Up to `limit` durable records from `from` on that `wanted` accepts, and where to read on. Reads the disk:

@@ -196,6 +196,15 @@ impl EngineHandle {
         blocking(move || feed.read(from, limit, &wanted)).await?
     }
 
+    /// Where the events of a workflow begin; see [`super::Feed::beginning_of`].
+    ///
+    /// # Errors
+    /// As for [`Self::read_events`].
+    pub async fn beginning_of(&self, workflow: &Workflow) -> Result<Seq, Rejection> {
+        let (feed, spec_seq, created_at) = (self.feed().clone(), workflow.spec_seq, workflow.created_at);
+        blocking(move || feed.beginning_of(spec_seq, created_at)).await?
+    }
+
     /// Returns when the workflow has ended, or when the time is up.
     ///
     /// # Errors

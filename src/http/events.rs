@@ -54,7 +54,7 @@ pub async fn of_workflow(
     if let Some(imported) = &workflow.spec.imported {
         return imports::events(&app.engine.payload(&imported.events).await?, from, limit);
     }
-    let from = Seq(from).max(workflow.spec_seq);
+    let from = Seq(from).max(app.engine.beginning_of(&workflow).await?);
     let id = workflow.id;
     let (found, next) =
         app.engine.read_events(from, limit, move |record| record.event.workflow() == Some(id)).await?;

@@ -136,3 +136,27 @@ fn a_workflow_is_retried_with_parameters_for_several_tasks() {
     );
     assert_eq!(ended(&rest, &id)["status"], "completed");
 }
+
+/// Each retry finds it in the store alone, and writes it into the log anew.
+#[test]
+fn a_workflow_that_is_opened_again_tells_all_that_has_happened_to_it() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), &[]);
+    let rest = server.rest();
+    let bad = json!({"name": "bad", "function": "fibonacci", "args": [-1]});
+    submit(&rest, &json!({"name": "Before", "tasks": [function("x", &json!("x"), &[])]}));
+    let id = submit(&rest, &json!({"name": "Again", "tasks": [bad]}));
+    let count = |kind: &str| {
+        let events = rest.read(&format!("/workflows/{id}/events"));
+        let items = events["items"].as_array().unwrap();
+        assert_eq!(items[0]["type"], "workflow_submitted", "{events}");
+        items.iter().filter(|event| event["type"] == kind).count()
+    };
+    for retries in 0..3 {
+        assert_eq!(ended(&rest, &id)["status"], "failed");
+        assert_eq!((count("tasks_retried"), count("task_failed")), (retries, retries + 1));
+        server.terminate();
+        server.restart();
+        posted(&rest, &format!("/workflows/{id}/retry"), &json!({}), 200);
+    }
+}
