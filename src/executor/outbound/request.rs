@@ -33,6 +33,15 @@ const KEPT_HEADERS: [HeaderName; 9] = [
 const HARMLESS_HEADERS: [HeaderName; 5] =
     [header::ACCEPT, header::ACCEPT_LANGUAGE, header::CONTENT_TYPE, header::RANGE, header::USER_AGENT];
 
+/// How errors name a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NamedBy {
+    /// Its URL without the query, which may hold a secret.
+    Path,
+    /// Scheme, host and port alone.
+    Origin,
+}
+
 /// Set the public fields to other limits than the usual ones.
 #[derive(Clone)]
 pub struct Request {
@@ -46,6 +55,7 @@ pub struct Request {
     pub max_bytes: usize,
     /// How many redirects are followed. With 0 a redirect is the response.
     pub redirects: u32,
+    named_by: NamedBy,
 }
 
 /// Headers and bodies hold secrets, so only the target is shown.
@@ -61,12 +71,31 @@ impl Request {
     pub fn new(method: &str, url: &str, max_bytes: usize) -> Result<Self, OutboundError> {
         Ok(Self {
             method: parse_method(method)?,
-            url: parse_url(url)?,
+            url: parse_url(url, NamedBy::Path)?,
             headers: HeaderMap::new(),
             body: Bytes::new(),
             timeout_ms: TIMEOUT_DEFAULT_MS,
             max_bytes,
             redirects: REDIRECTS_DEFAULT,
+            named_by: NamedBy::Path,
+        })
+    }
+
+    /// A post to a receiver of webhooks. With many of them the path is the secret, so no error shows it.
+    ///
+    /// # Errors
+    /// [`OutboundError::Invalid`]: the URL cannot be used, and why.
+    pub fn to_receiver(url: &str, max_bytes: usize) -> Result<Self, OutboundError> {
+        Ok(Self {
+            method: Method::POST,
+            url: parse_url(url, NamedBy::Origin)?,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            timeout_ms: TIMEOUT_DEFAULT_MS,
+            max_bytes,
+            // A redirected post would become another request, at another place.
+            redirects: 0,
+            named_by: NamedBy::Origin,
         })
     }
 
@@ -105,16 +134,21 @@ impl Request {
         }
     }
 
-    /// How errors name it. The query is left out: it may hold a secret.
+    /// How errors name it, without what may hold a secret.
     pub fn target(&self) -> String {
         format!("{} {}", self.method, self.place())
     }
 
     pub(super) fn place(&self) -> String {
-        let mut shown = self.url.clone();
-        shown.set_query(None);
-        shown.set_fragment(None);
-        shown.into()
+        match self.named_by {
+            NamedBy::Path => {
+                let mut shown = self.url.clone();
+                shown.set_query(None);
+                shown.set_fragment(None);
+                shown.into()
+            }
+            NamedBy::Origin => self.url.origin().ascii_serialization(),
+        }
     }
 
     /// The request that a redirect asks for, as browsers understand it (RFC 9110, 15.4).
@@ -164,8 +198,8 @@ fn parse_method(text: &str) -> Result<Method, OutboundError> {
     }
 }
 
-fn parse_url(text: &str) -> Result<Url, OutboundError> {
-    let refused = |why: &str| OutboundError::Invalid(format!("`{}` {why}", shown(text)));
+fn parse_url(text: &str, named_by: NamedBy) -> Result<Url, OutboundError> {
+    let refused = |why: &str| OutboundError::Invalid(format!("`{}` {why}", shown(text, named_by)));
     if text.len() > URL_BYTES_MAX {
         return Err(refused("has more than 64 KiB"));
     }
@@ -189,9 +223,16 @@ fn check_url(url: &Url) -> Result<(), &'static str> {
 }
 
 /// The part of a URL before anything secret, for a message.
-fn shown(text: &str) -> String {
+fn shown(text: &str, named_by: NamedBy) -> String {
     const SHOWN_CHARS: usize = 100;
-    let visible = text.split(['?', '#']).next().unwrap_or_default();
+    let visible = match named_by {
+        NamedBy::Path => text.split(['?', '#']).next().unwrap_or_default(),
+        NamedBy::Origin => {
+            let authority = text.find("://").map_or(0, |at| at + 3);
+            let rest = &text[authority..];
+            &text[..authority + rest.find(['/', '?', '#']).unwrap_or(rest.len())]
+        }
+    };
     let without_user = match (visible.find("://"), visible.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => {
             format!("{}://...@{}", &visible[..scheme], &visible[at + 1..])

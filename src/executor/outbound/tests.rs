@@ -309,6 +309,32 @@ async fn silence_and_broken_connections_are_told_apart_and_may_be_tried_again() 
     assert!(error.to_string().contains("refused") && error.is_transient(), "{error}");
 }
 
+/// With many receivers the path is the secret.
+#[tokio::test]
+async fn a_receiver_is_named_without_its_path() {
+    let secret = |origin: &str| format!("{origin}/services/hidden?key=hidden#hidden");
+    let plain = serve(redirecting).await;
+    for (origin, allow) in [
+        ("http://127.0.0.1:9", &["127.0.0.1"][..]),
+        ("http://127.0.0.1:9", &[]),
+        ("http://localhost:9", &[]),
+        (&format!("https://{plain}"), &["127.0.0.1"]),
+    ] {
+        let request = Request::to_receiver(&secret(origin), 1 << 20).unwrap();
+        let error = send(allow, request).await.expect_err("it cannot be reached").to_string();
+        assert!(error.starts_with(&format!("POST {origin}: ")) && !error.contains("hidden"), "{error}");
+    }
+    for (origin, shown) in [
+        ("ftp://x.example", "`ftp://x.example` does not begin with"),
+        ("http://me:hidden@x.example", "`http://...@x.example` holds a user name"),
+        ("http://x y", "`http://x y` is not a URL"),
+        ("", "`` is not a URL"),
+    ] {
+        let error = Request::to_receiver(&secret(origin), 1 << 20).expect_err(origin).to_string();
+        assert!(error.starts_with(shown) && !error.contains("hidden"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_dropped_request_closes_its_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

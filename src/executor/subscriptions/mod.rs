@@ -207,9 +207,7 @@ impl Tools {
         };
         let url = &known.terms.url;
         let fill = || {
-            let mut request = Request::new("POST", url, ANSWER_BYTES_MAX)?;
-            // A redirected post would become another request, at another place.
-            request.redirects = 0;
+            let mut request = Request::to_receiver(url, ANSWER_BYTES_MAX)?;
             request.timeout_ms = self.timeout_ms;
             request.header("content-type", CONTENT_TYPE)?;
             sign(&mut request, &notice.id, &notice.body, Some(&secret))?;

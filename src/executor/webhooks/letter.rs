@@ -92,9 +92,7 @@ impl Letter {
     /// One try: the time in its signature is that of the try.
     pub fn request(&self) -> Result<Request, FailureReport> {
         let fill = || {
-            let mut request = Request::new("POST", &self.url, ANSWER_BYTES_MAX)?;
-            // A redirected post would become another request, at another place.
-            request.redirects = 0;
+            let mut request = Request::to_receiver(&self.url, ANSWER_BYTES_MAX)?;
             request.timeout_ms = self.timeout_ms;
             request.header("content-type", "application/json")?;
             super::sign(&mut request, &self.id, &self.body, self.secret.as_ref())?;

@@ -76,12 +76,14 @@ fn a_webhook_that_fails_is_shown_by_every_verb_that_looks() {
         let (_, listed) = said(&server, "webhooks list");
         listed.contains("failing").then_some(listed)
     });
-    for words in ["FAILING SINCE", "WAITING", "NEXT TRY", "LAST ERROR", "the receiver answered 503", &target]
-    {
+    for words in ["FAILING SINCE", "NEXT TRY", "LAST ERROR", "the receiver answered 503", &target] {
         assert!(listed.contains(words), "{words}: {listed}");
     }
     let (_, shown) = said(&server, &format!("webhooks show {id}"));
-    assert!(shown.contains("failing since") && shown.contains("the receiver answered 503"), "{shown}");
+    for line in [&["failing since"][..], &["last error", "the receiver answered 503"], &["waiting", " 1"]] {
+        let is_there = shown.lines().any(|said| line.iter().all(|words| said.contains(words)));
+        assert!(is_there, "{line:?}: {shown}");
+    }
     let (code, health) = said(&server, "health");
     assert!(code == 0 && health.contains(&format!("webhook {id} has been failing since")), "{health}");
     let (code, report) = said(&server, "doctor");
@@ -90,4 +92,26 @@ fn a_webhook_that_fails_is_shown_by_every_verb_that_looks() {
     let (_, section) = rest.split_once("== Webhooks ==").unwrap();
     assert!(section.contains("the receiver answered 503"), "{section}");
     assert!(!report.contains("a-secret-path"), "a report goes to others: {report}");
+}
+
+#[test]
+fn a_receiver_that_cannot_be_reached_is_named_without_its_path() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["--http-allow", "127.0.0.1"]);
+    // Nobody listens there.
+    let (code, id) = said(&server, "webhooks add http://127.0.0.1:9/services/T/a-secret-path -o name");
+    assert_eq!(code, 0, "{id}");
+    let hello = "name: Say hello\ntasks: [{name: U, function: generate_uuid}]\n";
+    assert!(verb(&server, "run -q -", hello).status.success());
+    let error = until("the list says why", SOON, || {
+        let page: Value = serde_json::from_str(&said(&server, "webhooks list -o json").1).ok()?;
+        page["items"][0]["failing"]["error"].as_str().map(str::to_owned)
+    });
+    assert!(error.starts_with("POST http://127.0.0.1:9: ") && error.contains("refused"), "{error}");
+    let (_, deliveries) = said(&server, &format!("webhooks deliveries {}", id.trim()));
+    let (_, report) = said(&server, "doctor");
+    let events = server.rest().read("/events?since=0&limit=1000").to_string();
+    for told in [&deliveries, &report, &events] {
+        assert!(told.contains("POST http://127.0.0.1:9: ") && !told.contains("a-secret-path"), "{told}");
+    }
 }

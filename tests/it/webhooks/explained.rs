@@ -1,9 +1,11 @@
 //! `why` for a task that is handed on: whom to, how far that is, and nothing that may be a secret.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::receiver::{Receiver, Reply};
-use super::{SOON, call, deliveries, ended, submit};
+use super::{SOON, call, deliveries, ended, submit, task};
 use crate::harness::{Rest, Server, until};
 
 fn why(rest: &Rest, workflow: &str) -> Value {
@@ -30,14 +32,18 @@ fn says(rest: &Rest, workflow: &str, words: &str) -> (Value, Value) {
     })
 }
 
+/// A server whose next try is an hour away.
+fn serve_patient(directory: &Path) -> Server {
+    let config = directory.join("gleitzeit.toml");
+    let text = "[http]\nallow = [\"127.0.0.1\"]\n[webhooks]\ntimeout_seconds = 300\nretry_base_seconds = 3600\nretry_max_seconds = 3600\n";
+    std::fs::write(&config, text).unwrap();
+    Server::start(&directory.join("data"), &["--config", config.to_str().unwrap()])
+}
+
 #[test]
 fn a_task_that_is_handed_on_says_to_whom_and_how_far_that_is() {
     let directory = tempfile::tempdir().unwrap();
-    let config = directory.path().join("gleitzeit.toml");
-    let text = "[http]\nallow = [\"127.0.0.1\"]\n[webhooks]\ntimeout_seconds = 300\nretry_base_seconds = 3600\nretry_max_seconds = 3600\n";
-    std::fs::write(&config, text).unwrap();
-    let flags = ["--config", config.to_str().unwrap()];
-    let mut server = Server::start(&directory.path().join("data"), &flags);
+    let mut server = serve_patient(directory.path());
     let (rest, busy, silent, willing) =
         (server.rest(), Receiver::start(), Receiver::start(), Receiver::start());
     busy.answers_always(Reply::Status(503));
@@ -71,4 +77,34 @@ fn a_task_that_is_handed_on_says_to_whom_and_how_far_that_is() {
     assert_eq!(call(&rest, &callback, json!({"result": 1})).0, 200);
     ended(&rest, &taken);
     assert_eq!(why(&rest, &taken)["reasons"][0]["kind"], "ended");
+}
+
+#[test]
+fn a_receiver_that_cannot_be_reached_or_refuses_is_named_without_its_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = serve_patient(directory.path());
+    let rest = server.rest();
+    // Nobody listens there.
+    let unreached =
+        submit(&rest, "http://127.0.0.1:9/services/T/hidden?key=hidden", json!({"timeout": 7200}));
+    let begins = "try 1 to post it to http://127.0.0.1:9 failed: POST http://127.0.0.1:9: ";
+    let (reason, _) = says(&rest, &unreached, begins);
+    assert!(reason["error"].as_str().unwrap().contains("refused"), "{reason}");
+    assert_eq!(deliveries(&rest, &unreached).pop().unwrap()["error"], reason["error"]);
+
+    let stern = Receiver::start();
+    stern.answers_always(Reply::Status(400));
+    let url = format!("{}/services/T/hidden", host(&stern));
+    let refused = submit(&rest, &url, json!({"max_retries": 0}));
+    ended(&rest, &refused);
+    let error = task(&rest, &refused)["error"]["message"].as_str().unwrap().to_owned();
+    assert!(error.starts_with(&format!("POST {} answered 400 and does not take", host(&stern))), "{error}");
+
+    let misspelt = submit(&rest, "ftp://127.0.0.1/services/T/hidden", json!({"max_retries": 0}));
+    ended(&rest, &misspelt);
+    let error = task(&rest, &misspelt)["error"]["message"].as_str().unwrap().to_owned();
+    assert!(error.starts_with("`ftp://127.0.0.1` does not begin with"), "{error}");
+
+    let events = rest.read("/events?since=0&limit=1000").to_string();
+    assert!(events.contains("POST http://127.0.0.1:9: ") && !events.contains("hidden"), "{events}");
 }
