@@ -104,7 +104,7 @@ pub(super) fn gone(services: &[GoneService]) -> String {
         return String::new();
     }
     let row = |service: &GoneService| {
-        let left = service.left.clone().unwrap_or_else(|| "before the start".to_owned());
+        let left = service.left.clone().unwrap_or_else(|| "unknown".to_owned());
         let cells = [service.name.clone(), left, text(&service.more, "last_seen_at")];
         let counts = ["tasks_completed", "tasks_failed"].map(|name| text(&service.more, name));
         cells.into_iter().chain(counts).chain([service.task_types.join(" ")]).collect()

@@ -52,7 +52,7 @@ pub struct GonePicture {
     pub name: Arc<str>,
     pub last_seen: Timestamp,
     pub totals: ServiceTotals,
-    /// What was seen of it; nothing where it went before the server was started.
+    /// What was seen of it; nothing of one that only the log knows, as one that went before the server was started.
     pub departed: Option<Departed>,
 }
 

@@ -54,7 +54,7 @@ const LEFT = { clean: 'said goodbye', drained: 'was drained', lost: 'its connect
 function Gone({ service }) {
   const types = service.task_types.join(', ');
   return html`<li class="entry gone-entry muted"><${Status} status="offline" word="Gone" /><span class="name clip" title=${service.name}>${service.name}</span>
-    <span class="clip" title=${types}>${types}</span><span class="clip">${LEFT[service.left] ?? 'was here before the server was started'}</span><span class="num right" title=${fineTime(service.last_seen_at)}>${ago(service.last_seen_at, now.value)}</span></li>`;
+    <span class="clip" title=${types}>${types}</span><span class="clip">${LEFT[service.left] ?? 'last reported'}</span><span class="num right" title=${fineTime(service.last_seen_at)}>${ago(service.last_seen_at, now.value)}</span></li>`;
 }
 
 /** One worker by its id, or all that share a name; what runs there now, and what failed there lately. */

@@ -245,7 +245,7 @@ fn services(model: &Model, now: Timestamp) -> Vec<Row> {
 }
 
 fn of_gone(service: &GoneService, now: Timestamp) -> Row {
-    let left = service.left.as_deref().unwrap_or("before the start");
+    let left = service.left.as_deref().unwrap_or("unknown");
     let more = &service.more;
     let cells = [
         look::said("gone"),

@@ -24,7 +24,8 @@ pub struct ServicePage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GoneService {
     pub name: String,
-    /// `clean`, `drained`, `lost` or `refused`; nothing where it went before the server was started.
+    /// `clean`, `drained`, `lost`, `refused` or `unreadable`; nothing of one that only the log knows, as one that went before
+    /// the server was started.
     #[serde(default)]
     pub left: Option<String>,
     #[serde(default)]

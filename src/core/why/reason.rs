@@ -123,7 +123,7 @@ pub struct Gone {
     pub service: Arc<str>,
     /// Of one that only the log knows, that of its latest report.
     pub last_seen: Timestamp,
-    /// Unknown of one that went before the server was started.
+    /// Unknown of one that only the log knows.
     pub how: Option<Left>,
 }
 
@@ -269,10 +269,7 @@ impl Gone {
         let ago = now.since(self.last_seen) / 1_000;
         match self.how {
             Some(how) => format!("; \"{}\" did, and left {ago} s ago {}", self.service, how.in_words()),
-            None => format!(
-                "; \"{}\" has not come back since the server was started, and reported last {ago} s ago",
-                self.service
-            ),
+            None => format!("; \"{}\" last reported {ago} s ago", self.service),
         }
     }
 }

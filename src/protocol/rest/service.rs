@@ -58,10 +58,10 @@ pub struct ReportedView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct GoneServiceView {
     pub name: Arc<str>,
-    /// When its connection ended. Of one that has not come back since the server was started: when it reported last.
+    /// When its connection ended. Of one that only the log knows: when it reported last.
     pub last_seen_at: Rfc3339,
-    /// `clean`, `drained`, `lost` or `refused`; null, as are those that follow, of one that went before the server was
-    /// started.
+    /// `clean`, `drained`, `lost`, `refused` or `unreadable`; null, as are those that follow, of one that only the log knows,
+    /// as one that went before the server was started.
     #[schema(schema_with = words::left)]
     pub left: Option<&'static str>,
     /// The `node_id` that it had.

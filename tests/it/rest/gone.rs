@@ -142,5 +142,5 @@ async fn why_names_a_service_that_used_to_do_it() {
     assert_eq!((&reason["gone"]["service"], &reason["gone"]["left"]), (&json!("nobody"), &Value::Null));
     assert_eq!(reason["gone"]["last_seen_at"], known["last_seen_at"]);
     let message = reason["message"].as_str().unwrap();
-    assert!(message.contains("has not come back since the server was started"), "{message}");
+    assert!(message.contains("; \"nobody\" last reported "), "{message}");
 }
