@@ -78,15 +78,25 @@ export function ago(at, now) {
 }
 
 /**
- * How much waits for a webhook that fails, and how long for.
- * @param {{waiting: number, more_waiting: boolean, next_at: string | null}} failing @param {number} now
+ * What went wrong with a webhook that fails, how much waits for it where that was counted, and how long for.
+ * @param {{error: string | null, waiting: number | null, more_waiting: boolean | null, next_at: string | null}} failing @param {number} now
  */
-export function waitsFor(failing, now) {
-  const number = failing.more_waiting ? `${count(failing.waiting)} or more` : failing.waiting === 0 ? 'no' : count(failing.waiting);
-  const waits = failing.waiting < 2 && !failing.more_waiting ? `${number} end waits` : `${number} ends wait`;
-  if (!failing.next_at) return waits;
-  const left = ms(failing.next_at) - now;
-  return `${waits}, the next try is ${left > 0 ? `in ${duration(left)}` : 'under way'}`;
+export function howItFails(failing, now) {
+  return [failing.error, waitsFor(failing, now)].filter(Boolean).join('; ');
+}
+
+/** @param {{waiting: number | null, more_waiting: boolean | null, next_at: string | null}} failing @param {number} now */
+export function waitsFor({ waiting, more_waiting: more, next_at: next }, now) {
+  const parts = [];
+  if (waiting !== null) {
+    const number = more ? `${count(waiting)} or more` : waiting === 0 ? 'no' : count(waiting);
+    parts.push(waiting < 2 && !more ? `${number} end waits` : `${number} ends wait`);
+  }
+  if (next) {
+    const left = ms(next) - now;
+    parts.push(`the next try is ${left > 0 ? `in ${duration(left)}` : 'under way'}`);
+  }
+  return parts.join(', ');
 }
 
 /** The beginning of a generated id, which is enough for the eye. @param {string} id */

@@ -147,11 +147,11 @@ impl Add {
 fn list(output: &Output, page: &Page<Webhook>) -> anyhow::Result<()> {
     let row = |webhook: &Webhook| {
         let Webhook { id, url, events, .. } = webhook;
-        let [since, waiting, next, error] = failing(webhook);
-        vec![id.clone(), standing(webhook), events.join(" "), url.clone(), since, waiting, next, error]
+        let [since, next, error] = failing(webhook);
+        vec![id.clone(), standing(webhook), events.join(" "), url.clone(), since, next, error]
     };
     let names = page.items.iter().map(|webhook| webhook.id.clone());
-    let head = ["WEBHOOK", "STATUS", "EVENTS", "URL", "FAILING SINCE", "WAITING", "NEXT TRY", "LAST ERROR"];
+    let head = ["WEBHOOK", "STATUS", "EVENTS", "URL", "FAILING SINCE", "NEXT TRY", "LAST ERROR"];
     output.print(page, Some(&page.items), names, || table(&head, page.items.iter().map(row)))
 }
 
@@ -161,18 +161,24 @@ pub(super) fn standing(webhook: &Webhook) -> String {
     if fails { "failing".to_owned() } else { webhook.status.clone() }
 }
 
-/// Since when it fails, how much waits, when it is tried next and what went wrong; nothing where it does not.
-pub(super) fn failing(webhook: &Webhook) -> [String; 4] {
-    let Some(failing) = &webhook.failing else { return <[String; 4]>::default() };
-    let more = if failing.more_waiting { " or more" } else { "" };
+/// Since when it fails, when it is tried next and what went wrong; nothing where it does not.
+pub(super) fn failing(webhook: &Webhook) -> [String; 3] {
+    let Some(failing) = &webhook.failing else { return <[String; 3]>::default() };
     let [next, error] = [&failing.next_at, &failing.error].map(|text| text.clone().unwrap_or_default());
-    [failing.since.clone(), format!("{}{more}", failing.waiting), next, error]
+    [failing.since.clone(), next, error]
+}
+
+/// How many ends wait for it, where that was counted.
+fn waiting(webhook: &Webhook) -> Option<String> {
+    let failing = webhook.failing.as_ref()?;
+    let more = if failing.more_waiting == Some(true) { " or more" } else { "" };
+    Some(format!("{}{more}", failing.waiting?))
 }
 
 fn shown(output: &Output, webhook: &Webhook) -> anyhow::Result<()> {
     let more = &webhook.more;
     let filter = text(more, "filter");
-    let [since, waiting, next, error] = failing(webhook);
+    let [since, next, error] = failing(webhook);
     output.one(webhook, &webhook.id, || {
         pairs(&[
             ("webhook", webhook.id.clone()),
@@ -184,7 +190,7 @@ fn shown(output: &Output, webhook: &Webhook) -> anyhow::Result<()> {
             ("reason", text(more, "reason")),
             ("failing since", since),
             ("last error", error),
-            ("waiting", waiting),
+            ("waiting", waiting(webhook).unwrap_or_default()),
             ("next try", next),
             ("created", text(more, "created_at")),
             ("cursor", text(more, "cursor")),

@@ -1,6 +1,6 @@
 // Receivers outside that are told of ends: whether they are told, what became of the latest messages, and verbs for both.
 import { html, useEffect } from '../html.js';
-import { ago, count, fineTime, plural, shortId, waitsFor } from '../format.js';
+import { ago, count, fineTime, howItFails, plural, shortId } from '../format.js';
 import { get, post, segment } from '../state/api.js';
 import { now } from '../state/clock.js';
 import { overview } from '../state/overview.js';
@@ -35,7 +35,7 @@ function All() {
     { key: 'url', title: 'Receiver', track: 'minmax(140px, 2fr)', cell: (hook) => html`<a href=${address(['webhooks', hook.id])} title=${hook.url}>${hook.url}</a>` },
     { key: 'events', title: 'Is told', track: 'minmax(120px, 1fr)', from: 560, cell: (hook) => html`<span class="muted" title=${hook.events.join(', ')}>${hook.events.join(', ')}</span>` },
     { key: 'description', title: 'Description', track: 'minmax(100px, 1fr)', from: 800, cell: (hook) => html`<span class="muted" title=${hook.description ?? ''}>${hook.description ?? ''}</span>` },
-    { key: 'error', title: 'Last error', track: 'minmax(110px, 1fr)', from: 700, cell: (hook) => (hook.failing ? html`<span class="muted" title=${`${hook.failing.error}, since ${fineTime(hook.failing.since)}; ${waitsFor(hook.failing, now.value)}`}>${hook.failing.error}</span>` : '') },
+    { key: 'error', title: 'Last error', track: 'minmax(110px, 1fr)', from: 700, cell: (hook) => (hook.failing ? html`<span class="muted" title=${`Since ${fineTime(hook.failing.since)}: ${howItFails(hook.failing, now.value)}`}>${hook.failing.error}</span>` : '') },
     { key: 'given', title: 'Given up', track: '84px', right: true, from: 640, cell: (hook) => (hook.given_up_in_a_row > 0 ? html`<span class="status s-failed">${count(hook.given_up_in_a_row)}</span>` : '') },
     { key: 'changed', title: 'Changed', track: '92px', right: true, from: 640, cell: (hook) => html`<span title=${fineTime(hook.changed_at)}>${ago(hook.changed_at, now.value)}</span>` },
   ];
@@ -93,8 +93,8 @@ function One({ id }) {
       <button class="button" onClick=${() => sent(() => post(`${path}/test`))}><${Icon} name="out" />Send a test</button>
       <button class="button quiet small" onClick=${() => copy(cli(['webhooks', 'show', hook.id]), 'Command copied')}>Copy CLI</button></div></div>
     ${hook.status === 'disabled' && html`<div class="note bad">It was disabled: ${hook.reason}. Mend the receiver, then resume it; it goes on where it stopped.</div>`}
-    ${hook.failing && hook.status !== 'disabled' && html`<div class="note warn wrap">It has been failing since ${fineTime(hook.failing.since)}: ${hook.failing.error}; ${waitsFor(hook.failing, now.value)}.</div>`}
-    ${hook.failing && hook.status === 'disabled' && html`<div class="note warn wrap">The last try failed: ${hook.failing.error}; ${waitsFor(hook.failing, now.value)}.</div>`}
+    ${hook.failing && hook.status !== 'disabled' && html`<div class="note warn wrap">It has been failing since ${fineTime(hook.failing.since)}: ${howItFails(hook.failing, now.value)}.</div>`}
+    ${hook.failing && hook.status === 'disabled' && html`<div class="note warn wrap">The last try failed: ${howItFails(hook.failing, now.value)}.</div>`}
     ${hook.missed && html`<div class="note warn">It missed what the log held from ${count(hook.missed.from)} to ${count(hook.missed.to)}: retention released it before it was told.</div>`}
     <dl class="facts">
       <dt>Id</dt><dd class="row mono" style=${{ gap: '2px' }}><span class="clip">${hook.id}</span><${CopyButton} text=${hook.id} label="Copy the id" what="Id copied" /></dd>

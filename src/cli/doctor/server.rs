@@ -88,7 +88,7 @@ async fn webhooks(report: &mut Report, client: &Client) -> Result<(), ClientErro
         cells.extend(webhooks::failing(webhook));
         cells
     };
-    let head = ["WEBHOOK", "STATUS", "RECEIVER", "FAILING SINCE", "WAITING", "NEXT TRY", "LAST ERROR"];
+    let head = ["WEBHOOK", "STATUS", "RECEIVER", "FAILING SINCE", "NEXT TRY", "LAST ERROR"];
     let said =
         if page.items.is_empty() { "none\n".to_owned() } else { table(&head, page.items.iter().map(row)) };
     report.section("Webhooks", &said);

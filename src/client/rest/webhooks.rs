@@ -50,11 +50,11 @@ pub struct FailingWebhook {
     /// When it is tried again.
     #[serde(default)]
     pub next_at: Option<String>,
-    /// Ends that wait to be sent, and whether there may be more.
+    /// Ends that wait to be sent, and whether there may be more. Lists do not say so.
     #[serde(default)]
-    pub waiting: u64,
+    pub waiting: Option<u64>,
     #[serde(default)]
-    pub more_waiting: bool,
+    pub more_waiting: Option<bool>,
     #[serde(flatten)]
     pub more: Map<String, Value>,
 }

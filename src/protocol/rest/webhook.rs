@@ -52,10 +52,10 @@ pub struct FailingView {
     pub tries: u32,
     /// When it is tried again; nothing when it is not, as while the webhook is paused or disabled.
     pub next_at: Option<Rfc3339>,
-    /// Ends that wait to be sent.
-    pub waiting: usize,
+    /// Ends that wait to be sent. Null in lists, and where they cannot be counted now.
+    pub waiting: Option<usize>,
     /// Whether more may wait: at most 1,000 are counted, and at most 20,000 records of the log looked at.
-    pub more_waiting: bool,
+    pub more_waiting: Option<bool>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -143,20 +143,23 @@ impl WebhookView {
             cursor: known.cursor.0,
             given_up_in_a_row: known.given_up,
             missed: known.missed.map(MissedView::from),
-            failing: None,
+            failing: known.failing().map(|(since, latest)| FailingView::of(known, since, latest)),
         }
     }
 
-    /// The same with how it fails. `untold` is what waits for it.
+    /// The same with what waits for it while it fails.
     #[must_use]
-    pub fn failing(mut self, known: &Subscription, untold: Untold) -> Self {
-        self.failing = known.failing().map(|(since, latest)| FailingView::of(known, since, latest, untold));
+    pub fn counted(mut self, untold: Untold) -> Self {
+        if let Some(failing) = &mut self.failing {
+            failing.waiting = Some(untold.ends);
+            failing.more_waiting = Some(untold.more);
+        }
         self
     }
 }
 
 impl FailingView {
-    fn of(known: &Subscription, since: Timestamp, latest: &DeliveryNote, untold: Untold) -> Self {
+    fn of(known: &Subscription, since: Timestamp, latest: &DeliveryNote) -> Self {
         let (response_status, error) = outcome(&latest.outcome);
         let due = known.waiting().filter(|_| known.is_enabled()).map(|(_, due)| Rfc3339(due));
         Self {
@@ -166,8 +169,8 @@ impl FailingView {
             response_status,
             tries: latest.tries,
             next_at: due,
-            waiting: untold.ends,
-            more_waiting: untold.more,
+            waiting: None,
+            more_waiting: None,
         }
     }
 }
@@ -175,18 +178,25 @@ impl FailingView {
 /// What the health of the server says of a subscription that is to tell and does not. Anybody may read it, so it names
 /// no receiver.
 pub fn webhook_warning(id: SubscriptionId, known: &Subscription) -> Option<String> {
-    let (since, _) = known.failing()?;
-    let since = Rfc3339(since);
+    let failing_since = known.failing().map(|(since, _)| Rfc3339(since));
     match known.status {
-        SubscriptionStatus::Enabled => Some(format!(
-            "webhook {id} has been failing since {since}: its receiver does not take what it is sent; see `gleitzeit webhooks show \
-             {id}`"
-        )),
-        SubscriptionStatus::Disabled(why) => Some(format!(
-            "webhook {id} has been failing since {since} and is disabled ({}): mend the receiver, then `gleitzeit webhooks resume \
-             {id}`",
-            disabled_for(why)
-        )),
+        SubscriptionStatus::Enabled => failing_since.map(|since| {
+            format!(
+                "webhook {id} has been failing since {since}: its receiver does not take what it is sent; see `gleitzeit webhooks \
+                 show {id}`"
+            )
+        }),
+        // What was sent by hand may have been taken, which ends the failure and sends nothing else.
+        SubscriptionStatus::Disabled(why) => {
+            let how = failing_since.map_or_else(
+                || format!("is disabled, at the latest since {}", Rfc3339(known.changed_at)),
+                |since| format!("has been failing since {since} and is disabled"),
+            );
+            let why = disabled_for(why);
+            Some(format!(
+                "webhook {id} {how} ({why}): mend the receiver, then `gleitzeit webhooks resume {id}`"
+            ))
+        }
         // Whoever paused it knows.
         SubscriptionStatus::Paused => None,
     }

@@ -1,5 +1,6 @@
 //! Receivers that do not take what they are sent.
 
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -186,7 +187,11 @@ fn a_webhook_that_fails_says_since_when_and_why_and_what_waits() {
         "response_status": 503, "tries": 1, "next_at": tried["next_at"], "waiting": 3, "more_waiting": false,
     });
     assert_eq!((&known["status"], &known["failing"]), (&json!("enabled"), &failing), "{known}");
-    assert_eq!(rest.read("/webhooks")["items"], json!([known]));
+    let mut listed = known;
+    for name in ["waiting", "more_waiting"] {
+        listed["failing"][name] = Value::Null;
+    }
+    assert_eq!(rest.read("/webhooks")["items"], json!([listed]), "a list counts nothing");
     let warned = warnings(&server);
     assert!(warned.contains(&id) && warned.contains(tried["first_at"].as_str().unwrap()), "{warned}");
     assert!(!warned.contains("127.0.0.1"), "anybody may read it: {warned}");
@@ -235,8 +240,48 @@ fn a_disabled_webhook_is_warned_of_until_it_is_resumed() {
     assert_eq!(rest.read(&webhook)["failing"]["waiting"], 1);
     let warned = warnings(&server);
     assert!(warned.contains("is disabled (the receiver answered 410: it is gone)"), "{warned}");
+
+    // What is sent by hand and taken ends the failure. Nothing else is sent, which has to be told on.
+    let one = deliveries(&rest, &webhook)[0]["id"].as_str().unwrap().to_owned();
+    let again = post(&rest, &format!("{webhook}/deliveries/{one}/redeliver"), &json!({}));
+    assert_eq!(again["status"], "delivered");
+    let known = rest.read(&webhook);
+    assert_eq!((&known["status"], &known["failing"]), (&json!("disabled"), &Value::Null), "{known}");
+    let warned = warnings(&server);
+    let since = known["changed_at"].as_str().unwrap();
+    let expected = format!(
+        "is disabled, at the latest since {since} (the receiver answered 410: it is gone): mend the receiver"
+    );
+    assert!(warned.contains(&webhook["/webhooks/".len()..]) && warned.contains(&expected), "{warned}");
     post(&rest, &format!("{webhook}/pause"), &json!({}));
     post(&rest, &format!("{webhook}/resume"), &json!({"from": "now"}));
     assert_eq!(rest.read(&webhook)["failing"], Value::Null, "nothing is tried again that could show it");
     assert_eq!(warnings(&server), "[]");
+}
+
+#[test]
+fn a_log_that_cannot_be_read_hides_how_much_waits_and_nothing_else() {
+    const MARK: &[u8] = b"Damaged here";
+    let directory = tempfile::tempdir().unwrap();
+    let server = serve_patient(directory.path());
+    let (rest, receiver) = (server.rest(), Receiver::start());
+    let (webhook, _) = subscribe(&rest, &receiver, json!(["workflow.completed"]), json!({}));
+    receiver.answers_always(Reply::Status(503));
+    run(&rest, "One");
+    delivered(&rest, &webhook, "retrying");
+    run(&rest, std::str::from_utf8(MARK).unwrap());
+    run(&rest, "Three");
+    let mut known = rest.read(&webhook);
+    assert_eq!(known["failing"]["waiting"], 3, "{known}");
+
+    let segment = directory.path().join("data/log/0000000001.seg");
+    let bytes = std::fs::read(&segment).unwrap();
+    let at = bytes.windows(MARK.len()).position(|part| part == MARK).expect("the name is in the log");
+    let file = std::fs::OpenOptions::new().write(true).open(&segment).unwrap();
+    file.write_all_at(b"d", u64::try_from(at).unwrap()).unwrap();
+    for name in ["waiting", "more_waiting"] {
+        known["failing"][name] = Value::Null;
+    }
+    assert_eq!(rest.read(&webhook), known);
+    assert_eq!(rest.read("/webhooks")["items"], json!([known]));
 }
