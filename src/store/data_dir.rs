@@ -129,20 +129,22 @@ impl DataDir {
 
 /// Parameters and results are nobody else's. A directory that holds data keeps the mode that it was given.
 const OWNER_ALONE: u32 = 0o700;
-const NOT_THE_OWNER: u32 = 0o077;
+const OTHERS: u32 = 0o007;
 /// Whoever may enter a directory reads the files in it whose names are known.
 const LISTED_OR_ENTERED_BY_ALL: u32 = 0o005;
 
 fn mode_of(directory: &Path) -> io::Result<u32> {
-    Ok(fs::metadata(directory)?.permissions().mode() & 0o777)
+    Ok(fs::metadata(directory)?.permissions().mode() & 0o7777)
 }
 
-/// One that somebody made for the data and that is still empty is as good as new.
-fn take_for_owner(directory: &Path) -> io::Result<()> {
-    if fs::read_dir(directory)?.next().is_some() || mode_of(directory)? & NOT_THE_OWNER == 0 {
+/// One that somebody made for the data and that is still empty is as good as new, but its group may have been chosen on
+/// purpose, such as one that makes backups.
+fn close_to_others(directory: &Path) -> io::Result<()> {
+    let mode = mode_of(directory)?;
+    if mode & OTHERS == 0 || fs::read_dir(directory)?.next().is_some() {
         return Ok(());
     }
-    match fs::set_permissions(directory, Permissions::from_mode(OWNER_ALONE)) {
+    match fs::set_permissions(directory, Permissions::from_mode(mode & !OTHERS)) {
         // A volume may belong to somebody else, who settles its mode. Whether all can read it is told at the start.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         other => other,
@@ -163,7 +165,7 @@ fn make_durably(path: &Path) -> io::Result<Vec<PathBuf>> {
         fs::create_dir_all(above)?;
     }
     if path.exists() {
-        take_for_owner(&path)?;
+        close_to_others(&path)?;
     } else {
         fs::DirBuilder::new().mode(OWNER_ALONE).create(&path)?;
     }

@@ -147,7 +147,7 @@ fn damage_is_told_and_given_up_only_on_request() {
 }
 
 #[test]
-fn a_directory_that_was_made_for_the_data_is_for_its_owner_alone() {
+fn a_directory_that_was_made_for_the_data_is_closed_to_others() {
     let base = tempfile::tempdir().expect("a temporary directory");
     let data = base.path().join("data");
     let mode = || std::fs::metadata(&data).expect("it is there").permissions().mode() & 0o7777;
@@ -161,11 +161,18 @@ fn a_directory_that_was_made_for_the_data_is_for_its_owner_alone() {
         server.terminate()
     };
     let warning = format!("chmod 700 {}", data.display());
-    std::fs::create_dir(&data).expect("it can be made");
-    set(0o755);
     let first = log();
-    assert_eq!(mode(), 0o700, "an empty one is as good as new");
+    assert_eq!(mode(), 0o700, "one that is made here is its owner's");
     assert!(!first.contains(&warning), "{first}");
+    // What was made beforehand keeps what its group may do, which somebody chose.
+    for (made, kept) in [(0o755, 0o750), (0o777, 0o770), (0o2750, 0o2750), (0o770, 0o770), (0o700, 0o700)] {
+        std::fs::remove_dir_all(&data).expect("no server uses it");
+        std::fs::create_dir(&data).expect("it can be made");
+        set(made);
+        let said = log();
+        assert_eq!(mode(), kept, "an empty one of {made:o}");
+        assert!(!said.contains(&warning), "{said}");
+    }
     // Later on the mode is the owner's business, who is told.
     set(0o755);
     let told = log();
