@@ -53,6 +53,11 @@ impl Caller {
 
     /// `path` is the whole one.
     pub fn ask(&self, method: &str, path: &str, body: &Value) -> Answer {
+        self.ask_with(method, path, &body.to_string())
+    }
+
+    /// The same with the JSON as it is written.
+    pub fn ask_with(&self, method: &str, path: &str, body: &str) -> Answer {
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
         if let Some(key) = &self.key {
             request = request.header("Authorization", format!("Bearer {key}"));
@@ -60,7 +65,7 @@ impl Caller {
         let request = request.header("Content-Type", "application/json");
         let answered = match method {
             "GET" | "DELETE" => self.agent.run(request.body(()).expect("it is a request")),
-            _ => self.agent.run(request.body(body.to_string()).expect("it is a request")),
+            _ => self.agent.run(request.body(body.to_owned()).expect("it is a request")),
         };
         let mut response = answered.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
         let status = response.status().as_u16();
