@@ -3,6 +3,9 @@
 //! sled divides its cache into shards and looks at one of them only when a block of accesses to it is full. A walk over a
 //! large store leaves so many leaves of some 10 KB in memory, 160 MB together, whatever the capacity of the cache is.
 //! Reading small pages of every shard fills the blocks, and sled throws out what is beyond the capacity.
+//!
+//! On a store that had freed pages before these trees were made, their pages got numbers that were free and need not lie in all
+//! shards: memory may be bounded less tightly there until `gleitzeit store compact` writes the store anew.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
