@@ -110,7 +110,7 @@ fn a_receiver_that_cannot_be_reached_is_named_without_its_path() {
     assert!(error.starts_with("POST http://127.0.0.1:9: ") && error.contains("refused"), "{error}");
     let (_, deliveries) = said(&server, &format!("webhooks deliveries {}", id.trim()));
     let (_, report) = said(&server, "doctor");
-    let events = server.rest().read("/events?since=0&limit=1000").to_string();
+    let events = server.rest().read_json("/events?since=0&limit=1000").to_string();
     for told in [&deliveries, &report, &events] {
         assert!(told.contains("POST http://127.0.0.1:9: ") && !told.contains("a-secret-path"), "{told}");
     }

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -155,7 +156,9 @@ fn serve_patient(directory: &Path) -> Server {
 }
 
 /// What `/health` warns of.
+/// What health says now: its answer holds for a tenth of a second.
 fn warnings(server: &Server) -> String {
+    std::thread::sleep(Duration::from_millis(200));
     let health = server.rest().health();
     assert_eq!(health["status"], "healthy", "{health}");
     health["warnings"].to_string()
