@@ -37,6 +37,8 @@ def model(tmp_path_factory):
     port = free_port()
     command = [python, "-m", "llama_cpp.server", "--model", str(path), "--model_alias", "tiny", "--n_ctx", "512"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--chat_format", "chatml", "--n_threads", "1"]
+    # Otherwise each request, be it a look at its models, cuts off the answer to the one before.
+    command += ["--interrupt_requests", "false"]
     with open(folder / "server.log", "wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
         try:

@@ -83,7 +83,25 @@ struct Chunk {
 struct Choice {
     #[serde(default)]
     delta: Delta,
-    finish_reason: Option<String>,
+    #[serde(default)]
+    finish_reason: Finish,
+}
+
+/// Why an answer has ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Option<String>")]
+enum Finish {
+    /// The server names no reasons.
+    #[default]
+    Unnamed,
+    NotYet,
+    Reached,
+}
+
+impl From<Option<String>> for Finish {
+    fn from(reason: Option<String>) -> Self {
+        if reason.is_some() { Self::Reached } else { Self::NotYet }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -97,16 +115,23 @@ struct Tokens {
     completion_tokens: Option<u64>,
 }
 
+/// A server that names reasons and gives none has dropped the request, and what it has said may lack its end.
+const GIVEN_UP: &str = "it ended its answer without a reason to finish; llama_cpp.server does so when another request arrives, unless it \
+                        is started with `--interrupt_requests false`";
+
 /// # Errors
 /// Why the answer has no end.
 pub async fn read(reply: &mut Reply<'_>) -> Result<Spent, Trouble> {
-    let (mut spent, mut finished) = (Spent::default(), false);
+    let (mut spent, mut finish) = (Spent::default(), Finish::default());
     while let Some(line) = reply.line().await? {
         // Comments, names of events and the lines between events say nothing here.
         let Some(data) = line.strip_prefix(b"data:") else { continue };
         let data = data.trim_ascii();
         if data == b"[DONE]" {
-            return Ok(spent);
+            return match finish {
+                Finish::Unnamed | Finish::Reached => Ok(spent),
+                Finish::NotYet => Err(Trouble::BrokenOff(GIVEN_UP.to_owned())),
+            };
         }
         let chunk: Chunk = serde_json::from_slice(data).map_err(|error| {
             let shown = String::from_utf8_lossy(data);
@@ -121,9 +146,15 @@ pub async fn read(reply: &mut Reply<'_>) -> Result<Spent, Trouble> {
         }
         for choice in chunk.choices.into_iter().take(1) {
             reply.push(choice.delta.content.as_deref().unwrap_or_default())?;
-            finished |= choice.finish_reason.is_some();
+            if finish != Finish::Reached {
+                finish = choice.finish_reason;
+            }
         }
     }
     // Some servers leave out the last event; the reason to finish is an end as well.
-    if finished { Ok(spent) } else { Err(Trouble::BrokenOff("the answer ended before its end".to_owned())) }
+    if finish == Finish::Reached {
+        Ok(spent)
+    } else {
+        Err(Trouble::BrokenOff("the answer ended before its end".to_owned()))
+    }
 }

@@ -31,6 +31,10 @@ fn what_fails_before_its_end_goes_to_the_next_endpoint() {
             Act::Cut(vec![], Duration::ZERO),
             Act::Garbage("{\"response\": "),
             Act::Garbage(r#"{"error": "the runner has died"}"#),
+            // Given up for another request: nothing says that this is all.
+            Act::Garbage(
+                "{\"choices\": [{\"index\": 0, \"delta\": {\"content\": \"Hel\"}, \"finish_reason\": null}]}\n\ndata: [DONE]",
+            ),
             Act::Status(404, vec![], r#"{"error": "model 'm' not found"}"#),
             Act::Hang(words(&["Hel"])),
         ];
